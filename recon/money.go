@@ -1,0 +1,175 @@
+package recon
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Currency is an ISO 4217 alphabetic code in capitals, for example "CNY".
+type Currency string
+
+// Money is an amount in minor units (fen, cents) of one currency. The zero value has no currency and is not an amount.
+type Money struct {
+	Minor    int64    `json:"minor"`
+	Currency Currency `json:"currency"`
+}
+
+// Errors of amount parsing; wrapped with the offending text.
+var (
+	ErrAmountSyntax    = errors.New("not a decimal number")
+	ErrAmountPrecision = errors.New("more decimals than the currency has")
+	ErrAmountOverflow  = errors.New("amount out of range")
+	ErrCurrencyUnknown = errors.New("unknown currency")
+	ErrCurrencyDiffers = errors.New("currencies differ")
+)
+
+// exponentOf gives the decimals of a currency's minor unit (ISO 4217 list one).
+// A switch and not a map: package level state stays immutable.
+func exponentOf(c Currency) (int, bool) {
+	switch c {
+	case "CNY", "USD", "EUR", "GBP", "HKD", "SGD", "AUD", "CAD", "CHF", "MYR", "THB", "NZD", "MOP", "TWD", "PHP", "INR", "RUB":
+		return 2, true
+	case "JPY", "KRW", "VND":
+		return 0, true
+	case "KWD", "BHD", "JOD", "OMR", "TND":
+		return 3, true
+	}
+	return 0, false
+}
+
+// Exponent is the number of decimals of the currency's minor unit: 2 for CNY, 0 for JPY.
+func (c Currency) Exponent() (int, error) {
+	if e, ok := exponentOf(c); ok {
+		return e, nil
+	}
+	return 0, fmt.Errorf("%w %q", ErrCurrencyUnknown, string(c))
+}
+
+// ParseCurrency accepts the codes that statement files use (CNY, RMB, 156, 人民币) and gives the ISO code.
+func ParseCurrency(text string) (Currency, error) {
+	switch text {
+	case "CNY", "RMB", "156", "001", "人民币":
+		return "CNY", nil
+	}
+	c := Currency(strings.ToUpper(text))
+	if _, ok := exponentOf(c); !ok {
+		return "", fmt.Errorf("%w %q", ErrCurrencyUnknown, text)
+	}
+	return c, nil
+}
+
+// ParseMajor reads a decimal text in major units ("19.99" yuan) digit by digit.
+// Decimals beyond the currency's own must be zeros ("0.32000" is 32 fen). A sign is accepted, an exponent is not.
+func ParseMajor(text string, c Currency) (Money, error) {
+	exp, err := c.Exponent()
+	if err != nil {
+		return Money{}, err
+	}
+	minor, err := parseScaled(text, exp)
+	if err != nil {
+		return Money{}, err
+	}
+	return Money{Minor: minor, Currency: c}, nil
+}
+
+// ParseMinor reads a whole number of minor units ("1999" fen, zero padding allowed).
+func ParseMinor(text string, c Currency) (Money, error) {
+	if _, err := c.Exponent(); err != nil {
+		return Money{}, err
+	}
+	minor, err := parseScaled(text, 0)
+	if err != nil {
+		return Money{}, err
+	}
+	return Money{Minor: minor, Currency: c}, nil
+}
+
+func parseScaled(text string, decimals int) (int64, error) {
+	digits, negative := text, false
+	if strings.HasPrefix(digits, "-") || strings.HasPrefix(digits, "+") {
+		negative = digits[0] == '-'
+		digits = digits[1:]
+	}
+	whole, fraction, point := strings.Cut(digits, ".")
+	if whole == "" || (point && fraction == "") {
+		return 0, fmt.Errorf("%w: %q", ErrAmountSyntax, text)
+	}
+	var n int64
+	push := func(d byte) error {
+		if d < '0' || d > '9' {
+			return fmt.Errorf("%w: %q", ErrAmountSyntax, text)
+		}
+		if n > (math.MaxInt64-int64(d-'0'))/10 {
+			return fmt.Errorf("%w: %q", ErrAmountOverflow, text)
+		}
+		n = n*10 + int64(d-'0')
+		return nil
+	}
+	for i := range len(whole) {
+		if err := push(whole[i]); err != nil {
+			return 0, err
+		}
+	}
+	for i := range decimals {
+		d := byte('0')
+		if i < len(fraction) {
+			d = fraction[i]
+		}
+		if err := push(d); err != nil {
+			return 0, err
+		}
+	}
+	for i := decimals; i < len(fraction); i++ {
+		if fraction[i] < '0' || fraction[i] > '9' {
+			return 0, fmt.Errorf("%w: %q", ErrAmountSyntax, text)
+		}
+		if fraction[i] != '0' {
+			return 0, fmt.Errorf("%w (%d): %q", ErrAmountPrecision, decimals, text)
+		}
+	}
+	if negative {
+		n = -n
+	}
+	return n, nil
+}
+
+// String prints major units with the currency: "19.99 CNY". It is exact.
+func (m Money) String() string {
+	if m.Currency == "" {
+		return strconv.FormatInt(m.Minor, 10)
+	}
+	return m.Major() + " " + string(m.Currency)
+}
+
+// Major prints the amount in major units without the currency: "19.99".
+func (m Money) Major() string {
+	exp, ok := exponentOf(m.Currency)
+	if !ok || exp == 0 {
+		return strconv.FormatInt(m.Minor, 10)
+	}
+	sign, abs := "", uint64(m.Minor)
+	if m.Minor < 0 {
+		sign, abs = "-", -uint64(m.Minor)
+	}
+	digits := fmt.Sprintf("%0*d", exp+1, abs)
+	cut := len(digits) - exp
+	return sign + digits[:cut] + "." + digits[cut:]
+}
+
+// Add gives m+o, or an error when the currencies differ or the sum does not fit.
+func (m Money) Add(o Money) (Money, error) {
+	if m.Currency != o.Currency {
+		return Money{}, fmt.Errorf("%w: %s and %s", ErrCurrencyDiffers, m.Currency, o.Currency)
+	}
+	sum := m.Minor + o.Minor
+	if (m.Minor > 0 && o.Minor > 0 && sum < 0) || (m.Minor < 0 && o.Minor < 0 && sum >= 0) {
+		return Money{}, fmt.Errorf("%w: %s + %s", ErrAmountOverflow, m, o)
+	}
+	return Money{Minor: sum, Currency: m.Currency}, nil
+}
+
+// Neg gives the amount with the opposite sign.
+func (m Money) Neg() Money { return Money{Minor: -m.Minor, Currency: m.Currency} }

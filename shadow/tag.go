@@ -1,0 +1,144 @@
+package shadow
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// HeaderTag carries a signed Tag on HTTP requests.
+const HeaderTag = "X-Gray-Version"
+
+// Side is one of the two sides of anything: run, response, database, row.
+type Side string
+
+// The two sides. The primary run answers the client; the shadow run is the candidate's.
+const (
+	Primary Side = "primary"
+	Shadow  Side = "shadow"
+)
+
+// Tag is the identity of one gray request.
+type Tag struct {
+	Release string    // the candidate release under proof, for example "v2"
+	Sample  string    // unique id of the sampled request
+	Side    Side      // which of the two runs carries it
+	Time    time.Time // when the request was tagged, millisecond resolution
+	Epoch   uint64    // policy epoch; a rollback raises it
+}
+
+// Errors of Verify. All of them mean: untagged.
+var (
+	ErrTagFormat    = errors.New("malformed tag")
+	ErrTagSignature = errors.New("tag signature does not match")
+	ErrTagExpired   = errors.New("tag is too old or from the future")
+)
+
+const minSigningKey = 16
+
+// Signer signs and verifies tags with HMAC-SHA256. It is immutable and safe for concurrent use.
+type Signer struct {
+	key    []byte
+	maxAge time.Duration
+}
+
+// NewSigner takes a deployment secret of at least 16 bytes and the age up to which a tag is accepted.
+func NewSigner(key []byte, maxAge time.Duration) (*Signer, error) {
+	if len(key) < minSigningKey {
+		return nil, fmt.Errorf("signing key has %d bytes, at least %d are needed", len(key), minSigningKey)
+	}
+	return &Signer{key: append([]byte(nil), key...), maxAge: maxAge}, nil
+}
+
+// Sign gives the header value of a tag: "v2;id=...;side=primary;t=<unix ms>;ep=1;sig=<base64url>".
+func (s *Signer) Sign(t Tag) string {
+	text := fmt.Sprintf("%s;id=%s;side=%s;t=%d;ep=%d", t.Release, t.Sample, t.Side, t.Time.UnixMilli(), t.Epoch)
+	return text + ";sig=" + s.mac(text)
+}
+
+// Verify reads a header value; anything but a well-formed, signed, fresh tag is an error and means untagged.
+func (s *Signer) Verify(header string, now time.Time) (Tag, error) {
+	text, sig, ok := strings.Cut(header, ";sig=")
+	if !ok {
+		return Tag{}, ErrTagFormat
+	}
+	if !hmac.Equal([]byte(sig), []byte(s.mac(text))) {
+		return Tag{}, ErrTagSignature
+	}
+	t, err := parseTag(text)
+	if err != nil {
+		return Tag{}, err
+	}
+	if age := now.Sub(t.Time); age > s.maxAge || age < -s.maxAge {
+		return Tag{}, ErrTagExpired
+	}
+	return t, nil
+}
+
+func (s *Signer) mac(text string) string {
+	h := hmac.New(sha256.New, s.key)
+	h.Write([]byte(text))
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+}
+
+func parseTag(text string) (Tag, error) {
+	parts := strings.Split(text, ";")
+	if len(parts) != 5 || !ValidRelease(parts[0]) {
+		return Tag{}, ErrTagFormat
+	}
+	values := [4]string{}
+	for i, prefix := range []string{"id=", "side=", "t=", "ep="} {
+		v, ok := strings.CutPrefix(parts[i+1], prefix)
+		if !ok || v == "" {
+			return Tag{}, ErrTagFormat
+		}
+		values[i] = v
+	}
+	side := Side(values[1])
+	ms, errTime := strconv.ParseInt(values[2], 10, 64)
+	epoch, errEpoch := strconv.ParseUint(values[3], 10, 64)
+	if errTime != nil || errEpoch != nil || (side != Primary && side != Shadow) {
+		return Tag{}, ErrTagFormat
+	}
+	return Tag{Release: parts[0], Sample: values[0], Side: side, Time: time.UnixMilli(ms), Epoch: epoch}, nil
+}
+
+// ValidRelease tells whether a release name is safe in a header and in an SQL comment:
+// 1 to 32 letters, digits, '.', '_' or '-'.
+func ValidRelease(name string) bool {
+	if name == "" || len(name) > 32 {
+		return false
+	}
+	for _, r := range name {
+		ok := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == '-'
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// SQLComment is the static mark of tagged statements: "/* gray='v2' */".
+func SQLComment(release string) string { return "/* gray='" + release + "' */" }
+
+// PerMillion is the whole of a percentage with four decimals.
+const PerMillion = 1_000_000
+
+// BornGray decides membership of an order: HMAC(salt, key) < threshold, in parts of a million.
+// Raising the threshold only ever adds orders.
+func BornGray(salt []byte, key string, perMillion uint32) bool {
+	h := hmac.New(sha256.New, salt)
+	h.Write([]byte(key))
+	sum := h.Sum(nil)
+	var n uint64
+	for _, b := range sum[:8] {
+		n = n<<8 | uint64(b)
+	}
+	hi := n / (1 << 44) // 20 bits: 0 .. 1,048,575
+	return hi*PerMillion/(1<<20) < uint64(perMillion)
+}

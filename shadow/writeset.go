@@ -1,0 +1,61 @@
+package shadow
+
+import "time"
+
+// CommitOutcome is what is known of a transaction's end.
+type CommitOutcome string
+
+// The outcomes of a transaction whose COMMIT was sent.
+const (
+	Committed      CommitOutcome = "committed"
+	CommitUnknown  CommitOutcome = "unknown"  // the connection died between COMMIT and its OK, or the effect could not be read
+	NothingWritten CommitOutcome = "no-write" // committed, but changed no row
+)
+
+// WriteSet is the writes of one committed database transaction, in order.
+type WriteSet struct {
+	ID         string        `json:"id"` // unique
+	Side       Side          `json:"side"`
+	Release    string        `json:"release"`
+	Order      string        `json:"order"` // business key; "" when no statement yielded it
+	Outcome    CommitOutcome `json:"outcome"`
+	Cause      string        `json:"cause,omitempty"` // why it is unknown or cannot be applied: a Cause constant
+	Statements []Statement   `json:"statements"`
+	Sealed     time.Time     `json:"sealed"` // when the server's OK was seen
+}
+
+// Statement is one write as the wire showed it.
+type Statement struct {
+	Verb         string `json:"verb"`            // insert, update, delete, replace, ...
+	Table        string `json:"table"`           // "" when it could not be told
+	Text         string `json:"text"`            // SQL with literals replaced by ?
+	Rows         []Row  `json:"rows,omitempty"`  // after-images, for inserts by value
+	Affected     uint64 `json:"affected"`        // rows, from the server's OK
+	LastInsertID uint64 `json:"last_insert_id"`  // from the server's OK; 0 = none
+	Cause        string `json:"cause,omitempty"` // why Rows could not be told
+}
+
+// Row is one row's columns in the order of the statement.
+type Row struct {
+	Columns []string `json:"columns"`
+	Values  []Value  `json:"values"`
+}
+
+// Value is a column's value as text; MySQL compares and converts it as it would a string literal, or as bytes.
+type Value struct {
+	Null   bool   `json:"null,omitempty"`
+	Text   string `json:"text,omitempty"`
+	Binary bool   `json:"binary,omitempty"` // Text holds raw bytes that are not text
+}
+
+// ApplyState is where a write set is on its way to the shadow.
+type ApplyState string
+
+// The states of a write set of a database cutover.
+const (
+	ApplyPending ApplyState = "pending"
+	Applied      ApplyState = "applied"
+	ApplyFailed  ApplyState = "failed"  // the shadow refused it
+	ApplyDropped ApplyState = "dropped" // no room, or shutdown came first
+	ApplyUnknown ApplyState = "unknown" // the shadow's COMMIT got no answer
+)
