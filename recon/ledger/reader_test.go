@@ -61,7 +61,7 @@ func refunds() Table {
 }
 
 func TestRowsBecomeRecords(t *testing.T) {
-	db := schema(t, "rows", `CREATE TABLE refunds (refund_id VARCHAR(32), order_id VARCHAR(32), amount DECIMAL(20,4), state VARCHAR(9), mchid VARCHAR(9), made_at DATETIME(3), payment_no VARCHAR(32))`,
+	db := schema(t, "readable", `CREATE TABLE refunds (refund_id VARCHAR(32), order_id VARCHAR(32), amount DECIMAL(20,4), state VARCHAR(9), mchid VARCHAR(9), made_at DATETIME(3), payment_no VARCHAR(32))`,
 		`INSERT INTO refunds VALUES ('R2','P1','19.9900','OK','m1','2026-11-23 10:00:00.5','N7'), ('R1','P1','0.2900','OK',NULL,NULL,NULL)`)
 	got := []recon.Record{}
 	for r, err := range Records(t.Context(), db, refunds()) {
@@ -80,7 +80,7 @@ func TestRowsBecomeRecords(t *testing.T) {
 }
 
 func TestUnreadableRowsAreRejectsAndTheRestGoesOn(t *testing.T) {
-	db := schema(t, "bad", `CREATE TABLE refunds (refund_id VARCHAR(32), order_id VARCHAR(32), amount VARCHAR(32), state VARCHAR(9), mchid VARCHAR(9), made_at VARCHAR(32), payment_no VARCHAR(32))`,
+	db := schema(t, "unreadable", `CREATE TABLE refunds (refund_id VARCHAR(32), order_id VARCHAR(32), amount VARCHAR(32), state VARCHAR(9), mchid VARCHAR(9), made_at VARCHAR(32), payment_no VARCHAR(32))`,
 		`INSERT INTO refunds VALUES ('R1','P','1.001','OK','','2026-11-23 10:00:00',''), ('R2','P','1e2','OK','','2026-11-23 10:00:00',''), ('R3','P',NULL,'OK','','2026-11-23 10:00:00',''),
 		 ('R4','P','1.00','PAID?','','2026-11-23 10:00:00',''), ('R5','P','1.00','OK','','yesterday',''), ('','P','1.00','OK','','2026-11-23 10:00:00',''), ('R7','P','1.00','OK','','2026-11-23 10:00:00','')`)
 	good, fields := 0, map[string]string{}
@@ -110,7 +110,7 @@ func TestUnreadableRowsAreRejectsAndTheRestGoesOn(t *testing.T) {
 }
 
 func TestMissingTableEndsTheStream(t *testing.T) {
-	db := schema(t, "none")
+	db := schema(t, "empty_schema")
 	for _, err := range Records(t.Context(), db, refunds()) {
 		var reject recon.Reject
 		if err == nil || errors.As(err, &reject) {
