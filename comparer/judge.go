@@ -34,6 +34,7 @@ type Judgement struct {
 	Classes  map[Class]int // orders
 	Orders   []JudgedOrder // by id
 	Findings []Finding     // of orders that could be judged, by order, key and field
+	Bookings []Booking     // of the judged orders, by key
 	Sides    []SideTotals
 	Rejects  []recon.Reject
 }
@@ -81,6 +82,7 @@ type weighing struct {
 	population map[string]Order
 	orders     map[string]*JudgedOrder
 	findings   []Finding
+	bookings   []Booking
 	outside    []match.Totals
 	byClass    []map[Class]*match.Totals
 	surplus    map[match.Bucket]int64 // primary minus shadow, over everything that is not in agreement
@@ -108,6 +110,10 @@ func (w *weighing) group(g match.Group) error {
 		o.Class, o.Cause = Inconclusive, shadow.CauseNoChannelFile
 	}
 	w.findings = append(w.findings, findings...)
+	w.bookings = append(w.bookings, Booking{
+		Order: id, Key: g.Key, Copy: g.Occurrence, Class: class,
+		Primary: g.Records[atPrimary], Shadow: g.Records[atShadow], Channel: g.Records[atChannel],
+	})
 	return w.addClass(class, g)
 }
 
@@ -231,7 +237,7 @@ func (w *weighing) conserved(joined *match.Joined) error {
 }
 
 func (w *weighing) judgement(l *Ledger, joined *match.Joined) *Judgement {
-	out := &Judgement{Counts: l.Counts(), Classes: map[Class]int{}, Findings: w.findings}
+	out := &Judgement{Counts: l.Counts(), Classes: map[Class]int{}, Findings: w.findings, Bookings: w.bookings}
 	for _, c := range Classes() {
 		out.Classes[c] = 0
 	}
