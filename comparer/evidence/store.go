@@ -173,9 +173,9 @@ func (s *Store) Report(ctx context.Context) (comparer.Report, error) {
 
 // Chain is everything stored about one order.
 type Chain struct {
-	Order    string
-	Events   []shadow.Event
-	Bookings []comparer.Booking
+	Order    string             `json:"order"`
+	Events   []shadow.Event     `json:"events"`
+	Bookings []comparer.Booking `json:"bookings"`
 }
 
 // Chain gives all events and bookings of an order, oldest first; both are empty when the order is unknown.

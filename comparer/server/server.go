@@ -1,0 +1,89 @@
+// Package server is the comparer's HTTP API.
+//
+// In:    GET /api/v1/ledger, /api/v1/report, /api/v1/orders/{order}; POST /api/v1/judgements.
+// Out:   JSON; an order's chain as text with ?format=text.
+// Never: a change of state by GET, or an error that reads like an empty answer.
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/seed-3356bd69/touchstone/comparer"
+	"github.com/seed-3356bd69/touchstone/comparer/evidence"
+)
+
+// Run is one gray run, as the API needs it.
+type Run interface {
+	Counts() comparer.Counts
+	Judge(ctx context.Context) (comparer.Report, error)
+	Report(ctx context.Context) (comparer.Report, error) // evidence.ErrNoReport before the first judgement
+	Chain(ctx context.Context, order string) (evidence.Chain, error)
+}
+
+// Handler serves the API of a run.
+func Handler(run Run) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/v1/ledger", func(w http.ResponseWriter, _ *http.Request) {
+		write(w, http.StatusOK, run.Counts())
+	})
+	mux.HandleFunc("POST /api/v1/judgements", func(w http.ResponseWriter, r *http.Request) {
+		report, err := run.Judge(r.Context())
+		answer(w, report, err)
+	})
+	mux.HandleFunc("GET /api/v1/report", func(w http.ResponseWriter, r *http.Request) {
+		report, err := run.Report(r.Context())
+		answer(w, report, err)
+	})
+	mux.HandleFunc("GET /api/v1/orders/{order}", func(w http.ResponseWriter, r *http.Request) {
+		explain(w, r, run)
+	})
+	return mux
+}
+
+func explain(w http.ResponseWriter, r *http.Request, run Run) {
+	chain, err := run.Chain(r.Context(), r.PathValue("order"))
+	switch {
+	case err != nil:
+		answer(w, nil, err)
+	case len(chain.Events) == 0 && len(chain.Bookings) == 0:
+		write(w, http.StatusNotFound, map[string]string{"error": "nothing is stored about order " + chain.Order})
+	case r.URL.Query().Get("format") != "text":
+		write(w, http.StatusOK, chain)
+	default:
+		explainText(w, r, run, chain)
+	}
+}
+
+func explainText(w http.ResponseWriter, r *http.Request, run Run, chain evidence.Chain) {
+	report, err := run.Report(r.Context())
+	known := &report
+	switch {
+	case errors.Is(err, evidence.ErrNoReport):
+		known = nil
+	case err != nil:
+		answer(w, nil, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_ = evidence.Explain(w, chain, known) // a client that went away cannot be told
+}
+
+func answer(w http.ResponseWriter, body any, err error) {
+	switch {
+	case errors.Is(err, evidence.ErrNoReport):
+		write(w, http.StatusNotFound, map[string]string{"error": err.Error(), "try": "POST /api/v1/judgements"})
+	case err != nil:
+		write(w, http.StatusInternalServerError, map[string]string{"error": err.Error()})
+	default:
+		write(w, http.StatusOK, body)
+	}
+}
+
+func write(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // a client that went away cannot be told
+}
