@@ -18,6 +18,7 @@ type Ledger struct {
 	orders    map[string]*order
 	instances map[string]*instance
 	loose     []string // causes of taints that name no order
+	nonsense  []string // events that cannot be counted
 }
 
 type sample struct {
@@ -45,14 +46,16 @@ func NewLedger() *Ledger {
 	return &Ledger{seen: map[string]bool{}, samples: map[string]*sample{}, orders: map[string]*order{}, instances: map[string]*instance{}}
 }
 
-// Apply takes one event; the same event twice counts once.
-func (l *Ledger) Apply(ev shadow.Event) error {
+// Apply takes one event; the same event twice counts once. One that makes no sense keeps the ledger from balancing.
+func (l *Ledger) Apply(ev shadow.Event) {
 	if ev.ID == "" {
-		return fmt.Errorf("event of kind %q has no id", ev.Kind)
+		l.nonsense = append(l.nonsense, fmt.Sprintf("event of kind %q has no id", ev.Kind))
+		return
 	}
 	if l.seen[ev.ID] {
-		return nil
+		return
 	}
+	l.seen[ev.ID] = true
 	in := l.instance(ev.Instance)
 	switch {
 	case ev.Kind == shadow.EventOpened && ev.Evidence != nil:
@@ -60,9 +63,7 @@ func (l *Ledger) Apply(ev shadow.Event) error {
 		l.open(*ev.Evidence)
 	case ev.Kind == shadow.EventClosed && ev.Evidence != nil:
 		in.closed++
-		if err := l.close(*ev.Evidence); err != nil {
-			return err
-		}
+		l.close(*ev.Evidence)
 	case ev.Kind == shadow.EventWriteSet && ev.WriteSet != nil:
 		in.writeSets++
 		l.writeSet(*ev.WriteSet)
@@ -73,10 +74,8 @@ func (l *Ledger) Apply(ev shadow.Event) error {
 	case ev.Kind == shadow.EventTally && ev.Tally != nil:
 		in.tally = ev.Tally
 	default:
-		return fmt.Errorf("event %s of kind %q carries nothing of that kind", ev.ID, ev.Kind)
+		l.nonsense = append(l.nonsense, fmt.Sprintf("event %s of kind %q carries nothing of that kind", ev.ID, ev.Kind))
 	}
-	l.seen[ev.ID] = true
-	return nil
 }
 
 func (l *Ledger) open(e shadow.Evidence) {
@@ -90,13 +89,15 @@ func (l *Ledger) open(e shadow.Evidence) {
 	}
 }
 
-func (l *Ledger) close(e shadow.Evidence) error {
+func (l *Ledger) close(e shadow.Evidence) {
 	s := l.sample(e.Sample)
 	if s.closed {
-		return fmt.Errorf("sample %s was closed twice with different event ids", e.Sample)
+		l.nonsense = append(l.nonsense, fmt.Sprintf("sample %s was closed twice", e.Sample))
+		return
 	}
 	if e.Verdict.Outcome == shadow.Pending || !slices.Contains(shadow.Outcomes(), e.Verdict.Outcome) {
-		return fmt.Errorf("sample %s was closed with outcome %q", e.Sample, e.Verdict.Outcome)
+		l.nonsense = append(l.nonsense, fmt.Sprintf("sample %s was closed with outcome %q", e.Sample, e.Verdict.Outcome))
+		return
 	}
 	s.closed, s.evidence = true, e
 	o := l.order(e.Order)
@@ -108,7 +109,6 @@ func (l *Ledger) close(e shadow.Evidence) error {
 	if e.Verdict.Taints() {
 		o.taints = append(o.taints, taintCause(e.Verdict))
 	}
-	return nil
 }
 
 func taintCause(v shadow.Verdict) string {
@@ -125,8 +125,10 @@ func (l *Ledger) writeSet(w shadow.WriteSet) {
 }
 
 func (l *Ledger) applied(a shadow.Apply) {
-	if a.Order == "" && a.State != shadow.Applied && a.State != shadow.ApplyPending {
-		l.loose = append(l.loose, a.Cause)
+	if a.Order == "" {
+		if a.State != shadow.Applied && a.State != shadow.ApplyPending {
+			l.loose = append(l.loose, a.Cause)
+		}
 		return
 	}
 	o := l.order(a.Order)
@@ -248,6 +250,7 @@ func (l *Ledger) Counts() Counts {
 	if sum != c.Sampled {
 		c.Problems = append(c.Problems, fmt.Sprintf("%d samples, but the buckets add up to %d", c.Sampled, sum))
 	}
+	c.Problems = append(c.Problems, l.nonsense...)
 	for _, cause := range l.loose {
 		c.Problems = append(c.Problems, "a tagged write belongs to no known order: "+cause)
 	}

@@ -108,23 +108,28 @@ func TestWriteSetsThatDoNotArriveTakeTheMatchBack(t *testing.T) {
 	}
 }
 
-func TestNonsenseEventsAreErrors(t *testing.T) {
-	_, closed := pairOf("s1", "P1", shadow.Verdict{Outcome: shadow.Match})
+func TestNonsenseEventsKeepTheLedgerFromBalancing(t *testing.T) {
+	opened, closed := pairOf("s1", "P1", shadow.Verdict{Outcome: shadow.Match})
 	again := closed
 	again.ID = "other"
-	l := NewLedger()
-	apply(t, l, closed)
-	pending, _ := pairOf("s2", "P1", shadow.Verdict{})
-	pending.Kind = shadow.EventClosed
-	for name, ev := range map[string]shadow.Event{
-		"no id":         {Kind: shadow.EventOpened},
-		"nothing in it": {ID: "1", Kind: shadow.EventOpened},
-		"unknown kind":  {ID: "2", Kind: "other"},
+	pending, _ := pairOf("s1", "P1", shadow.Verdict{})
+	pending.ID, pending.Kind = "pending", shadow.EventClosed
+	tally := shadow.Event{ID: "t", Kind: shadow.EventTally, Instance: "a", Tally: &shadow.Tally{}}
+	for name, bad := range map[string]shadow.Event{
+		"no id":         {Kind: shadow.EventOpened, Instance: "a"},
+		"nothing in it": {ID: "1", Kind: shadow.EventOpened, Instance: "a"},
+		"unknown kind":  {ID: "2", Kind: "other", Instance: "a"},
 		"closed twice":  again,
 		"still pending": pending,
 	} {
-		if err := l.Apply(ev); err == nil {
-			t.Errorf("%s: accepted", name)
+		l := NewLedger()
+		apply(t, l, tally, opened, closed)
+		if c := l.Counts(); !c.Balanced() {
+			t.Fatalf("unbalanced before: %v", c.Problems)
+		}
+		apply(t, l, bad)
+		if c := l.Counts(); c.Balanced() || c.Outcomes[shadow.Match] != 1 {
+			t.Errorf("%s: %+v", name, c)
 		}
 	}
 }

@@ -108,7 +108,7 @@ func freeAddr() (string, error) {
 // Restart runs the server again on the same data and port, after Stop or Kill.
 func (s *Server) Restart(ctx context.Context) error {
 	s.cmd = exec.Command(s.args[0], s.args[1:]...)
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL} // never outlives who started it
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("start mariadbd: %w", err)
 	}

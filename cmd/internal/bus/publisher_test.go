@@ -1,0 +1,61 @@
+package bus
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/seed-3356bd69/touchstone/shadow"
+)
+
+func TestSettleKeepsTheOrder(t *testing.T) {
+	bad := errors.New("refused")
+	for name, c := range map[string]struct {
+		results       []error
+		settled, lost int
+	}{
+		"all there":                     {[]error{nil, nil, nil}, 3, 0},
+		"none there":                    {[]error{bad, bad}, 0, 0},
+		"tail is sent again":            {[]error{nil, bad, bad}, 1, 0},
+		"overtaken is given up":         {[]error{bad, nil, bad}, 2, 1},
+		"too large is given up at once": {[]error{errTooLarge}, 1, 1},
+		"too large after a failure":     {[]error{bad, errTooLarge, nil}, 3, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := publisher("nats://127.0.0.1:1", 1, 0)
+			if got := p.settle(c.results); got != c.settled || p.Lost() != uint64(c.lost) {
+				t.Errorf("settled %d, lost %d; want %d, %d", got, p.Lost(), c.settled, c.lost)
+			}
+		})
+	}
+}
+
+func TestEventsWithoutIdentityAreCounted(t *testing.T) {
+	p := publisher("nats://127.0.0.1:1", 10, 0)
+	p.Publish(shadow.Event{Kind: shadow.EventTally})
+	p.Publish(shadow.Event{ID: "x"})
+	if p.Lost() != 2 || p.Pending() != 0 {
+		t.Errorf("lost %d, pending %d", p.Lost(), p.Pending())
+	}
+}
+
+func TestQueueIsBoundedInBytes(t *testing.T) {
+	q := newQueue(10, 100)
+	for i, want := range []string{"", "", lostBufferFull} {
+		if got := q.push(message{data: make([]byte, 40)}); got != want {
+			t.Errorf("push %d: %q", i, got)
+		}
+	}
+	if n := len(q.window(10, 50)); n != 1 {
+		t.Errorf("window of 50 bytes has %d messages", n)
+	}
+	if n := len(q.window(10, 10)); n != 1 {
+		t.Errorf("a window is never empty: %d", n)
+	}
+	q.drop(1)
+	if got := q.push(message{data: make([]byte, 60)}); got != "" {
+		t.Errorf("room was not given back: %q", got)
+	}
+	if left := q.close(); left != 2 {
+		t.Errorf("left %d", left)
+	}
+}

@@ -1,0 +1,107 @@
+package config
+
+import (
+	"encoding/hex"
+	"fmt"
+)
+
+// check holds the rules between the keys of a comparer.
+func (m *Comparer) check(c *Checker) {
+	checkRelease(c, m.Release)
+	m.Bus.check(c)
+	checkCollisions(c, []listener{{"listen", m.Listen}, {"bus.listen", m.Bus.Listen}})
+	if m.Sides != nil {
+		m.Sides.check(c)
+	}
+}
+
+func (b ComparerBus) check(c *Checker) {
+	switch {
+	case c.Blamed("bus"):
+	case b.Listen != "" && b.URL != nil:
+		c.Complain("bus.url", "stands beside bus.listen", "listen and users for a bus of its own, or url, user and password_file for another")
+	case b.URL != nil:
+		b.checkRemote(c)
+	case b.Listen == "":
+		c.Complain("bus", "has neither listen nor url", "listen: 127.0.0.1:4222, with users")
+	default:
+		b.checkEmbedded(c)
+	}
+}
+
+func (b ComparerBus) checkRemote(c *Checker) {
+	if b.User == "" {
+		c.Complain("bus.user", "is missing", "user: comparer")
+	}
+	if !b.PasswordFile.Set() {
+		c.Complain("bus.password_file", "is missing", "password_file: FILE")
+	}
+	if len(b.Users) > 0 {
+		c.Complain("bus.users", "belongs to a bus of its own", "take it out")
+	}
+}
+
+func (b ComparerBus) checkEmbedded(c *Checker) {
+	if b.User != "" || b.PasswordFile.Set() {
+		c.Complain("bus.user", "belongs to a bus that is reached by url", "one of bus.users, with role comparer")
+	}
+	names, roles := map[string]bool{}, map[string]bool{}
+	for i, u := range b.Users {
+		if u.Name != "" && names[u.Name] {
+			c.Complain(fmt.Sprintf("bus.users[%d].name", i), "stands here a second time", "one entry a user")
+		}
+		names[u.Name], roles[u.Role] = true, true
+	}
+	for _, role := range []string{"sidecar", "comparer"} {
+		if !roles[role] {
+			c.Complain("bus.users", "has nobody of role "+role, fmt.Sprintf("{name: %s, role: %s, password_file: FILE}", role, role))
+		}
+	}
+}
+
+func (s *Sides) check(c *Checker) {
+	checkDSNs(c, "sides.primary.dsn_file", s.Primary.DSN, "sides.shadow.dsn_file", s.Shadow.DSN)
+	s.Primary.check(c, "sides.primary")
+	s.Shadow.check(c, "sides.shadow")
+	if s.Channel != nil {
+		s.Channel.check(c)
+	}
+}
+
+func (b Books) check(c *Checker, path string) {
+	names := map[string]bool{}
+	for i, t := range b.Tables {
+		at := fmt.Sprintf("%s.tables[%d]", path, i)
+		if t.Name != "" && names[t.Name] {
+			c.Complain(child(at, "name"), "stands here a second time", "one entry a table")
+		}
+		names[t.Name] = true
+		checkCurrency(c, child(at, "amount.currency"), t.Amount.Currency)
+	}
+}
+
+func (h *Channel) check(c *Checker) {
+	if raw, err := hex.DecodeString(h.SHA256); err != nil || len(raw) != 32 {
+		c.Complain("sides.channel.sha256", "is not a SHA-256", "the 64 hex digits that sha256sum prints for the adapter")
+	}
+	switch {
+	case h.File == "" && h.Fetch == nil:
+		c.Complain("sides.channel", "has neither file nor fetch", "file: bill.csv, or fetch: {base_url: …, account: …}")
+	case h.File != "" && h.Fetch != nil:
+		c.Complain("sides.channel.fetch", "stands beside file", "one of the two")
+	case h.File != "" && h.Day == "":
+		c.Complain("sides.channel.day", "is missing, a file covers one day", "day: 2026-11-23")
+	case h.Fetch != nil && h.Hash != nil:
+		c.Complain("sides.channel.hash", "belongs to a file; what is fetched brings its own", "take it out")
+	}
+	if h.Hash != nil {
+		h.Hash.check(c)
+	}
+}
+
+func (h *Hash) check(c *Checker) {
+	size := map[string]int{"SHA1": 20, "SHA256": 32, "MD5": 16}[h.Type]
+	if raw, err := hex.DecodeString(h.Value); err != nil || len(raw) != size {
+		c.Complain("sides.channel.hash.value", fmt.Sprintf("is not a %s", h.Type), fmt.Sprintf("%d hex digits", 2*size))
+	}
+}

@@ -1,0 +1,172 @@
+package config
+
+import (
+	"fmt"
+
+	"github.com/seed-3356bd69/touchstone/recon"
+	"github.com/seed-3356bd69/touchstone/shadow"
+)
+
+const minKey = 16 // bytes of a signing key or salt
+
+// check holds the rules between the keys of a sidecar.
+func (s *Sidecar) check(c *Checker) {
+	checkRelease(c, s.Release)
+	s.Tag.check(c)
+	s.checkCutover(c)
+	s.checkSides(c)
+	s.checkListeners(c)
+	routes := s.HTTP.check(c)
+	s.Compare.check(c, routes)
+	if s.Egress != nil {
+		s.Egress.check(c)
+	}
+	s.MySQL.checkTables(c)
+}
+
+func checkRelease(c *Checker, release string) {
+	if !shadow.ValidRelease(release) {
+		c.Complain("release", "is not a release name", "1 to 32 letters, digits, '.', '_' or '-', such as v2")
+	}
+}
+
+func (t Tag) check(c *Checker) {
+	for path, secret := range map[string]SecretFile{"tag.key_file": t.KeyFile, "tag.salt_file": t.SaltFile} {
+		if n := len(secret.secret); n < minKey {
+			c.Complain(path, fmt.Sprintf("holds %d bytes, at least %d are needed", n, minKey), "head -c 32 /dev/urandom | base64 > FILE; chmod 600 FILE")
+		}
+	}
+}
+
+func (s *Sidecar) checkCutover(c *Checker) {
+	service := s.Cutover == CutoverService
+	for _, rule := range []struct {
+		path string
+		set  bool
+		only Cutover
+	}{
+		{"http.candidate", s.HTTP.Candidate != nil, CutoverService},
+		{"mysql.divert", s.MySQL.Divert != nil, CutoverService},
+		{"egress", s.Egress != nil, CutoverService},
+		{"mysql.apply", s.MySQL.Apply != nil, CutoverDatabase},
+	} {
+		wanted := (rule.only == CutoverService) == service
+		switch {
+		case c.Blamed("cutover"):
+			return
+		case wanted && !rule.set:
+			c.Complain(rule.path, fmt.Sprintf("is missing, a %s cutover needs it", s.Cutover), "add it, or change cutover")
+		case !wanted && rule.set && rule.path != "egress":
+			c.Complain(rule.path, fmt.Sprintf("has no place in a %s cutover", s.Cutover), "take it out, or change cutover")
+		}
+	}
+}
+
+// checkSides refuses any pair of names that would make the two sides one.
+func (s *Sidecar) checkSides(c *Checker) {
+	if u := s.HTTP.Candidate; u != nil && s.HTTP.Stable != nil && sameHost(s.HTTP.Stable, u) {
+		c.Complain("http.candidate", "is the same address as http.stable", "the candidate's own address")
+	}
+	if d := s.MySQL.Divert; d != nil && sameAddr(d.Upstream, s.MySQL.Primary.Upstream) {
+		c.Complain("mysql.divert.upstream", "is the same address as mysql.primary.upstream", "the shadow server's own address")
+	}
+	checkDSNs(c, "mysql.prove.primary_dsn_file", s.MySQL.Prove.PrimaryDSN, "mysql.prove.shadow_dsn_file", s.MySQL.Prove.ShadowDSN)
+	if a := s.MySQL.Apply; a != nil {
+		checkDSNs(c, "mysql.prove.primary_dsn_file", s.MySQL.Prove.PrimaryDSN, "mysql.apply.shadow_dsn_file", a.ShadowDSN)
+		checkProved(c, s.MySQL.Prove.ShadowDSN, a.ShadowDSN)
+	}
+}
+
+func (s *Sidecar) checkListeners(c *Checker) {
+	all := []listener{{"admin.listen", s.Admin.Listen}, {"http.listen", s.HTTP.Listen}, {"mysql.primary.listen", s.MySQL.Primary.Listen}}
+	if s.Egress != nil {
+		all = append(all, listener{"egress.primary.listen", s.Egress.Primary.Listen}, listener{"egress.shadow.listen", s.Egress.Shadow.Listen})
+	}
+	if s.MySQL.Divert != nil {
+		all = append(all, listener{"mysql.divert.listen", s.MySQL.Divert.Listen})
+	}
+	checkCollisions(c, all)
+	checkLoops(c, all, s.upstreams())
+}
+
+func (s *Sidecar) upstreams() []listener {
+	ups := []listener{{"mysql.primary.upstream", s.MySQL.Primary.Upstream}, {"http.stable", hostOf(s.HTTP.Stable)}, {"http.candidate", hostOf(s.HTTP.Candidate)}}
+	if s.MySQL.Divert != nil {
+		ups = append(ups, listener{"mysql.divert.upstream", s.MySQL.Divert.Upstream})
+	}
+	if s.Egress != nil {
+		ups = append(ups, listener{"egress.channel", hostOf(s.Egress.Channel)})
+	}
+	return ups
+}
+
+// check gives the names of the routes.
+func (h HTTP) check(c *Checker) map[string]bool {
+	names, creates := map[string]bool{}, false
+	for i, r := range h.Routes {
+		at := fmt.Sprintf("http.routes[%d]", i)
+		checkName(c, child(at, "name"), r.Name, names)
+		checkPath(c, child(at, "path"), r.Path)
+		if r.Key.Header == "" && r.Key.Query == "" {
+			c.Complain(child(at, "key"), "names neither header nor query", "{header: X-Order-Id}")
+		}
+		if r.Amount != nil {
+			checkCurrency(c, child(at, "amount.currency"), r.Amount.Currency)
+		}
+		creates = creates || r.Creates
+	}
+	if len(h.Routes) > 0 && !creates {
+		c.Complain("http.routes", "has no route that creates orders, so no order could be born gray", "creates: true on that route")
+	}
+	return names
+}
+
+func (p Compare) check(c *Checker, routes map[string]bool) {
+	seen := map[string]bool{}
+	for i, r := range p.Responses {
+		at := fmt.Sprintf("compare.responses[%d]", i)
+		switch {
+		case !routes[r.Route] && !c.Blamed("http.routes"):
+			c.Complain(child(at, "route"), "is not the name of a route", "a name out of http.routes")
+		case seen[r.Route]:
+			c.Complain(child(at, "route"), "has a policy already", "one entry a route")
+		}
+		seen[r.Route] = true
+		for j, n := range r.Noise {
+			if class := r.Fields[n.Path]; class.Hard() {
+				c.Complain(fmt.Sprintf("%s.noise[%d].path", at, j), fmt.Sprintf("is of class %s, which can never be noise", class), "take it out")
+			}
+		}
+	}
+}
+
+func (e *Egress) check(c *Checker) {
+	names := map[string]bool{}
+	for i, o := range e.Operations {
+		at := fmt.Sprintf("egress.operations[%d]", i)
+		checkName(c, child(at, "name"), o.Name, names)
+		checkPath(c, child(at, "path"), o.Path)
+		for j, field := range o.IgnoreFields {
+			if class := o.Fields[field]; class.Hard() {
+				c.Complain(fmt.Sprintf("%s.ignore_fields[%d]", at, j), fmt.Sprintf("is of class %s, which is always compared", class), "take it out")
+			}
+		}
+	}
+}
+
+func (m MySQL) checkTables(c *Checker) {
+	names := map[string]bool{}
+	for i, t := range m.Tables {
+		at := fmt.Sprintf("mysql.tables[%d].name", i)
+		if t.Name != "" && names[t.Name] {
+			c.Complain(at, "stands here a second time", "one entry a table")
+		}
+		names[t.Name] = true
+	}
+}
+
+func checkCurrency(c *Checker, path, code string) {
+	if _, err := recon.ParseCurrency(code); err != nil {
+		c.Complain(path, "is not a known currency", "an ISO 4217 code such as CNY")
+	}
+}

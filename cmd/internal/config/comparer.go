@@ -1,0 +1,108 @@
+package config
+
+import (
+	"net/url"
+
+	"github.com/seed-3356bd69/touchstone/recon"
+)
+
+// Comparer is the configuration of the comparer.
+type Comparer struct {
+	Role      string      `yaml:"role" required:"true" oneof:"comparer"`
+	Data      Path        `yaml:"data" required:"true"` // folder of the evidence store and the embedded bus
+	Listen    Addr        `yaml:"listen" required:"true"`
+	Bus       ComparerBus `yaml:"bus" required:"true"`
+	Telemetry Telemetry   `yaml:"telemetry"`
+	Release   string      `yaml:"release" required:"true"`
+	Gate      Gate        `yaml:"gate" required:"true"`
+	Sides     *Sides      `yaml:"sides"` // nil: only requests and calls are compared
+}
+
+// ComparerBus is a bus of its own (Listen, Users), or a place in another one (URL, User, PasswordFile).
+type ComparerBus struct {
+	Listen       Addr       `yaml:"listen"`
+	Users        []BusUser  `yaml:"users"`
+	URL          *url.URL   `yaml:"url" schemes:"nats,tls"`
+	User         string     `yaml:"user"`
+	PasswordFile SecretFile `yaml:"password_file"`
+}
+
+// Embedded tells whether the comparer runs the bus itself.
+func (b ComparerBus) Embedded() bool { return b.URL == nil }
+
+// BusUser may connect to the embedded bus, with the rights of its role.
+type BusUser struct {
+	Name         string     `yaml:"name" required:"true"`
+	Role         string     `yaml:"role" required:"true" oneof:"sidecar,comparer"`
+	PasswordFile SecretFile `yaml:"password_file" required:"true"`
+}
+
+// Gate says what is tolerated. MaxBound is the largest upper confidence bound of the mismatch rate that may pass.
+type Gate struct {
+	MaxBound Fraction `yaml:"max_bound" required:"true"`
+}
+
+// Sides are the books that are held against each other.
+type Sides struct {
+	Primary Books    `yaml:"primary" required:"true"`
+	Shadow  Books    `yaml:"shadow" required:"true"`
+	Channel *Channel `yaml:"channel"` // nil: what a channel file would settle stays inconclusive
+}
+
+// Books are the tables of one database.
+type Books struct {
+	DSN    SecretFile  `yaml:"dsn_file" required:"true"`
+	Tables []BookTable `yaml:"tables" required:"true"`
+}
+
+// BookTable says which column of a table means what.
+type BookTable struct {
+	Name       string       `yaml:"name" required:"true"`
+	Kind       recon.Kind   `yaml:"kind" required:"true" oneof:"payment,refund,reversal"`
+	Key        string       `yaml:"key" required:"true"`
+	Order      string       `yaml:"order" required:"true"`
+	Amount     AmountColumn `yaml:"amount" required:"true"`
+	Status     StatusColumn `yaml:"status" required:"true"`
+	Account    string       `yaml:"account"`
+	ChannelTxn string       `yaml:"channel_txn"`
+	Time       string       `yaml:"time"`
+	Aliases    []string     `yaml:"aliases"`
+}
+
+// AmountColumn says how a column states an amount.
+type AmountColumn struct {
+	Column   string `yaml:"column" required:"true"`
+	Unit     string `yaml:"unit" required:"true" oneof:"major,minor"`
+	Currency string `yaml:"currency" required:"true"`
+}
+
+// StatusColumn says what the texts of a state column mean.
+type StatusColumn struct {
+	Column string                  `yaml:"column" required:"true"`
+	Map    map[string]recon.Status `yaml:"map" required:"true" oneof:"success,processing,failed,closed"`
+}
+
+// Channel says which adapter reads the channel's statement, and where it is.
+type Channel struct {
+	Adapter Path   `yaml:"adapter" required:"true"`
+	SHA256  string `yaml:"sha256" required:"true"` // of the adapter, 64 hex digits
+	Name    string `yaml:"name" required:"true"`
+	File    Path   `yaml:"file"` // a file that is there already, or Fetch
+	Day     Day    `yaml:"day"`  // the day the statement covers, in the channel's zone
+	Hash    *Hash  `yaml:"hash"` // what the channel declared for File
+	Fetch   *Fetch `yaml:"fetch"`
+}
+
+// Hash is the digest a channel declared for its file.
+type Hash struct {
+	Type  string `yaml:"type" required:"true" oneof:"SHA1,SHA256,MD5"`
+	Value string `yaml:"value" required:"true"`
+}
+
+// Fetch says how the adapter obtains the statement. Secrets reach the adapter as environment variables of these names.
+type Fetch struct {
+	BaseURL  *url.URL              `yaml:"base_url" required:"true" schemes:"http,https"`
+	Account  string                `yaml:"account" required:"true"`
+	Settings map[string]string     `yaml:"settings"`
+	Secrets  map[string]SecretFile `yaml:"secrets"`
+}

@@ -1,0 +1,191 @@
+package config
+
+import (
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/seed-3356bd69/touchstone/shadow"
+)
+
+// Cutover says what the release under proof replaces.
+type Cutover string
+
+// The two cutovers.
+const (
+	CutoverService  Cutover = "service"  // new code beside the old
+	CutoverDatabase Cutover = "database" // new database behind the same code
+)
+
+// Sidecar is the configuration of one sidecar. Defaults stand in the tags, beside their keys.
+type Sidecar struct {
+	Role      string    `yaml:"role" required:"true" oneof:"sidecar"`
+	Instance  string    `yaml:"instance"` // default: the host's name
+	Cutover   Cutover   `yaml:"cutover" required:"true" oneof:"service,database"`
+	Release   string    `yaml:"release" required:"true"`
+	Epoch     uint64    `yaml:"epoch" default:"1" min:"1"`
+	Tag       Tag       `yaml:"tag" required:"true"`
+	Admin     Admin     `yaml:"admin" required:"true"`
+	Bus       BusClient `yaml:"bus" required:"true"`
+	Telemetry Telemetry `yaml:"telemetry"`
+	HTTP      HTTP      `yaml:"http" required:"true"`
+	Compare   Compare   `yaml:"compare"`
+	Egress    *Egress   `yaml:"egress"` // nil in a database cutover that makes no outgoing calls
+	MySQL     MySQL     `yaml:"mysql" required:"true"`
+}
+
+// Tag says how gray requests are chosen and signed.
+type Tag struct {
+	KeyFile         SecretFile     `yaml:"key_file" required:"true"` // HMAC secret, at least 16 bytes
+	MaxAge          time.Duration  `yaml:"max_age" default:"1h" min:"1s" max:"168h"`
+	SaltFile        SecretFile     `yaml:"salt_file" required:"true"`
+	Percent         Percent        `yaml:"percent" required:"true"`
+	TrustedGateways []netip.Prefix `yaml:"trusted_gateways"`
+}
+
+// Admin is the listener of /metrics, /healthz, /readyz and /status.
+type Admin struct {
+	Listen Addr `yaml:"listen" required:"true"`
+}
+
+// BusClient says how a sidecar reaches the evidence bus.
+type BusClient struct {
+	URL          *url.URL   `yaml:"url" required:"true" schemes:"nats,tls"`
+	User         string     `yaml:"user" required:"true"`
+	PasswordFile SecretFile `yaml:"password_file" required:"true"`
+	Buffer       int        `yaml:"buffer" default:"10000" min:"1" max:"1000000"` // events held in memory
+}
+
+// Telemetry says where traces go. Without an endpoint trace context is still passed on.
+type Telemetry struct {
+	OTLPEndpoint *url.URL `yaml:"otlp_endpoint" schemes:"http,https"`
+	Sample       Percent  `yaml:"sample" default:"100%"`
+}
+
+// HTTP is the sidecar's inbound side.
+type HTTP struct {
+	Listen                Addr          `yaml:"listen" required:"true"`
+	Stable                *url.URL      `yaml:"stable" required:"true" schemes:"http,https"`
+	Candidate             *url.URL      `yaml:"candidate" schemes:"http,https"` // nil in a database cutover
+	ResponseHeaderTimeout time.Duration `yaml:"response_header_timeout" default:"30s" min:"1ms"`
+	MaxBody               Size          `yaml:"max_body" default:"1MiB" min:"1KiB" max:"64MiB"` // captured of a body
+	Queue                 int           `yaml:"queue" default:"256" min:"1" max:"1000000"`
+	Workers               int           `yaml:"workers" default:"8" min:"1" max:"1024"`
+	ShadowTimeout         time.Duration `yaml:"shadow_timeout" default:"10s" min:"1ms"`
+	OrderWait             time.Duration `yaml:"order_wait" default:"5s" min:"0s"`
+	Drain                 time.Duration `yaml:"drain" default:"10s" min:"0s"`
+	Membership            int           `yaml:"membership" default:"1000000" min:"1"` // born-gray orders remembered
+	Routes                []Route       `yaml:"routes" required:"true"`
+}
+
+// Route is one kind of request that takes part.
+type Route struct {
+	Name    string  `yaml:"name" required:"true"`
+	Method  string  `yaml:"method" required:"true" oneof:"GET,HEAD,POST,PUT,PATCH,DELETE"`
+	Path    string  `yaml:"path" required:"true"`
+	Creates bool    `yaml:"creates"` // such a request creates the order
+	Key     Key     `yaml:"key" required:"true"`
+	Amount  *Amount `yaml:"amount"`
+}
+
+// Key says where a request carries its order key: a header, a query parameter, or the first of both that is there.
+type Key struct {
+	Header string `yaml:"header"`
+	Query  string `yaml:"query"`
+}
+
+// Amount says where and how a request states its amount.
+type Amount struct {
+	Field    string `yaml:"field" required:"true"` // path in the JSON body
+	Unit     string `yaml:"unit" required:"true" oneof:"major,minor"`
+	Currency string `yaml:"currency" required:"true"`
+}
+
+// Compare says how answers are compared.
+type Compare struct {
+	BodySample Percent    `yaml:"body_sample" default:"1%"` // of matches, whose bodies travel as well
+	Responses  []Response `yaml:"responses"`
+}
+
+// Response is the comparing policy of one route's answers.
+type Response struct {
+	Route  string                       `yaml:"route" required:"true"`
+	Fields map[string]shadow.FieldClass `yaml:"fields" oneof:"money,currency,order,account,direction,alias,plain"`
+	Noise  []Noise                      `yaml:"noise"`
+	Lists  map[string]string            `yaml:"lists"` // path of a keyed list: the key inside its elements
+}
+
+// Noise is a field that is not compared, with who answers for that and why.
+type Noise struct {
+	Path   string `yaml:"path" required:"true"`
+	Reason string `yaml:"reason" required:"true"`
+	Owner  string `yaml:"owner" required:"true"`
+}
+
+// Egress is the guard on outgoing channel calls.
+type Egress struct {
+	Channel    *url.URL    `yaml:"channel" required:"true" schemes:"http,https"`
+	Primary    Port        `yaml:"primary" required:"true"`
+	Shadow     Port        `yaml:"shadow" required:"true"`
+	Recordings int         `yaml:"recordings" default:"100000" min:"1"`
+	Operations []Operation `yaml:"operations" required:"true"`
+}
+
+// Port is a listener without an upstream of its own.
+type Port struct {
+	Listen Addr `yaml:"listen" required:"true"`
+}
+
+// Operation is one kind of outgoing call.
+type Operation struct {
+	Name          string                       `yaml:"name" required:"true"`
+	Method        string                       `yaml:"method" required:"true" oneof:"GET,HEAD,POST,PUT,PATCH,DELETE"`
+	Path          string                       `yaml:"path" required:"true"`
+	Class         shadow.CallClass             `yaml:"class" required:"true" oneof:"money,query"`
+	IgnoreHeaders []string                     `yaml:"ignore_headers"`
+	IgnoreFields  []string                     `yaml:"ignore_fields"`
+	Fields        map[string]shadow.FieldClass `yaml:"fields" oneof:"money,currency,order,account,direction,alias,plain"`
+}
+
+// MySQL is the sidecar's database side.
+type MySQL struct {
+	Primary PrimaryPort `yaml:"primary" required:"true"`
+	Divert  *DivertPort `yaml:"divert"` // service cutover
+	Prove   Prove       `yaml:"prove" required:"true"`
+	Apply   *Apply      `yaml:"apply"` // database cutover
+	Tables  []Table     `yaml:"tables" required:"true"`
+}
+
+// PrimaryPort is the dual-write port.
+type PrimaryPort struct {
+	Listen   Addr `yaml:"listen" required:"true"`
+	Upstream Addr `yaml:"upstream" required:"true"`
+}
+
+// DivertPort is the candidate's database port; it reaches one schema of the shadow and nothing else.
+type DivertPort struct {
+	Listen   Addr   `yaml:"listen" required:"true"`
+	Upstream Addr   `yaml:"upstream" required:"true"`
+	Schema   string `yaml:"schema" required:"true"`
+}
+
+// Prove names the two databases that must be proved different before a port opens.
+type Prove struct {
+	PrimaryDSN SecretFile `yaml:"primary_dsn_file" required:"true"`
+	ShadowDSN  SecretFile `yaml:"shadow_dsn_file" required:"true"`
+}
+
+// Apply says how committed write sets go to the shadow.
+type Apply struct {
+	ShadowDSN SecretFile    `yaml:"shadow_dsn_file" required:"true"`
+	Queue     int           `yaml:"queue" default:"10000" min:"1" max:"1000000"`
+	Workers   int           `yaml:"workers" default:"4" min:"1" max:"256"`
+	Drain     time.Duration `yaml:"drain" default:"30s" min:"0s"`
+}
+
+// Table is one written table.
+type Table struct {
+	Name          string `yaml:"name" required:"true"`
+	Order         string `yaml:"order" required:"true"` // column that holds the order key
+	AutoIncrement string `yaml:"auto_increment"`        // generated column; "" = none
+}
