@@ -3,7 +3,11 @@ package payservice
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,6 +23,7 @@ import (
 type channelClient struct {
 	base    string
 	account string
+	key     *rsa.PrivateKey
 	http    *http.Client
 }
 
@@ -63,7 +68,11 @@ func (c *channelClient) post(ctx context.Context, tag, path string, body, into a
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
-	req.Header.Set("Authorization", c.authorization())
+	authorization, err := c.authorization(req.Method, path, payload)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", authorization)
 	if tag != "" {
 		req.Header.Set(shadow.HeaderTag, tag)
 	}
@@ -85,9 +94,14 @@ func (c *channelClient) post(ctx context.Context, tag, path string, body, into a
 	return nil
 }
 
-// authorization has a new nonce and time on every call, as a signed call has; the demo's channel takes any signature
-// on payments.
-func (c *channelClient) authorization() string {
-	return fmt.Sprintf(`WECHATPAY2-SHA256-RSA2048 mchid="%s",nonce_str="%s",timestamp="%s",serial_no="0",signature="%s"`,
-		c.account, rand.Text(), strconv.FormatInt(time.Now().Unix(), 10), rand.Text())
+// authorization signs a request as WeChat's API v3 asks; nonce, time and signature differ on every call.
+func (c *channelClient) authorization(method, path string, body []byte) (string, error) {
+	stamp, nonce := strconv.FormatInt(time.Now().Unix(), 10), rand.Text()
+	digest := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s\n%s\n", method, path, stamp, nonce, body))
+	signature, err := rsa.SignPKCS1v15(rand.Reader, c.key, crypto.SHA256, digest[:])
+	if err != nil {
+		return "", fmt.Errorf("sign channel request: %w", err)
+	}
+	return fmt.Sprintf(`WECHATPAY2-SHA256-RSA2048 mchid="%s",nonce_str="%s",timestamp="%s",serial_no="DEMO0001",signature="%s"`,
+		c.account, nonce, stamp, base64.StdEncoding.EncodeToString(signature)), nil
 }

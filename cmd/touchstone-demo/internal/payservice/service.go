@@ -3,6 +3,7 @@ package payservice
 import (
 	"context"
 	"crypto/rand"
+	"crypto/rsa"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -20,8 +21,9 @@ import (
 type Config struct {
 	Release string
 	Bug     Bug
-	Channel string // base URL
-	Account string // merchant account at the channel
+	Channel string          // base URL
+	Account string          // merchant account at the channel
+	Key     *rsa.PrivateKey // signs what goes to the channel
 	DB      *sql.DB
 }
 
@@ -30,13 +32,13 @@ type Service struct {
 	config  Config
 	channel *channelClient
 
-	mu        sync.Mutex
-	lastOrder string // of the payment before, for the wrong-order fault
+	mu     sync.Mutex
+	recent [2]string // the two latest orders that were paid, for the wrong-order fault
 }
 
 // New gives a service; the database must have its tables.
 func New(c Config) *Service {
-	return &Service{config: c, channel: &channelClient{base: c.Channel, account: c.Account, http: &http.Client{Timeout: 20 * time.Second}}}
+	return &Service{config: c, channel: &channelClient{base: c.Channel, account: c.Account, key: c.Key, http: &http.Client{Timeout: 20 * time.Second}}}
 }
 
 // Handler routes the service's API.
@@ -166,17 +168,19 @@ func (s *Service) booked(amount string) (string, error) {
 func (s *Service) remember(order string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lastOrder = order
+	s.recent = [2]string{order, s.recent[0]}
 }
 
-// other gives the order of the latest payment that is not this one.
+// other gives the latest order that was paid and is not this one.
 func (s *Service) other(order string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.lastOrder == "" || s.lastOrder == order {
-		return order
+	for _, candidate := range s.recent {
+		if candidate != "" && candidate != order {
+			return candidate
+		}
 	}
-	return s.lastOrder
+	return order
 }
 
 // errGivenUp makes book roll its transaction back after everything was written.

@@ -1,0 +1,214 @@
+package app
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
+	"github.com/seed-3356bd69/touchstone/comparer"
+	"github.com/seed-3356bd69/touchstone/comparer/gate"
+	"github.com/seed-3356bd69/touchstone/plugins"
+	"github.com/seed-3356bd69/touchstone/recon"
+	"github.com/seed-3356bd69/touchstone/recon/ledger"
+	"github.com/seed-3356bd69/touchstone/recon/match"
+)
+
+// judge reads the three sides and holds them against the ledger of the run.
+type judge struct {
+	config  *config.Comparer
+	log     *slog.Logger
+	metrics *plugins.Metrics
+}
+
+// judged is a report with what it rests on.
+type judged struct {
+	report   comparer.Report
+	bookings []comparer.Booking
+}
+
+func (j *judge) run(ctx context.Context, l *comparer.Ledger) (judged, error) {
+	joined, scope, problem, err := j.sides(ctx)
+	if err != nil {
+		return judged{}, err
+	}
+	judgement, err := comparer.Judge(l, joined, scope)
+	if err != nil {
+		return judged{}, fmt.Errorf("judge the sides: %w", err)
+	}
+	if problem != nil {
+		judgement.Counts.Problems = append(judgement.Counts.Problems, problem.Error())
+	}
+	decision := gate.Decide(judgement, gate.Policy{MaxBound: float64(j.config.Gate.MaxBound) / config.PerBillion})
+	report := judgement.Describe()
+	report.Verdict, report.Reasons = string(decision.Verdict), decision.Reasons
+	report.Judged, report.Bound, report.MaxBound = decision.Judged, decision.Bound, decision.MaxBound
+	report.Release = j.config.Release
+	return judged{report: report, bookings: judgement.Bookings}, nil
+}
+
+// sides reads primary, shadow and channel. Without configured sides all three are empty, and no order is judged.
+// A statement that cannot be had is a problem, and no error: it keeps the gate from passing, not a regression from showing.
+func (j *judge) sides(ctx context.Context) (joined *match.Joined, scope comparer.Scope, problem, err error) {
+	primary, shadow, channel := records(none), records(none), records(none)
+	if s := j.config.Sides; s != nil {
+		name := ""
+		if s.Channel != nil {
+			name = s.Channel.Name
+			if channel, scope.ChannelFinal, problem = j.channel(ctx, *s.Channel); problem != nil {
+				j.log.Error("no channel statement", "err", problem)
+				channel = none
+			}
+		}
+		db, err := openDSN(s.Primary.DSN.Text())
+		if err != nil {
+			return nil, scope, problem, fmt.Errorf("open primary: %w", err)
+		}
+		defer db.Close()
+		shadowDB, err := openDSN(s.Shadow.DSN.Text())
+		if err != nil {
+			return nil, scope, problem, fmt.Errorf("open shadow: %w", err)
+		}
+		defer shadowDB.Close()
+		primary, shadow = ledger.Records(ctx, db, tables(s.Primary.Tables, name)...), ledger.Records(ctx, shadowDB, tables(s.Shadow.Tables, name)...)
+	}
+	joined, err = match.Join(ctx, match.Side{Name: "primary", Records: primary}, match.Side{Name: "shadow", Records: shadow}, match.Side{Name: "channel", Records: channel})
+	if err != nil {
+		return nil, scope, problem, fmt.Errorf("join the sides: %w", err)
+	}
+	return joined, scope, problem, nil
+}
+
+// records is one side's stream.
+type records = iter.Seq2[recon.Record, error]
+
+func none(func(recon.Record, error) bool) {}
+
+// openDSN opens a pool; the DSN never shows in an error.
+func openDSN(dsn string) (*sql.DB, error) {
+	parsed, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		return nil, errors.New("the DSN file does not hold a DSN of the form user:password@tcp(host:port)/schema")
+	}
+	parsed.Logger = &mysql.NopLogger{}
+	connector, err := mysql.NewConnector(parsed)
+	if err != nil {
+		return nil, fmt.Errorf("open database at %s: %w", parsed.Addr, err)
+	}
+	return sql.OpenDB(connector), nil
+}
+
+func tables(books []config.BookTable, channel string) []ledger.Table {
+	out := []ledger.Table{}
+	for _, t := range books {
+		out = append(out, ledger.Table{
+			Name: t.Name, Channel: channel, Kind: t.Kind, Key: t.Key, Order: t.Order, Amount: t.Amount.Column, Unit: ledger.Unit(t.Amount.Unit),
+			Currency: recon.Currency(t.Amount.Currency), Status: t.Status.Column, StatusMap: t.Status.Map,
+			Account: t.Account, ChannelTxn: t.ChannelTxn, Time: t.Time, Aliases: t.Aliases,
+		})
+	}
+	return out
+}
+
+// channel decodes the channel's statement through its adapter; final tells that a file covers the day, even an empty one.
+func (j *judge) channel(ctx context.Context, c config.Channel) (found records, final bool, err error) {
+	host, err := plugins.Start(ctx, plugins.HostConfig{
+		Name: c.Name, Path: string(c.Adapter), SHA256: c.SHA256, Logger: j.log, Metrics: j.metrics, Secrets: secrets(c.Fetch),
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("start adapter: %w", err)
+	}
+	defer host.Close()
+	path, hash := string(c.File), plugins.Hash{}
+	if c.Hash != nil {
+		hash = plugins.Hash{Type: plugins.HashType(c.Hash.Type), Value: c.Hash.Value}
+	}
+	account := ""
+	if c.Fetch != nil {
+		account = c.Fetch.Account
+		var status plugins.FetchStatus
+		if path, hash, status, err = j.fetch(ctx, host, c); err != nil || status != plugins.FetchReady {
+			return none, status == plugins.FetchEmpty, err
+		}
+	}
+	collected, err := decode(ctx, host, path, plugins.DecodeRequest{Kind: tradeStatement, Account: account, Date: string(c.Day), File: filepath.Base(path), Hash: hash})
+	return collected, err == nil, err
+}
+
+// tradeStatement is the statement kind a gray run is judged by.
+const tradeStatement = "trade"
+
+func secrets(f *config.Fetch) map[string]string {
+	if f == nil {
+		return nil
+	}
+	out := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(f.Secrets)) {
+		out[name] = f.Secrets[name].Text()
+	}
+	return out
+}
+
+// fetch writes the statement into the data folder. Not ready is not an empty day, and neither gives a file.
+func (j *judge) fetch(ctx context.Context, host *plugins.Host, c config.Channel) (string, plugins.Hash, plugins.FetchStatus, error) {
+	path := filepath.Join(string(j.config.Data), fmt.Sprintf("%s-%s-%s.bill", c.Name, c.Fetch.Account, c.Day))
+	f, err := os.Create(path)
+	if err != nil {
+		return "", plugins.Hash{}, "", fmt.Errorf("create statement file: %w", err)
+	}
+	settings := plugins.Settings{"base_url": c.Fetch.BaseURL.String()}
+	maps.Copy(settings, c.Fetch.Settings)
+	result, err := host.Fetch(ctx, plugins.FetchRequest{Account: c.Fetch.Account, Kind: tradeStatement, Date: string(c.Day), Settings: settings}, f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", plugins.Hash{}, "", fmt.Errorf("fetch statement: %w", err)
+	}
+	j.log.Info("statement fetched", "status", result.Status, "bytes", result.Size)
+	return path, result.Hash, result.Status, nil
+}
+
+// collector keeps what an adapter emits until the file is known to be whole.
+type collector struct {
+	records []recon.Record
+	rejects []recon.Reject
+}
+
+func (c *collector) Record(r recon.Record) error { c.records = append(c.records, r); return nil }
+func (c *collector) Reject(r recon.Reject) error { c.rejects = append(c.rejects, r); return nil }
+
+func decode(ctx context.Context, host *plugins.Host, path string, req plugins.DecodeRequest) (records, error) {
+	sum, err := plugins.FileSHA256(path)
+	if err != nil {
+		return nil, err
+	}
+	req.SHA256 = sum
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open statement: %w", err)
+	}
+	defer f.Close()
+	kept := &collector{}
+	if _, err := host.Decode(ctx, req, f, kept); err != nil {
+		return nil, fmt.Errorf("decode statement %s: %w", path, err)
+	}
+	return func(yield func(recon.Record, error) bool) {
+		for _, r := range kept.records {
+			if !yield(r, nil) {
+				return
+			}
+		}
+		for _, r := range kept.rejects {
+			if !yield(recon.Record{}, r) {
+				return
+			}
+		}
+	}, nil
+}

@@ -1,0 +1,306 @@
+package app
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-3356bd69/touchstone/cmd/internal/bus"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/daemon"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/telemetry"
+	"github.com/seed-3356bd69/touchstone/comparer/response"
+	"github.com/seed-3356bd69/touchstone/proxy"
+	"github.com/seed-3356bd69/touchstone/proxy/egress"
+	"github.com/seed-3356bd69/touchstone/shadow"
+	"github.com/seed-3356bd69/touchstone/shadow/divert"
+	"github.com/seed-3356bd69/touchstone/shadow/dualwrite"
+	"github.com/seed-3356bd69/touchstone/shadow/wire"
+)
+
+const (
+	busDrain   = 15 * time.Second
+	proveBound = 15 * time.Second
+	sqlDrain   = 5 * time.Second
+)
+
+// sidecar is the wiring of one sidecar process.
+type sidecar struct {
+	cfg      *config.Sidecar
+	log      *slog.Logger
+	registry *prometheus.Registry
+	health   *telemetry.Health
+	tracing  *telemetry.Tracing
+	signer   *shadow.Signer
+	bus      *bus.Publisher
+	sink     *sink
+	guard    *egress.Guard // nil without outgoing calls
+	proxy    *proxy.Sidecar
+	parts    []daemon.Component
+	closers  []func() error
+}
+
+// RunSidecar runs the sidecar until ctx ends.
+//
+// Parts start in the order in which they feed each other and stop in the reverse: first the port of the clients, then
+// the mirror queue, the ports of the two releases, the applier, and last the bus that carries the evidence away.
+func RunSidecar(ctx context.Context, cfg *config.Sidecar, p Process) (err error) {
+	s := &sidecar{cfg: cfg, log: p.Log.With(telemetry.KeyRole, "sidecar"), registry: telemetry.NewRegistry(p.Version), health: &telemetry.Health{}}
+	defer func() { err = errors.Join(err, s.close()) }()
+	instance := cfg.Instance + "-" + uuid.NewString()[:8]
+	if s.signer, err = shadow.NewSigner(cfg.Tag.KeyFile.Bytes(), cfg.Tag.MaxAge); err != nil {
+		return fmt.Errorf("tag key: %w", err)
+	}
+	s.tracing, err = telemetry.NewTracing(ctx, telemetry.TracingConfig{
+		Endpoint: cfg.Telemetry.OTLPEndpoint, PerMillion: uint32(cfg.Telemetry.Sample), Service: "touchstone-sidecar",
+		Version: p.Version, Instance: instance, Registerer: s.registry,
+	})
+	if err != nil {
+		return fmt.Errorf("set up tracing: %w", err)
+	}
+	s.closers = append(s.closers, func() error {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), httpDrain)
+		defer cancel()
+		return s.tracing.Shutdown(end)
+	})
+	s.bus = bus.NewPublisher(bus.PublisherConfig{
+		Login:  bus.Login{URL: cfg.Bus.URL.String(), User: cfg.Bus.User, Password: cfg.Bus.PasswordFile.Text()},
+		Buffer: cfg.Bus.Buffer, Drain: busDrain, Logger: s.log, Registerer: s.registry,
+	})
+	s.sink = newSink(instance, s.bus)
+	for _, step := range []func(context.Context) error{s.admin, s.evidence, s.databases, s.egress, s.http} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	group := daemon.NewGroup(s.log, s.parts...)
+	s.health.Add("parts", func(context.Context) error { return group.Ready() })
+	s.health.Add("bus", func(context.Context) error { return s.bus.Ready() })
+	s.log.Info("sidecar listens", telemetry.KeyAddress, string(cfg.HTTP.Listen), telemetry.KeyInstance, instance)
+	return group.Run(ctx)
+}
+
+func (s *sidecar) close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+func (s *sidecar) part(name string, bound time.Duration, run func(context.Context) error) {
+	s.parts = append(s.parts, daemon.Component{Name: name, Bound: bound, Run: run})
+}
+
+// serve opens a port now, so that a taken address is an error at start, and serves it as a part.
+func (s *sidecar) serve(name string, addr config.Addr, handler http.Handler, drain time.Duration) error {
+	ln, err := net.Listen("tcp", string(addr))
+	if err != nil {
+		return fmt.Errorf("listen for %s: %w", name, err)
+	}
+	s.closers = append(s.closers, func() error {
+		if err := ln.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return fmt.Errorf("close %s: %w", name, err)
+		}
+		return nil
+	})
+	s.part(name, drain+partBound, func(ctx context.Context) error { return daemon.Serve(ctx, s.log, ln, handler, drain) })
+	return nil
+}
+
+func (s *sidecar) admin(context.Context) error {
+	mux := telemetry.AdminMux(s.registry, s.health)
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(s.status()) // a client that went away cannot be told
+	})
+	return s.serve("admin", s.cfg.Admin.Listen, mux, httpDrain)
+}
+
+// status is the sidecar's own view of its work.
+type status struct {
+	Instance string       `json:"instance"`
+	Cutover  string       `json:"cutover"`
+	Release  string       `json:"release"`
+	Tally    shadow.Tally `json:"tally"`
+	Unsent   int          `json:"unsent"` // events that the bus has not acknowledged yet
+}
+
+func (s *sidecar) status() status {
+	return status{Instance: s.sink.instance, Cutover: string(s.cfg.Cutover), Release: s.cfg.Release, Tally: s.tally(), Unsent: s.bus.Pending()}
+}
+
+func (s *sidecar) tally() shadow.Tally {
+	t := s.proxy.Tally()
+	t.WriteSets, t.Lost = s.sink.writeSets.Load(), s.bus.Lost()
+	return t
+}
+
+// evidence is the bus and, just before it, the sidecar's own count.
+func (s *sidecar) evidence(context.Context) error {
+	s.part("bus", busDrain+partBound, s.bus.Run)
+	s.part("tally", partBound, func(ctx context.Context) error { return s.sink.tallies(ctx, s.tally) })
+	return nil
+}
+
+// databases proves that the two databases are two, then opens the MySQL ports.
+func (s *sidecar) databases(ctx context.Context) error {
+	m := s.cfg.MySQL
+	if err := s.prove(ctx); err != nil {
+		return err
+	}
+	mode, observer := dualwrite.Observe, dualwrite.Observer(s.sink)
+	if m.Apply != nil {
+		db, err := s.open(m.Apply.ShadowDSN)
+		if err != nil {
+			return fmt.Errorf("open shadow: %w", err)
+		}
+		applier := dualwrite.NewApplier(dualwrite.ApplierConfig{
+			Shadow: db, Report: s.sink.apply, Workers: m.Apply.Workers, Queue: m.Apply.Queue, DrainTimeout: m.Apply.Drain, Log: s.log, Metrics: s.registry,
+		})
+		s.part("applier", m.Apply.Drain+partBound, applier.Run)
+		mode, observer = dualwrite.Apply, both{s.sink, applier}
+	}
+	recorders := dualwrite.New(dualwrite.Config{
+		Port: dualWritePort, Side: shadow.Primary, Mode: mode, Tables: writtenTables(m.Tables), Observer: observer, Log: s.log, Metrics: s.registry,
+	})
+	if err := s.mysql(dualWritePort, wire.New(wire.Config{
+		Port: dualWritePort, Listen: string(m.Primary.Listen), Upstream: string(m.Primary.Upstream), DrainTimeout: sqlDrain,
+		Sessions: recorders, Log: s.log, Metrics: s.registry,
+	})); err != nil {
+		return err
+	}
+	if m.Divert == nil {
+		return nil
+	}
+	return s.mysql("divert", divert.New(divert.Config{
+		Listen: string(m.Divert.Listen), Shadow: string(m.Divert.Upstream), Schema: m.Divert.Schema, Tables: writtenTables(m.Tables),
+		Observer: s.sink, DrainTimeout: sqlDrain, Log: s.log, Metrics: s.registry,
+	}))
+}
+
+const dualWritePort = "dual-write"
+
+func writtenTables(tables []config.Table) []dualwrite.Table {
+	out := []dualwrite.Table{}
+	for _, t := range tables {
+		out = append(out, dualwrite.Table{Name: t.Name, OrderColumn: t.Order, AutoIncrement: t.AutoIncrement})
+	}
+	return out
+}
+
+// mysqlPort is one of the two MySQL ports.
+type mysqlPort interface {
+	Listen() error
+	Run(ctx context.Context) error
+}
+
+// mysql opens a MySQL port now and runs it as a part.
+func (s *sidecar) mysql(name string, port mysqlPort) error {
+	if err := port.Listen(); err != nil {
+		return fmt.Errorf("listen for %s: %w", name, err)
+	}
+	s.part(name, sqlDrain+partBound, port.Run)
+	return nil
+}
+
+func (s *sidecar) open(dsn config.SecretFile) (*sql.DB, error) {
+	db, err := openDSN(dsn.Text())
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, db.Close)
+	return db, nil
+}
+
+// prove keeps the ports closed unless primary and shadow are different databases.
+func (s *sidecar) prove(ctx context.Context) error {
+	primary, err := s.open(s.cfg.MySQL.Prove.PrimaryDSN)
+	if err != nil {
+		return fmt.Errorf("open primary: %w", err)
+	}
+	second, err := s.open(s.cfg.MySQL.Prove.ShadowDSN)
+	if err != nil {
+		return fmt.Errorf("open shadow: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, proveBound)
+	defer cancel()
+	if err := divert.Prove(ctx, second, primary); err != nil {
+		return fmt.Errorf("prove that shadow and primary are two databases: %w", err)
+	}
+	return nil
+}
+
+// egress opens the two ports for outgoing channel calls.
+func (s *sidecar) egress(context.Context) error {
+	e := s.cfg.Egress
+	if e == nil {
+		return nil
+	}
+	cfg := egress.Config{Channel: e.Channel, Limits: egress.Limits{MaxSamples: e.Recordings, MaxBody: int64(s.cfg.HTTP.MaxBody)}}
+	for _, o := range e.Operations {
+		cfg.Operations = append(cfg.Operations, egress.Operation{
+			Name: o.Name, Method: o.Method, Path: o.Path, Class: o.Class, IgnoreHeaders: o.IgnoreHeaders, IgnoreFields: o.IgnoreFields, Fields: o.Fields,
+		})
+	}
+	if errs := cfg.Validate(); len(errs) > 0 {
+		return fmt.Errorf("egress: %w", errors.Join(errs...))
+	}
+	s.guard = egress.New(cfg, egress.Deps{Signer: s.signer, Registry: s.registry, Now: time.Now})
+	if err := s.serve("egress-primary", e.Primary.Listen, s.guard.Primary(), httpDrain); err != nil {
+		return err
+	}
+	return s.serve("egress-shadow", e.Shadow.Listen, s.guard.Shadow(), httpDrain)
+}
+
+// http opens the port of the clients, behind which everything else is ready by then.
+func (s *sidecar) http(context.Context) error {
+	compared, errs := response.New(comparing(s.cfg.Compare, s.cfg.HTTP.Routes))
+	if len(errs) > 0 {
+		return fmt.Errorf("compare: %w", errors.Join(errs...))
+	}
+	cfg := s.proxyConfig()
+	if errs := cfg.Validate(); len(errs) > 0 {
+		return fmt.Errorf("http: %w", errors.Join(errs...))
+	}
+	deps := proxy.Deps{
+		Signer: s.signer, Publisher: s.sink, Comparer: compared, Registry: s.registry, Tracer: s.tracing.Provider, Propagator: s.tracing.Propagator,
+		Log: s.log, Now: time.Now, NewSample: proxy.NewSampleID,
+	}
+	if s.guard != nil {
+		deps.Calls = s.guard
+	}
+	s.proxy = proxy.New(cfg, deps)
+	s.part("mirror", cfg.Limits.DrainTimeout+cfg.Limits.ShadowTimeout+partBound, s.proxy.Run)
+	return s.serve("http", s.cfg.HTTP.Listen, s.proxy, s.cfg.HTTP.Drain)
+}
+
+func (s *sidecar) proxyConfig() proxy.Config {
+	h, t := s.cfg.HTTP, s.cfg.Tag
+	cfg := proxy.Config{
+		Instance: s.sink.instance, Upstream: h.Stable, Candidate: h.Candidate, Salt: t.SaltFile.Bytes(), Trusted: t.TrustedGateways,
+		Slice: proxy.Slice{Release: s.cfg.Release, Epoch: s.cfg.Epoch, PerMillion: uint32(t.Percent)},
+		Limits: proxy.Limits{
+			MaxBody: int64(h.MaxBody), QueueLength: h.Queue, Workers: h.Workers, Members: h.Membership, HeaderTimeout: h.ResponseHeaderTimeout,
+			ShadowTimeout: h.ShadowTimeout, OrderWait: h.OrderWait, DrainTimeout: h.Drain,
+		},
+		BodySample: uint32(s.cfg.Compare.BodySample),
+	}
+	for _, r := range h.Routes {
+		route := proxy.Route{Name: r.Name, Method: r.Method, Path: r.Path, Creates: r.Creates, Key: proxy.KeyRule{Header: r.Key.Header, Query: r.Key.Query}, Mirror: true}
+		if a := r.Amount; a != nil {
+			route.Amount = amountRule(*a)
+		}
+		cfg.Routes = append(cfg.Routes, route)
+	}
+	return cfg
+}

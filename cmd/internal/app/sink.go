@@ -1,0 +1,73 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-3356bd69/touchstone/shadow"
+	"github.com/seed-3356bd69/touchstone/shadow/dualwrite"
+)
+
+// tallyEvery is how often a sidecar tells its own count, besides at its end.
+const tallyEvery = time.Second
+
+// publisher takes events without blocking.
+type publisher interface {
+	Publish(shadow.Event)
+}
+
+// sink turns what the ports see into events of this sidecar, and counts the write sets among them.
+type sink struct {
+	publisher
+	instance  string
+	writeSets atomic.Uint64
+	tallied   uint64 // of the one goroutine that runs tallies
+}
+
+func newSink(instance string, p publisher) *sink { return &sink{publisher: p, instance: instance} }
+
+// WriteSet tells a transaction of either database port.
+func (s *sink) WriteSet(ws shadow.WriteSet) {
+	s.writeSets.Add(1)
+	s.Publish(shadow.Event{ID: ws.ID, Kind: shadow.EventWriteSet, Instance: s.instance, Time: ws.Sealed, WriteSet: &ws})
+}
+
+// apply tells where a write set is on its way to the shadow.
+func (s *sink) apply(a shadow.Apply) {
+	s.Publish(shadow.Event{ID: a.WriteSet + ":" + string(a.State), Kind: shadow.EventApplied, Instance: s.instance, Time: time.Now(), Apply: &a})
+}
+
+// tallies tells the sidecar's own count now and then, and a last time when ctx ends: by then everything that counts
+// has stopped.
+func (s *sink) tallies(ctx context.Context, count func() shadow.Tally) error {
+	tick := time.NewTicker(tallyEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			s.tally(count())
+		case <-ctx.Done():
+			last := count()
+			last.Final = true
+			s.tally(last)
+			return nil
+		}
+	}
+}
+
+func (s *sink) tally(t shadow.Tally) {
+	s.tallied++
+	s.Publish(shadow.Event{ID: fmt.Sprintf("%s:tally:%d", s.instance, s.tallied), Kind: shadow.EventTally, Instance: s.instance, Time: time.Now(), Tally: &t})
+}
+
+// both hands a write set to two observers, in this order.
+type both [2]dualwrite.Observer
+
+// WriteSet implements dualwrite.Observer.
+func (b both) WriteSet(ws shadow.WriteSet) {
+	for _, o := range b {
+		o.WriteSet(ws)
+	}
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/seed-3356bd69/touchstone/cmd/touchstone-demo/internal/load"
+	"github.com/seed-3356bd69/touchstone/cmd/touchstone-demo/internal/payservice"
+	"github.com/seed-3356bd69/touchstone/comparer"
+	"github.com/seed-3356bd69/touchstone/test/channelsim"
+)
+
+const (
+	inFlight    = 8                     // orders at the same time
+	pace        = 15 * time.Millisecond // between two orders
+	drainBound  = 40 * time.Second
+	judgeBound  = 2 * time.Minute
+	crashAtPart = 2 // the candidate is killed when this part of the requests is done: a half
+)
+
+// run plays one demo and gives its report, which is printed and written by then.
+func run(ctx context.Context, o options) (_ comparer.Report, err error) {
+	s := &stage{options: o}
+	defer func() { err = errors.Join(err, s.close()) }()
+	start := time.Now()
+	if err := s.build(ctx); err != nil {
+		return comparer.Report{}, err
+	}
+	orders := load.Plan(o.Payments, o.Seed)
+	outcome, err := s.drive(ctx, orders)
+	if err != nil {
+		return comparer.Report{}, fmt.Errorf("drive the payments: %w", err)
+	}
+	if err := s.sidecar.Stop(drainBound); err != nil {
+		return comparer.Report{}, err
+	}
+	s.corruptBill()
+	report, err := s.judge(ctx)
+	if err != nil {
+		return comparer.Report{}, err
+	}
+	report.Cutover = o.Cutover
+	if err := writeReport(filepath.Join(o.Out, "report.json"), report); err != nil {
+		return comparer.Report{}, err
+	}
+	print(os.Stdout, printed{options: o, report: report, orders: orders, outcome: outcome, took: time.Since(start)})
+	return report, nil
+}
+
+// drive sends the plan through the sidecar, with a progress line; half-way it may kill the candidate.
+func (s *stage) drive(ctx context.Context, orders []load.Order) (load.Outcome, error) {
+	total := load.Requests(orders)
+	bar := newProgress(os.Stderr, total)
+	defer bar.end()
+	client := load.Client{Base: "http://" + s.settings.HTTP, Workers: inFlight, Pace: pace, Sent: func(n int) {
+		bar.at(n)
+		if s.options.Bug == bugCrash && n == total/crashAtPart {
+			s.rival.Kill()
+		}
+	}}
+	return client.Drive(ctx, orders)
+}
+
+// commonEvery is how many rows of the bill the channel fault spares before it strikes one.
+const commonEvery = 25
+
+// corruptBill makes the channel's file differ from what it booked: a cent more on some payments.
+func (s *stage) corruptBill() {
+	if s.options.Bug != bugChannel {
+		return
+	}
+	s.channel.Tamper(func(row *channelsim.Row) {
+		if row.State == channelsim.StateSuccess && payservice.Hits(row.OutTradeNo, commonEvery) {
+			row.Total++
+		}
+	})
+}
+
+// judge asks the comparer for its judgement, as any user of its API would.
+func (s *stage) judge(ctx context.Context) (comparer.Report, error) {
+	ctx, cancel := context.WithTimeout(ctx, judgeBound)
+	defer cancel()
+	var report comparer.Report
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.settings.Comparer+"/api/v1/judgements", nil)
+	if err != nil {
+		return report, fmt.Errorf("make the request for a judgement: %w", err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return report, fmt.Errorf("ask for a judgement: %w", err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		var problem struct {
+			Error string `json:"error"`
+		}
+		_ = json.NewDecoder(res.Body).Decode(&problem) // the status says enough when the body does not
+		return report, fmt.Errorf("the comparer could not judge (%d): %s", res.StatusCode, problem.Error)
+	}
+	if err := json.NewDecoder(res.Body).Decode(&report); err != nil {
+		return report, fmt.Errorf("decode the judgement: %w", err)
+	}
+	return report, nil
+}
+
+func writeReport(path string, report comparer.Report) error {
+	text, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode report: %w", err)
+	}
+	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+// Command touchstone is the product: one binary, one role a process.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/seed-3356bd69/touchstone/cmd/internal/app"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/daemon"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/telemetry"
+)
+
+// version is set by the linker.
+var version = "unreleased"
+
+// cli is the command line.
+type cli struct {
+	LogFormat string     `enum:"text,json" default:"text" help:"Form of log lines: text or json."`
+	LogLevel  slog.Level `default:"INFO" help:"DEBUG, INFO, WARN or ERROR."`
+
+	Sidecar  sidecarCmd  `cmd:"" help:"Run the sidecar of a payment service."`
+	Comparer comparerCmd `cmd:"" help:"Run the comparer: evidence in, verdict out."`
+	Explain  explainCmd  `cmd:"" help:"Print the whole chain of one order from what a run stored."`
+	Check    checkCmd    `cmd:"" help:"Check configuration files and print every complaint."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
+}
+
+type sidecarCmd struct {
+	Config string `arg:"" help:"Configuration file with role: sidecar."`
+}
+
+type comparerCmd struct {
+	Config string `arg:"" help:"Configuration file with role: comparer."`
+}
+
+type explainCmd struct {
+	Order string `arg:"" help:"Order number."`
+	Data  string `default:"out/demo" help:"Data folder of the comparer that judged the run."`
+}
+
+type checkCmd struct {
+	Files []string `arg:"" help:"Configuration files."`
+}
+
+type versionCmd struct{}
+
+func main() {
+	var c cli
+	parser := kong.Must(&c, kong.Name("touchstone"), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Description("Proves a new release of a payment service on real traffic, and reconciles its books with its channels."))
+	command, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+	if err := command.Run(&c, &streams{out: os.Stdout, log: os.Stderr}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// streams are where a command prints.
+type streams struct {
+	out, log io.Writer
+}
+
+// serve runs a role until a signal ends it.
+func (c *cli) serve(s *streams, role func(context.Context, app.Process) error) error {
+	log, err := telemetry.NewLogger(s.log, telemetry.Format(c.LogFormat), c.LogLevel)
+	if err != nil {
+		return err
+	}
+	ctx, stop := daemon.Signals(context.Background(), log, os.Exit)
+	defer stop()
+	return role(ctx, app.Process{Log: log, Version: version})
+}
+
+func (cmd *sidecarCmd) Run(c *cli, s *streams) error {
+	cfg, err := config.LoadSidecar(cmd.Config)
+	if err != nil {
+		return err
+	}
+	return c.serve(s, func(ctx context.Context, p app.Process) error { return app.RunSidecar(ctx, cfg, p) })
+}
+
+func (cmd *comparerCmd) Run(c *cli, s *streams) error {
+	cfg, err := config.LoadComparer(cmd.Config)
+	if err != nil {
+		return err
+	}
+	return c.serve(s, func(ctx context.Context, p app.Process) error { return app.RunComparer(ctx, cfg, p) })
+}
+
+func (cmd *checkCmd) Run(_ *cli, s *streams) error {
+	var errs []error
+	for _, file := range cmd.Files {
+		if err := config.Check(file); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		fmt.Fprintf(s.out, "%s: ok\n", file)
+	}
+	return errors.Join(errs...)
+}
+
+const readTimeout = 30 * time.Second
+
+func (cmd *explainCmd) Run(_ *cli, s *streams) error {
+	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+	defer cancel()
+	return app.Explain(ctx, s.out, cmd.Data, cmd.Order)
+}
+
+func (versionCmd) Run(_ *cli, s *streams) error {
+	_, err := fmt.Fprintf(s.out, "touchstone %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}

@@ -1,0 +1,140 @@
+package plugins
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/seed-3356bd69/touchstone/plugins/internal/pb"
+	"github.com/seed-3356bd69/touchstone/recon"
+)
+
+// batchWriter packs records into columns.
+type batchWriter struct {
+	b     *pb.Batch
+	bytes int
+}
+
+func newBatchWriter() *batchWriter {
+	return &batchWriter{b: &pb.Batch{
+		Account: &pb.TextColumn{}, Id: &pb.TextColumn{}, Order: &pb.TextColumn{}, ChannelTxn: &pb.TextColumn{},
+		AliasColumn: &pb.TextColumn{}, AliasValue: &pb.TextColumn{},
+	}}
+}
+
+func (w *batchWriter) full() bool  { return w.b.Count >= MaxBatch || w.bytes >= batchBytes }
+func (w *batchWriter) empty() bool { return w.b.Count == 0 }
+
+// add packs one record; on an error nothing of it is in the batch.
+func (w *batchWriter) add(r *recon.Record) error {
+	if err := checkRecord(r); err != nil {
+		return err
+	}
+	kind, err := kindCode(r.Key.Kind)
+	if err != nil {
+		return err
+	}
+	status, err := statusCode(r.Status)
+	if err != nil {
+		return err
+	}
+	at, err := timeCode(r.Time)
+	if err != nil {
+		return err
+	}
+	b := w.b
+	currency, err := w.currency(r.Amount.Currency)
+	if err != nil {
+		return err
+	}
+	feeCurrency, fee := byte(0), int64(0)
+	if r.Fee != nil {
+		if feeCurrency, err = w.currency(r.Fee.Currency); err != nil {
+			return err
+		}
+		fee = r.Fee.Minor
+	}
+	b.Line = append(b.Line, uint32(r.Origin.Line))
+	b.Kind, b.Status = append(b.Kind, kind), append(b.Status, status)
+	b.Currency, b.Amount = append(b.Currency, currency), append(b.Amount, r.Amount.Minor)
+	b.FeeCurrency, b.Fee = append(b.FeeCurrency, feeCurrency), append(b.Fee, fee)
+	b.Time = append(b.Time, at)
+	w.texts(r)
+	b.Count++
+	return nil
+}
+
+func (w *batchWriter) texts(r *recon.Record) {
+	b := w.b
+	appendText(b.Account, r.Account)
+	appendText(b.Id, r.Key.ID)
+	appendText(b.Order, r.Order)
+	appendText(b.ChannelTxn, r.ChannelTxn)
+	w.bytes += len(r.Account) + len(r.Key.ID) + len(r.Order) + len(r.ChannelTxn)
+	b.Aliases = append(b.Aliases, uint32(len(r.Aliases)))
+	for _, a := range r.Aliases {
+		appendText(b.AliasColumn, a.Column)
+		appendText(b.AliasValue, a.Value)
+		w.bytes += len(a.Column) + len(a.Value)
+	}
+}
+
+// currency gives the code's index in the batch, from 1.
+func (w *batchWriter) currency(c recon.Currency) (byte, error) {
+	if _, err := c.Exponent(); err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrContract, err)
+	}
+	i := slices.Index(w.b.Currencies, string(c))
+	if i < 0 {
+		i = len(w.b.Currencies)
+		w.b.Currencies = append(w.b.Currencies, string(c))
+	}
+	if i >= math.MaxUint8 {
+		return 0, fmt.Errorf("%w: more than %d currencies in a batch", ErrContract, math.MaxUint8)
+	}
+	return byte(i + 1), nil
+}
+
+// take gives the batch's bytes and starts an empty one.
+func (w *batchWriter) take() ([]byte, error) {
+	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(w.b)
+	if err != nil {
+		return nil, fmt.Errorf("pack batch: %w", err)
+	}
+	b := w.b
+	for _, c := range []*pb.TextColumn{b.Account, b.Id, b.Order, b.ChannelTxn, b.AliasColumn, b.AliasValue} {
+		resetText(c)
+	}
+	b.Count, b.Line, b.Kind, b.Status = 0, b.Line[:0], b.Kind[:0], b.Status[:0]
+	b.Currencies, b.Currency, b.Amount = b.Currencies[:0], b.Currency[:0], b.Amount[:0]
+	b.FeeCurrency, b.Fee, b.Time, b.Aliases = b.FeeCurrency[:0], b.Fee[:0], b.Time[:0], b.Aliases[:0]
+	w.bytes = 0
+	return payload, nil
+}
+
+// maxAliases bounds the generated ids one record can carry.
+const maxAliases = 64
+
+// checkRecord holds every record, on both sides of the wire, to the contract.
+func checkRecord(r *recon.Record) error {
+	switch {
+	case r.Origin.Line < 1 || r.Origin.Line > math.MaxUint32:
+		return fmt.Errorf("%w: line %d", ErrContract, r.Origin.Line)
+	case r.Key.ID == "" || r.Order == "":
+		return fmt.Errorf("%w: line %d: record without key or order", ErrContract, r.Origin.Line)
+	case r.Amount.Minor < 0:
+		return fmt.Errorf("%w: line %d: negative amount (the kind carries the direction)", ErrContract, r.Origin.Line)
+	case len(r.Aliases) > maxAliases:
+		return fmt.Errorf("%w: line %d: more than %d aliases", ErrContract, r.Origin.Line, maxAliases)
+	case max(len(r.Account), len(r.Key.ID), len(r.Order), len(r.ChannelTxn)) > MaxText:
+		return fmt.Errorf("%w: line %d: text over %d bytes", ErrContract, r.Origin.Line, MaxText)
+	}
+	for _, a := range r.Aliases {
+		if max(len(a.Column), len(a.Value)) > MaxText {
+			return fmt.Errorf("%w: line %d: alias over %d bytes", ErrContract, r.Origin.Line, MaxText)
+		}
+	}
+	return nil
+}

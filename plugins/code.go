@@ -1,0 +1,83 @@
+package plugins
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/seed-3356bd69/touchstone/recon"
+)
+
+// noTime stands for a record without a time.
+const noTime = math.MinInt64
+
+// Codes on the wire start at 1, so that a column of zeros is never a valid one.
+func kindCode(k recon.Kind) (byte, error) {
+	switch k {
+	case recon.KindPayment:
+		return 1, nil
+	case recon.KindRefund:
+		return 2, nil
+	case recon.KindReversal:
+		return 3, nil
+	}
+	return 0, fmt.Errorf("%w: kind %q", ErrContract, string(k))
+}
+
+func kindOf(code byte) (recon.Kind, error) {
+	switch code {
+	case 1:
+		return recon.KindPayment, nil
+	case 2:
+		return recon.KindRefund, nil
+	case 3:
+		return recon.KindReversal, nil
+	}
+	return "", fmt.Errorf("%w: kind code %d", ErrContract, code)
+}
+
+func statusCode(s recon.Status) (byte, error) {
+	switch s {
+	case recon.StatusSuccess:
+		return 1, nil
+	case recon.StatusProcessing:
+		return 2, nil
+	case recon.StatusFailed:
+		return 3, nil
+	case recon.StatusClosed:
+		return 4, nil
+	}
+	return 0, fmt.Errorf("%w: status %q", ErrContract, string(s))
+}
+
+func statusOf(code byte) (recon.Status, error) {
+	switch code {
+	case 1:
+		return recon.StatusSuccess, nil
+	case 2:
+		return recon.StatusProcessing, nil
+	case 3:
+		return recon.StatusFailed, nil
+	case 4:
+		return recon.StatusClosed, nil
+	}
+	return "", fmt.Errorf("%w: status code %d", ErrContract, code)
+}
+
+// timeCode is nanoseconds since 1970, which reach from 1678 to 2262.
+func timeCode(t time.Time) (int64, error) {
+	if t.IsZero() {
+		return noTime, nil
+	}
+	if year := t.UTC().Year(); year < 1700 || year > 2200 {
+		return 0, fmt.Errorf("%w: time in the year %d", ErrContract, year)
+	}
+	return t.UnixNano(), nil
+}
+
+func timeOf(code int64) time.Time {
+	if code == noTime {
+		return time.Time{}
+	}
+	return time.Unix(0, code).UTC()
+}

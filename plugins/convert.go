@@ -1,0 +1,109 @@
+package plugins
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/seed-3356bd69/touchstone/plugins/internal/pb"
+	"github.com/seed-3356bd69/touchstone/recon"
+)
+
+// clean makes a text from a file fit for the wire: valid UTF-8, bounded.
+func clean(text string) string {
+	if len(text) > MaxValue {
+		text = text[:MaxValue]
+	}
+	return strings.ToValidUTF8(text, "\uFFFD")
+}
+
+func failureToWire(err error) *pb.Failure {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		e = &Error{Kind: FailureInternal, Message: err.Error()}
+	}
+	return &pb.Failure{Kind: string(e.Kind), Message: strings.ToValidUTF8(e.Message, "\uFFFD"), Hint: strings.ToValidUTF8(e.Hint, "\uFFFD")}
+}
+
+func failureFromWire(f *pb.Failure) *Error {
+	return &Error{Kind: knownFailure(f.Kind), Message: f.Message, Hint: f.Hint}
+}
+
+func hashToWire(h Hash) *pb.Hash { return &pb.Hash{Type: string(h.Type), Value: h.Value} }
+
+func hashFromWire(h *pb.Hash) Hash {
+	return Hash{Type: HashType(h.GetType()), Value: strings.ToLower(h.GetValue())}
+}
+
+func descriptionToWire(d Description) *pb.DescribeResponse {
+	out := &pb.DescribeResponse{Name: d.Name, Version: d.Version, Channel: d.Channel}
+	for _, k := range d.Kinds {
+		out.Kinds = append(out.Kinds, &pb.StatementKind{Name: k.Name, Note: k.Note})
+	}
+	for _, r := range d.Requests {
+		rule := &pb.RequestRule{Method: r.Method, Path: r.Path}
+		for _, v := range r.Volatile {
+			rule.Volatile = append(rule.Volatile, &pb.Volatile{Where: string(v.Where), Name: v.Name, Role: string(v.Role)})
+		}
+		out.Requests = append(out.Requests, rule)
+	}
+	return out
+}
+
+func descriptionFromWire(in *pb.DescribeResponse) Description {
+	d := Description{Name: in.Name, Version: in.Version, Channel: in.Channel}
+	for _, k := range in.Kinds {
+		d.Kinds = append(d.Kinds, StatementKind{Name: k.Name, Note: k.Note})
+	}
+	for _, r := range in.Requests {
+		rule := RequestRule{Method: r.Method, Path: r.Path}
+		for _, v := range r.Volatile {
+			rule.Volatile = append(rule.Volatile, Volatile{Where: Place(v.Where), Name: v.Name, Role: Role(v.Role)})
+		}
+		d.Requests = append(d.Requests, rule)
+	}
+	return d
+}
+
+func rejectToWire(r recon.Reject) *pb.Reject {
+	return &pb.Reject{Line: uint32(r.Origin.Line), Column: uint32(r.Column), Field: clean(r.Field), Value: clean(r.Value), Reason: clean(r.Reason)}
+}
+
+func rejectFromWire(r *pb.Reject, shared recon.Origin) recon.Reject {
+	shared.Line = int(r.Line)
+	return recon.Reject{Origin: shared, Column: int(r.Column), Field: r.Field, Value: r.Value, Reason: r.Reason}
+}
+
+func resultToWire(res DecodeResult) *pb.Trailer {
+	t := &pb.Trailer{}
+	for _, c := range res.Totals {
+		t.Totals = append(t.Totals, &pb.ControlTotal{Name: c.Name, Declared: c.Declared, Counted: c.Counted, Currency: string(c.Currency)})
+	}
+	for _, d := range res.Diagnostics[:min(len(res.Diagnostics), MaxDiagnostics)] {
+		t.Diagnostics = append(t.Diagnostics, &pb.Diagnostic{
+			Severity: string(d.Severity), Line: uint32(d.Line), Column: uint32(d.Column),
+			Field: clean(d.Field), Value: clean(d.Value), Message: clean(d.Message),
+		})
+	}
+	return t
+}
+
+func resultFromWire(t *pb.Trailer) DecodeResult {
+	res := DecodeResult{Records: t.Records, Rejects: t.Rejects}
+	for _, c := range t.Totals {
+		res.Totals = append(res.Totals, ControlTotal{Name: c.Name, Declared: c.Declared, Counted: c.Counted, Currency: recon.Currency(c.Currency)})
+	}
+	for _, d := range t.Diagnostics[:min(len(t.Diagnostics), MaxDiagnostics)] {
+		res.Diagnostics = append(res.Diagnostics, Diagnostic{
+			Severity: Severity(d.Severity), Line: int(d.Line), Column: int(d.Column), Field: d.Field, Value: d.Value, Message: d.Message,
+		})
+	}
+	return res
+}
+
+func fetchEndFromWire(e *pb.FetchEnd) FetchResult {
+	return FetchResult{
+		Status: FetchStatus(e.Status), Hash: hashFromWire(e.Hash), Size: e.Size,
+		RetryAfter: time.Duration(e.RetryAfterMs) * time.Millisecond,
+	}
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/seed-3356bd69/touchstone/plugins"
+	"github.com/seed-3356bd69/touchstone/recon"
+)
+
+// adapter reads lines of "id minor"; the statement's kind says how it behaves.
+type adapter struct{}
+
+// Describe offers each behaviour as a statement kind.
+func (*adapter) Describe(context.Context) (plugins.Description, error) {
+	d := plugins.Description{Name: "bad", Version: "1.0.0", Channel: "nowhere"}
+	for _, kind := range []string{"good", "kill", "hang", "panic", "early", "quarantine", "alloc", "env", "short", "negative"} {
+		d.Kinds = append(d.Kinds, plugins.StatementKind{Name: kind})
+	}
+	return d, nil
+}
+
+// Fetch gives the environment for kind env, hangs for kind hang, and states a file it did not send for kind short.
+func (*adapter) Fetch(ctx context.Context, req plugins.FetchRequest, w io.Writer) (plugins.FetchResult, error) {
+	switch req.Kind {
+	case "env":
+		_, err := io.WriteString(w, strings.Join(os.Environ(), "\n"))
+		return plugins.FetchResult{Status: plugins.FetchReady}, err
+	case "hang":
+		select {}
+	case "kill":
+		if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+			return plugins.FetchResult{}, err
+		}
+		return plugins.FetchResult{}, syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	case "short":
+		return plugins.FetchResult{Status: plugins.FetchReady}, nil
+	case "quarantine":
+		return plugins.FetchResult{}, plugins.Fail(plugins.FailureQuarantine, "the channel's hash is another one")
+	}
+	return plugins.FetchResult{Status: plugins.FetchNotReady, RetryAfter: time.Minute}, nil
+}
+
+// Decode emits a record a line and misbehaves after half of a batch beyond the first one.
+func (*adapter) Decode(ctx context.Context, req plugins.DecodeRequest, r io.Reader, emit plugins.Emitter) (plugins.DecodeResult, error) {
+	lines := bufio.NewScanner(r)
+	for n := 1; lines.Scan(); n++ {
+		if err := line(n, lines.Text(), emit); err != nil {
+			return plugins.DecodeResult{}, err
+		}
+		if n == plugins.MaxBatch*3/2 {
+			time.Sleep(50 * time.Millisecond) // lets the first batch reach the host
+			if done, err := misbehave(req.Kind, emit); done {
+				return plugins.DecodeResult{}, err
+			}
+		}
+	}
+	return plugins.DecodeResult{}, lines.Err()
+}
+
+func line(n int, text string, emit plugins.Emitter) error {
+	origin := recon.Origin{Line: n}
+	id, amount, _ := strings.Cut(text, " ")
+	minor, err := strconv.ParseInt(amount, 10, 64)
+	if err != nil {
+		return emit.Reject(recon.Reject{Origin: origin, Column: len(id) + 2, Field: "amount", Value: amount, Reason: "not a number"})
+	}
+	return emit.Record(recon.Record{
+		Key: recon.Key{Kind: recon.KindPayment, ID: id}, Order: id, Status: recon.StatusSuccess,
+		Amount: recon.Money{Minor: minor, Currency: "CNY"}, Origin: origin,
+	})
+}
+
+// misbehave tells whether Decode must end now.
+func misbehave(kind string, emit plugins.Emitter) (bool, error) {
+	switch kind {
+	case "kill":
+		return true, syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	case "hang":
+		select {}
+	case "panic":
+		panic("no such case")
+	case "early":
+		return true, nil
+	case "quarantine":
+		return true, plugins.Fail(plugins.FailureQuarantine, "details are not the summary")
+	case "alloc":
+		var held [][]byte
+		for i := range 1 << 12 {
+			block := make([]byte, 1<<20)
+			for j := 0; j < len(block); j += 4096 {
+				block[j] = byte(i)
+			}
+			held = append(held, block)
+		}
+		return true, fmt.Errorf("%d blocks fitted", len(held))
+	case "negative":
+		return true, emit.Record(recon.Record{
+			Key: recon.Key{Kind: recon.KindPayment, ID: "N"}, Order: "N", Status: recon.StatusSuccess,
+			Amount: recon.Money{Minor: -1, Currency: "CNY"}, Origin: recon.Origin{Line: 1},
+		})
+	}
+	return false, nil
+}

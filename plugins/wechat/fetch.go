@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/seed-3356bd69/touchstone/plugins"
+)
+
+const (
+	maxAnswer   = 1 << 20          // bytes of an API answer
+	maxDownload = 16 << 30         // bytes of a bill
+	headerTime  = 30 * time.Second // until an answer begins
+	retryAfter  = 30 * time.Minute // what the channel asks for while it makes the bill
+	urlTries    = 2                // download addresses asked for: one lives 30 s
+)
+
+// newClient follows no redirect (the download's host is checked before it is asked) and leaves bodies as they are.
+func newClient() *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, DisableCompression: true, ResponseHeaderTimeout: headerTime,
+			TLSHandshakeTimeout: headerTime, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// apiError is the channel's error body.
+type apiError struct {
+	HTTP    int    `json:"-"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+func (e *apiError) Error() string {
+	return fmt.Sprintf("channel answered %d %s: %s", e.HTTP, e.Code, e.Message)
+}
+
+// ticket is the answer that says where the bill is.
+type ticket struct {
+	URL       string `json:"download_url"`
+	HashType  string `json:"hash_type"`
+	HashValue string `json:"hash_value"`
+}
+
+// Fetch asks for the day's bill and copies it to w, uncompressed, as its hash is over these bytes.
+func (a *adapter) Fetch(ctx context.Context, req plugins.FetchRequest, w io.Writer) (plugins.FetchResult, error) {
+	if req.Kind != kindTrade {
+		return plugins.FetchResult{}, plugins.Fail(plugins.FailureUnsupported, "no statement kind %q", req.Kind)
+	}
+	if _, err := time.ParseInLocation(time.DateOnly, req.Date, a.zone); err != nil {
+		return plugins.FetchResult{}, plugins.Fail(plugins.FailureConfig, "date %q is not of the form %s", req.Date, time.DateOnly)
+	}
+	s, err := a.session(req)
+	if err != nil {
+		return plugins.FetchResult{}, err
+	}
+	for try := 1; ; try++ {
+		res, err := a.fetchOnce(ctx, s, req.Date, w)
+		if refused, ok := errors.AsType[*expiredError](err); ok {
+			if try < urlTries {
+				continue
+			}
+			err = refused.err
+		}
+		if answer, ok := errors.AsType[*apiError](err); ok {
+			return translate(answer)
+		}
+		return res, err
+	}
+}
+
+// translate says what the channel's error asks of the caller. Not ready and an empty day are answers, and two of them.
+func translate(e *apiError) (plugins.FetchResult, error) {
+	switch {
+	case e.HTTP == http.StatusBadRequest && e.Code == "NO_STATEMENT_EXIST":
+		return plugins.FetchResult{Status: plugins.FetchEmpty}, nil
+	case e.HTTP == http.StatusBadRequest && e.Code == "STATEMENT_CREATING":
+		return plugins.FetchResult{Status: plugins.FetchNotReady, RetryAfter: retryAfter}, nil
+	case e.HTTP == http.StatusUnauthorized, e.Code == "SIGN_ERROR":
+		return plugins.FetchResult{}, plugins.Fail(plugins.FailureConfig, "%v", e)
+	case e.HTTP == http.StatusTooManyRequests, e.HTTP >= http.StatusInternalServerError:
+		return plugins.FetchResult{}, plugins.Fail(plugins.FailureUnavailable, "%v", e)
+	}
+	return plugins.FetchResult{}, plugins.Fail(plugins.FailureRefused, "%v", e)
+}
+
+func (a *adapter) fetchOnce(ctx context.Context, s *session, date string, w io.Writer) (plugins.FetchResult, error) {
+	t, err := a.apply(ctx, s, date)
+	if err != nil {
+		return plugins.FetchResult{}, err
+	}
+	hash := plugins.Hash{Type: plugins.HashType(t.HashType), Value: t.HashValue}
+	if hash.Type != plugins.HashSHA1 || hash.Value == "" {
+		return plugins.FetchResult{}, plugins.Fail(plugins.FailureQuarantine, "channel declared no SHA1 for the bill (type %q)", t.HashType)
+	}
+	if err := a.download(ctx, s, t, w); err != nil {
+		return plugins.FetchResult{}, err
+	}
+	return plugins.FetchResult{Status: plugins.FetchReady, Hash: hash}, nil
+}
+
+// apply asks where the bill is. The answer must carry the platform's signature: the hash of the bill hangs on it.
+func (a *adapter) apply(ctx context.Context, s *session, date string) (ticket, error) {
+	target := s.base.JoinPath("/v3/bill/tradebill")
+	target.RawQuery = url.Values{"bill_date": {date}, "bill_type": {"ALL"}}.Encode()
+	res, err := a.get(ctx, s, target)
+	if err != nil {
+		return ticket{}, err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return ticket{}, readError(res)
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return ticket{}, plugins.Fail(plugins.FailureUnavailable, "read answer: %v", err)
+	}
+	if err := s.signer.verify(res.Header, body); err != nil {
+		return ticket{}, err
+	}
+	var t ticket
+	if err := json.Unmarshal(body, &t); err != nil {
+		return ticket{}, plugins.Fail(plugins.FailureUnavailable, "answer is not the JSON expected: %v", err)
+	}
+	return t, nil
+}
+
+func (a *adapter) get(ctx context.Context, s *session, target *url.URL) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("build request: %w", err)
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "touchstone-wechat/"+version)
+	if err := s.signer.sign(req); err != nil {
+		return nil, err
+	}
+	res, err := a.client.Do(req)
+	if err != nil {
+		if trouble, ok := errors.AsType[*url.Error](err); ok {
+			err = trouble.Err // without the URL, which holds the download's token
+		}
+		return nil, plugins.Fail(plugins.FailureUnavailable, "ask %s: %v", target.Host, err)
+	}
+	return res, nil
+}
+
+func readError(res *http.Response) error {
+	e := &apiError{HTTP: res.StatusCode}
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil || json.Unmarshal(body, e) != nil || e.Code == "" {
+		e.Code, e.Message = "", "no error body"
+	}
+	e.Message = e.Message[:min(len(e.Message), plugins.MaxValue)]
+	return e
+}

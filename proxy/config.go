@@ -1,0 +1,230 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed-3356bd69/touchstone/proxy/pattern"
+	"github.com/seed-3356bd69/touchstone/recon"
+	"github.com/seed-3356bd69/touchstone/shadow"
+)
+
+// Config is what a sidecar does. A zero limit means the default that its comment names.
+type Config struct {
+	Instance  string   // this run of the sidecar: new at each start
+	Upstream  *url.URL // the stable release
+	Candidate *url.URL // nil in a database cutover: nothing is mirrored
+	Slice     Slice
+	Salt      []byte // of the policy; decides with the key who is born gray
+	Routes    []Route
+	Trusted   []netip.Prefix // gateways that may force a request gray with a plain release name in X-Gray-Version
+	Limits    Limits
+
+	BodySample uint32 // matches whose bodies travel too, per million
+}
+
+// Slice is the part of the policy that changes while the sidecar runs.
+type Slice struct {
+	Release    string // the candidate release under proof, for example "v2"
+	Epoch      uint64 // a rollback raises it
+	PerMillion uint32 // orders born gray
+	Halted     bool   // after a rollback: nothing is sampled any more, forced or not
+}
+
+// Route names one kind of request. The first route that matches counts.
+type Route struct {
+	Name    string // label in metrics, evidence and traces
+	Method  string // "" = any
+	Path    string // "/payments/{id}", or a prefix that ends in "/"
+	Creates bool   // the request creates the order: it is born gray here or never
+	Key     KeyRule
+	Mirror  bool // false: a sampled request is excluded(route) in a service cutover
+	Amount  AmountRule
+}
+
+// KeyRule says where the order key is; the first rule that is set counts.
+type KeyRule struct {
+	Header string // name of a request header
+	Query  string // name of a query parameter
+	Path   string // name of a wildcard in the route's path
+}
+
+// AmountRule says where a JSON request carries its amount, for the evidence line. Field "" = nowhere.
+type AmountRule struct {
+	Field    string         // path, for example "amount.total"
+	Unit     string         // UnitYuan: decimal in major units; UnitFen: whole number of minor units
+	Currency recon.Currency // "" = CNY
+}
+
+// The units of amounts.
+const (
+	UnitYuan = "yuan"
+	UnitFen  = "fen"
+)
+
+// Limits bounds what the sidecar holds and how long it waits.
+type Limits struct {
+	MaxBody        int64         // bytes captured of one body; 1 MiB
+	MaxCaptured    int64         // bytes captured of all bodies together; 256 MiB
+	EvidenceBody   int64         // bytes of one body in an evidence line; 64 KiB
+	MaxHeader      int           // bytes of a message head; 64 KiB
+	QueueLength    int           // requests that wait for their shadow run; 1024
+	Workers        int           // shadow runs at the same time; 8
+	Members        int           // born-gray orders remembered; 1,000,000
+	Taints         int           // tainted orders remembered; 100,000
+	DialTimeout    time.Duration // to stable or candidate; 2 s
+	HeaderTimeout  time.Duration // stable: from the request's end to the answer's head; 30 s
+	TotalTimeout   time.Duration // stable: the whole exchange, except event streams and upgrades; 60 s
+	ShadowTimeout  time.Duration // candidate: the whole run; 10 s
+	OrderWait      time.Duration // a request behind another one of its order; 5 s
+	DrainTimeout   time.Duration // for the queue at shutdown; 10 s
+	ClientIdle     time.Duration // a client's idle connection; 120 s
+	UpstreamIdle   time.Duration // an idle connection to stable; 30 s
+	ReadHeaderTime time.Duration // for the head of a client's request; 10 s
+}
+
+func (l Limits) withDefaults() Limits {
+	l.MaxBody = orDefault(l.MaxBody, 1<<20)
+	l.MaxCaptured = orDefault(l.MaxCaptured, 256<<20)
+	l.EvidenceBody = orDefault(l.EvidenceBody, 64<<10)
+	l.MaxHeader = orDefault(l.MaxHeader, 64<<10)
+	l.QueueLength = orDefault(l.QueueLength, 1024)
+	l.Workers = orDefault(l.Workers, 8)
+	l.Members = orDefault(l.Members, 1_000_000)
+	l.Taints = orDefault(l.Taints, 100_000)
+	l.DialTimeout = orDefault(l.DialTimeout, 2*time.Second)
+	l.HeaderTimeout = orDefault(l.HeaderTimeout, 30*time.Second)
+	l.TotalTimeout = orDefault(l.TotalTimeout, 60*time.Second)
+	l.ShadowTimeout = orDefault(l.ShadowTimeout, 10*time.Second)
+	l.OrderWait = orDefault(l.OrderWait, 5*time.Second)
+	l.DrainTimeout = orDefault(l.DrainTimeout, 10*time.Second)
+	l.ClientIdle = orDefault(l.ClientIdle, 120*time.Second)
+	l.UpstreamIdle = orDefault(l.UpstreamIdle, 30*time.Second)
+	l.ReadHeaderTime = orDefault(l.ReadHeaderTime, 10*time.Second)
+	return l
+}
+
+func orDefault[T int | int64 | time.Duration](v, otherwise T) T {
+	if v <= 0 {
+		return otherwise
+	}
+	return v
+}
+
+// Errors of a configuration.
+var (
+	ErrUpstream = errors.New("must be http://host:port")
+	ErrRoute    = errors.New("route")
+)
+
+const minSalt = 16
+
+// Validate gives everything that is wrong; New must not be called with a configuration that has complaints.
+func (c Config) Validate() []error {
+	var errs []error
+	add := func(field string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", field, err))
+		}
+	}
+	add("upstream", checkURL(c.Upstream))
+	if c.Candidate != nil {
+		add("candidate", checkURL(c.Candidate))
+	}
+	if c.Instance == "" {
+		add("instance", errors.New("must not be empty"))
+	}
+	if len(c.Salt) < minSalt {
+		add("salt", fmt.Errorf("has %d bytes, at least %d are needed", len(c.Salt), minSalt))
+	}
+	add("slice", c.Slice.check())
+	if c.BodySample > shadow.PerMillion {
+		add("body sample", fmt.Errorf("must be at most %d (got %d)", shadow.PerMillion, c.BodySample))
+	}
+	names := map[string]bool{}
+	for _, r := range c.Routes {
+		add("route "+r.Name, r.check())
+		if names[r.Name] {
+			add("route "+r.Name, fmt.Errorf("%w name is used twice", ErrRoute))
+		}
+		names[r.Name] = true
+	}
+	return errs
+}
+
+func (s Slice) check() error {
+	if !shadow.ValidRelease(s.Release) {
+		return fmt.Errorf("release must be 1 to 32 letters, digits, '.', '_' or '-' (got %q)", s.Release)
+	}
+	if s.PerMillion > shadow.PerMillion {
+		return fmt.Errorf("per million must be at most %d (got %d)", shadow.PerMillion, s.PerMillion)
+	}
+	return nil
+}
+
+// member is what an order is remembered by. A rollback raises the epoch, and with it every membership ends: the
+// candidate did not see what happened to the orders in between.
+func (s Slice) member(order string) string {
+	return s.Release + "@" + strconv.FormatUint(s.Epoch, 10) + "/" + order
+}
+
+func checkURL(u *url.URL) error {
+	if u == nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" {
+		return fmt.Errorf("%w (got %v)", ErrUpstream, u)
+	}
+	return nil
+}
+
+func (r Route) check() error {
+	if r.Name == "" || r.Name == routeOther {
+		return fmt.Errorf("%w name must be set and not %q", ErrRoute, routeOther)
+	}
+	if err := pattern.Check(r.Path); err != nil {
+		return fmt.Errorf("check path: %w", err)
+	}
+	if r.Key == (KeyRule{}) {
+		return fmt.Errorf("%w has no key rule", ErrRoute)
+	}
+	if r.Key.Path != "" && !strings.Contains(r.Path+"/", "/{"+r.Key.Path+"}/") {
+		return fmt.Errorf("%w path has no wildcard {%s}", ErrRoute, r.Key.Path)
+	}
+	return r.Amount.check()
+}
+
+func (a AmountRule) check() error {
+	if a.Field == "" {
+		return nil
+	}
+	if a.Unit != UnitYuan && a.Unit != UnitFen {
+		return fmt.Errorf("amount unit must be %s or %s (got %q)", UnitYuan, UnitFen, a.Unit)
+	}
+	if a.Currency != "" {
+		if _, err := a.Currency.Exponent(); err != nil {
+			return fmt.Errorf("check amount currency: %w", err)
+		}
+	}
+	return nil
+}
+
+// matches tells whether a request is of this route.
+func (r Route) matches(req *http.Request) bool {
+	return (r.Method == "" || r.Method == req.Method) && pattern.Match(r.Path, req.URL.Path)
+}
+
+// of gives the order key of a request of the route; "" = it has none.
+func (k KeyRule) of(route Route, req *http.Request) string {
+	switch {
+	case k.Header != "":
+		return req.Header.Get(k.Header)
+	case k.Query != "":
+		return req.URL.Query().Get(k.Query)
+	default:
+		return pattern.Value(route.Path, req.URL.Path, k.Path)
+	}
+}

@@ -1,0 +1,62 @@
+package proxy
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/seed-3356bd69/touchstone/shadow"
+)
+
+// Publisher takes events. It must not block and must not keep a client waiting: it owns its buffering.
+type Publisher interface {
+	Publish(shadow.Event)
+}
+
+// Comparer judges the two sides of a sample. It gives the generated ids it learned.
+type Comparer interface {
+	Compare(shadow.Pair) (shadow.Verdict, []shadow.Binding)
+}
+
+// CallBook holds the outgoing calls of both runs of a sample. Take gives them once and forgets them.
+type CallBook interface {
+	Take(sample string) (primary, shadowed []shadow.Call)
+}
+
+// Membership remembers the orders that were born gray. Forgetting one is safe: it is then not born gray.
+// Implementations are safe for concurrent use and do not block.
+type Membership interface {
+	Add(order string)
+	Has(order string) bool
+	Remove(order string)
+}
+
+// Deps is what a sidecar works with. Calls and Members may be nil: no outgoing calls, members in memory.
+type Deps struct {
+	Signer     *shadow.Signer
+	Publisher  Publisher
+	Comparer   Comparer
+	Calls      CallBook
+	Members    Membership
+	Registry   prometheus.Registerer
+	Tracer     trace.TracerProvider
+	Propagator propagation.TextMapPropagator
+	Log        *slog.Logger
+	Now        func() time.Time
+	NewSample  func() (string, error) // unique ids; NewSampleID in production
+}
+
+// NewSampleID gives a UUID of version 7: unique, and ordered by time.
+func NewSampleID() (string, error) {
+	id, err := uuid.NewV7()
+	return id.String(), err
+}
+
+type noCalls struct{}
+
+// Take gives nothing.
+func (noCalls) Take(string) (primary, shadowed []shadow.Call) { return nil, nil }

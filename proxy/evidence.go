@@ -1,0 +1,117 @@
+package proxy
+
+import (
+	"bytes"
+	"encoding/json"
+	"hash/fnv"
+	"slices"
+	"strings"
+
+	"github.com/seed-3356bd69/touchstone/recon"
+	"github.com/seed-3356bd69/touchstone/shadow"
+)
+
+// secretHeaders never travel in evidence.
+func secretHeaders() []string {
+	return []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", shadow.HeaderTag}
+}
+
+// line is the small evidence of a closed sample, without bodies.
+func (s *Sidecar) line(r *run, v shadow.Verdict, bindings []shadow.Binding) *shadow.Evidence {
+	return &shadow.Evidence{
+		Sample: r.tag.Sample, Release: r.tag.Release, Order: r.order, Route: r.route.Name, Creates: r.route.Creates,
+		Verdict: v, Bindings: bindings, TraceID: traceID(r.trace),
+	}
+}
+
+// attach adds the amount and, where there is something to see, the exchanges and calls.
+func (s *Sidecar) attach(r *run, e *shadow.Evidence) {
+	e.Amount = r.route.Amount.read(r.primary.Request)
+	s.take(r)
+	if e.Verdict.Outcome == shadow.Match && !s.bodiesOfMatch(r.tag.Sample) {
+		return
+	}
+	if r.primary.Method != "" {
+		e.Primary = s.presentable(r.primary)
+	}
+	if r.shadowed != nil {
+		e.Shadow = s.presentable(*r.shadowed)
+	}
+	for _, call := range r.calls {
+		call.Exchange = *s.presentable(call.Exchange)
+		e.Calls = append(e.Calls, call)
+	}
+}
+
+// bodiesOfMatch chooses by the sample's id, so that the choice is the same wherever it is made.
+func (s *Sidecar) bodiesOfMatch(sample string) bool {
+	h := fnv.New32a()
+	h.Write([]byte(sample))
+	return h.Sum32()%shadow.PerMillion < s.config.BodySample
+}
+
+// presentable is an exchange without secrets, with bodies of bounded size, owned by nobody else.
+func (s *Sidecar) presentable(x shadow.Exchange) *shadow.Exchange {
+	x.RequestHeader, x.ResponseHeader = withoutSecrets(x.RequestHeader), withoutSecrets(x.ResponseHeader)
+	x.Request, x.Response = s.clip(x.Request), s.clip(x.Response)
+	return &x
+}
+
+func (s *Sidecar) clip(b shadow.Body) shadow.Body {
+	if limit := s.config.Limits.EvidenceBody; int64(len(b.Bytes)) > limit {
+		b.Bytes, b.Truncated = b.Bytes[:limit], true
+	}
+	b.Bytes = bytes.Clone(b.Bytes)
+	return b
+}
+
+func withoutSecrets(h shadow.Header) shadow.Header {
+	out := shadow.Header{}
+	secrets := secretHeaders()
+	for name, values := range h {
+		if !slices.Contains(secrets, name) {
+			out[name] = slices.Clone(values)
+		}
+	}
+	return out
+}
+
+// read finds the amount in a JSON request; nil = it is not there, or not an amount.
+func (a AmountRule) read(body shadow.Body) *recon.Money {
+	if a.Field == "" || body.Truncated {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body.Bytes))
+	decoder.UseNumber()
+	var document any
+	if decoder.Decode(&document) != nil {
+		return nil
+	}
+	for name := range strings.SplitSeq(a.Field, ".") {
+		object, _ := document.(map[string]any)
+		document = object[name]
+	}
+	var text string
+	switch v := document.(type) {
+	case string:
+		text = v
+	case json.Number:
+		text = v.String()
+	}
+	money, err := a.parse(text)
+	if err != nil {
+		return nil
+	}
+	return &money
+}
+
+func (a AmountRule) parse(text string) (recon.Money, error) {
+	currency := a.Currency
+	if currency == "" {
+		currency = "CNY"
+	}
+	if a.Unit == UnitFen {
+		return recon.ParseMinor(text, currency)
+	}
+	return recon.ParseMajor(text, currency)
+}

@@ -1,0 +1,22 @@
+package proxy
+
+// Keys of log lines.
+const (
+	keyWhere  = "where"
+	keyReason = "reason"
+)
+
+// Where a panic was recovered: labels of touchstone_panics_total.
+const (
+	whereAdmit   = "admit"
+	whereForward = "forward"
+	whereSettle  = "settle"
+	whereMirror  = "mirror"
+	wherePublish = "publish"
+)
+
+// routeOther is the label of requests that no route names.
+const routeOther = "other"
+
+// CauseInternal makes a sample inconclusive because the sidecar's own shadow-side code broke (a recovered panic).
+const CauseInternal = "internal"

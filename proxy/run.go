@@ -1,0 +1,109 @@
+package proxy
+
+import (
+	"net/http"
+	"net/url"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/seed-3356bd69/touchstone/proxy/capture"
+	"github.com/seed-3356bd69/touchstone/shadow"
+)
+
+// run is one sampled request on its way through the sidecar. It is closed exactly once, whatever happens to it.
+type run struct {
+	tag      shadow.Tag // of the primary side
+	order    string
+	member   string // what the order is remembered by: another release or epoch knows nothing of it
+	route    *Route
+	excluded string // rule, when it will not be mirrored
+	trace    trace.SpanContext
+
+	request, response *capture.Buffer
+	url               *url.URL
+	host              string
+	header            http.Header // as the stable release got it
+	length            int64       // Content-Length; -1 = chunked
+
+	seq      uint64 // order in which the stable answers ended
+	primary  shadow.Exchange
+	shadowed *shadow.Exchange
+	answer   *capture.Buffer // of the shadow run
+	calls    []shadow.Call   // of both sides, once taken
+	taken    bool
+	closed   atomic.Bool
+}
+
+// open publishes the start of a sample.
+func (s *Sidecar) open(r *run) {
+	s.publish(r, shadow.EventOpened, &shadow.Evidence{
+		Sample: r.tag.Sample, Release: r.tag.Release, Order: r.order, Route: r.route.Name,
+		Creates: r.route.Creates, Verdict: shadow.Verdict{Outcome: shadow.Pending}, TraceID: traceID(r.trace),
+	})
+	s.opened.Add(1) // after the event: a tally never tells more than was published
+}
+
+// close publishes the verdict of a sample; only the first call for a sample counts.
+func (s *Sidecar) close(r *run, v shadow.Verdict, bindings []shadow.Binding) {
+	if !r.closed.CompareAndSwap(false, true) {
+		return
+	}
+	if v.Taints() {
+		s.taints.add(r.member, r.seq)
+	}
+	s.metrics.samples.WithLabelValues(string(v.Outcome), causeLabel(v.Cause)).Inc()
+	evidence := s.line(r, v, bindings)
+	if !s.safely(whereSettle, func() { s.attach(r, evidence) }) {
+		evidence.Primary, evidence.Shadow, evidence.Calls = nil, nil, nil
+	}
+	s.publish(r, shadow.EventClosed, evidence)
+	s.closed.Add(1)
+	r.release()
+}
+
+func (s *Sidecar) publish(r *run, kind shadow.EventKind, evidence *shadow.Evidence) {
+	s.safely(wherePublish, func() {
+		s.deps.Publisher.Publish(shadow.Event{
+			ID: r.tag.Sample + ":" + string(kind), Kind: kind, Instance: s.config.Instance, Time: s.deps.Now(), Evidence: evidence,
+		})
+	})
+}
+
+// take fetches the calls of both runs, once.
+func (s *Sidecar) take(r *run) (primary, shadowed []shadow.Call) {
+	if r.taken {
+		return nil, nil
+	}
+	r.taken = true
+	primary, shadowed = s.deps.Calls.Take(r.tag.Sample)
+	r.calls = append(append(r.calls, primary...), shadowed...)
+	return primary, shadowed
+}
+
+func (r *run) release() {
+	for _, b := range []*capture.Buffer{r.request, r.response, r.answer} {
+		if b != nil {
+			b.Release()
+		}
+	}
+}
+
+func traceID(sc trace.SpanContext) string {
+	if !sc.HasTraceID() {
+		return ""
+	}
+	return sc.TraceID().String()
+}
+
+func inconclusive(cause string) shadow.Verdict {
+	return shadow.Verdict{Outcome: shadow.Inconclusive, Cause: cause}
+}
+
+func dropped(reason string) shadow.Verdict {
+	return shadow.Verdict{Outcome: shadow.Dropped, Cause: reason}
+}
+
+func excluded(rule string) shadow.Verdict {
+	return shadow.Verdict{Outcome: shadow.Excluded, Cause: rule}
+}

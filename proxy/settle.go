@@ -1,0 +1,60 @@
+package proxy
+
+import (
+	"github.com/seed-3356bd69/touchstone/proxy/capture"
+	"github.com/seed-3356bd69/touchstone/shadow"
+)
+
+// settle decides what becomes of a sample when the stable exchange has ended: a bucket now, or a place in the queue.
+func (s *Sidecar) settle(p *passage, failure shadow.Failure) {
+	r := p.run
+	if r.closed.Load() {
+		return
+	}
+	r.seq = s.sequence.Add(1)
+	requestEnd := s.recordPrimary(p, failure)
+	if v, done := s.withoutShadow(r, requestEnd); done {
+		s.close(r, v, nil)
+		return
+	}
+	switch s.queue.push(r.order, &job{run: r, pushed: s.deps.Now()}) {
+	case pushFull:
+		s.close(r, dropped(shadow.ReasonQueueFull), nil)
+	case pushClosed:
+		s.close(r, dropped(shadow.ReasonShutdown), nil)
+	}
+}
+
+func (s *Sidecar) recordPrimary(p *passage, failure shadow.Failure) (requestEnd capture.End) {
+	r := p.run
+	r.primary.RequestHeader = shadow.Header(r.header)
+	r.primary.Request, requestEnd = r.request.Snapshot()
+	if r.length == 0 {
+		requestEnd = capture.Complete
+	}
+	r.primary.Response, _ = r.response.Snapshot()
+	r.primary.Start, r.primary.Duration, r.primary.Failure = p.start, s.deps.Now().Sub(p.start), failure
+	return requestEnd
+}
+
+// withoutShadow gives the verdict of a sample that gets no shadow run. A tainted order gets none: its answers could
+// not be compared, and the candidate's state of it is wrong already.
+func (s *Sidecar) withoutShadow(r *run, requestEnd capture.End) (shadow.Verdict, bool) {
+	switch {
+	case r.excluded != "":
+		return excluded(r.excluded), true
+	case r.primary.Failure == shadow.FailClientGone:
+		return inconclusive(shadow.CauseClientGone), true
+	case r.primary.Failure != shadow.FailNone:
+		return inconclusive(shadow.CauseStableFailed), true
+	case s.config.Candidate == nil:
+		return shadow.Verdict{Outcome: shadow.Match}, true
+	case r.primary.Request.Truncated:
+		return dropped(shadow.ReasonBodyTooLarge), true
+	case requestEnd != capture.Complete && r.primary.Request.Size != r.length:
+		return inconclusive(shadow.CauseTruncated), true // the stable release answered without reading it all
+	case s.taints.covers(r.member, r.seq):
+		return inconclusive(shadow.CauseTainted), true
+	}
+	return shadow.Verdict{}, false
+}

@@ -1,0 +1,66 @@
+package divert
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-3356bd69/touchstone/shadow/dualwrite"
+	"github.com/seed-3356bd69/touchstone/shadow/stmt"
+	"github.com/seed-3356bd69/touchstone/shadow/wire"
+)
+
+// guards makes the guard of each connection.
+type guards struct {
+	schema     string
+	recorders  *dualwrite.Recorders
+	classifier *stmt.Classifier
+	refused    *prometheus.CounterVec
+}
+
+func newGuards(schema string, recorders *dualwrite.Recorders, reg prometheus.Registerer) *guards {
+	g := &guards{schema: schema, recorders: recorders, classifier: stmt.New(), refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "touchstone_mysql_refused_total", Help: "Commands the divert port refused, by rule."}, []string{"rule"})}
+	for _, r := range rules() {
+		g.refused.WithLabelValues(string(r))
+	}
+	reg.MustRegister(g.refused)
+	return g
+}
+
+// Open makes the guard of one connection.
+func (g *guards) Open(connection uint64) wire.Session {
+	return &guard{Recorder: g.recorders.Recorder(connection), shared: g}
+}
+
+// guard refuses what is not allowed and records the rest.
+type guard struct {
+	*dualwrite.Recorder
+	shared *guards
+}
+
+// OnCommand refuses, or lets the recorder look.
+func (g *guard) OnCommand(cmd *wire.Command) *wire.Refusal {
+	if r := g.check(cmd); r != nil {
+		g.shared.refused.WithLabelValues(string(r.rule)).Inc()
+		return r.refusal()
+	}
+	return g.Recorder.OnCommand(cmd)
+}
+
+func (g *guard) check(cmd *wire.Command) *refused {
+	switch cmd.Code {
+	case wire.ComQuery, wire.ComStmtPrepare:
+		if cmd.Truncated {
+			return &refused{ruleTooLong, ""}
+		}
+		return checkText(g.shared.classifier, g.Mode(), g.shared.schema, string(cmd.Data))
+	case wire.ComLogin, wire.ComChangeUser, wire.ComInitDB:
+		if cmd.Schema != g.shared.schema && (cmd.Schema != "" || cmd.Code == wire.ComInitDB) {
+			return &refused{ruleSchema, cmd.Schema}
+		}
+	case wire.ComStmtExecute, wire.ComStmtClose, wire.ComStmtReset, wire.ComStmtSendLong, wire.ComStmtFetch,
+		wire.ComPing, wire.ComResetConnection, wire.ComStatistics, wire.ComFieldList, wire.ComSetOption:
+	default:
+		return &refused{ruleCommand, ""}
+	}
+	return nil
+}

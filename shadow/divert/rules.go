@@ -1,0 +1,138 @@
+package divert
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seed-3356bd69/touchstone/shadow/stmt"
+	"github.com/seed-3356bd69/touchstone/shadow/wire"
+)
+
+// rule names why a command was refused; it is a metric's label.
+type rule string
+
+const (
+	ruleUnparsed rule = "unparsed" // the text could not be read
+	ruleTooLong  rule = "too-long" // the text is longer than what is read of it
+	ruleSchema   rule = "schema"   // another schema than the declared one
+	ruleDDL      rule = "ddl"
+	ruleAdmin    rule = "admin"    // concerns the server, or hides what it does
+	ruleFunction rule = "function" // calls a function that is not known to change nothing
+	ruleFile     rule = "file"     // writes a file on the server
+	ruleSetting  rule = "setting"  // sets what is not a harmless variable of the session
+	ruleCommand  rule = "command"  // a protocol command that is not allowed here
+)
+
+func rules() []rule {
+	return []rule{ruleUnparsed, ruleTooLong, ruleSchema, ruleDDL, ruleAdmin, ruleFunction, ruleFile, ruleSetting, ruleCommand}
+}
+
+// refused says which rule a command breaks, and what it names.
+type refused struct {
+	rule rule
+	what string
+}
+
+// refusal is the ERR packet of a refused command.
+func (r refused) refusal() *wire.Refusal {
+	code := uint16(1235)
+	if r.rule == ruleSchema {
+		code = 1142
+	}
+	text := "touchstone divert port: refused by rule " + string(r.rule)
+	if r.what != "" {
+		text += ": " + r.what
+	}
+	return &wire.Refusal{Code: code, State: "42000", Text: text}
+}
+
+// checkText reads every statement of a text; nil means that all are allowed.
+func checkText(c *stmt.Classifier, mode stmt.Mode, schema, text string) *refused {
+	all, err := c.Classify(text, mode)
+	if err != nil {
+		return &refused{ruleUnparsed, ""}
+	}
+	for _, s := range all {
+		if r := check(schema, s); r != nil {
+			return r
+		}
+		if changesReading(s, text) {
+			return &refused{ruleSetting, "sql_mode"}
+		}
+	}
+	return nil
+}
+
+// changesReading tells whether a session wants a mode in which the server would read strings otherwise than the classifier.
+func changesReading(s stmt.Statement, text string) bool {
+	if !slices.ContainsFunc(s.Settings, func(v stmt.Setting) bool { return v.Name == "sql_mode" }) {
+		return false
+	}
+	text = strings.ToUpper(text)
+	for _, mode := range []string{"NO_BACKSLASH_ESCAPES", "ANSI", "ORACLE", "MSSQL", "POSTGRESQL", "DB2", "MAXDB"} {
+		if strings.Contains(text, mode) {
+			return true
+		}
+	}
+	return false
+}
+
+func check(schema string, s stmt.Statement) *refused {
+	if r := checkSchemas(schema, s); r != nil {
+		return r
+	}
+	switch {
+	case s.Outfile:
+		return &refused{ruleFile, s.Verb}
+	case s.Class == stmt.DDL:
+		return &refused{ruleDDL, ""}
+	case s.Class == stmt.Admin:
+		return &refused{ruleAdmin, s.Verb}
+	}
+	for _, f := range s.Functions {
+		if f != "nextval" && f != "lastval" { // a sequence of the schema is a table that is written
+			return &refused{ruleFunction, f}
+		}
+	}
+	for _, v := range s.Settings {
+		if v.Global || !v.User && !slices.Contains(settings(), v.Name) {
+			return &refused{ruleSetting, v.Name}
+		}
+	}
+	return nil
+}
+
+// checkSchemas allows the declared schema, and reading about it.
+func checkSchemas(schema string, s stmt.Statement) *refused {
+	reads := s.Class == stmt.Read || s.Class == stmt.Show
+	allowed := func(name string) bool {
+		return name == "" || name == schema || reads && strings.EqualFold(name, "information_schema")
+	}
+	for _, t := range s.Tables {
+		if !allowed(t.Schema) {
+			return &refused{ruleSchema, fmt.Sprintf("table %s.%s", t.Schema, t.Name)}
+		}
+	}
+	for _, name := range s.Schemas {
+		if !allowed(name) {
+			return &refused{ruleSchema, name}
+		}
+	}
+	return nil
+}
+
+// settings are the variables a session may set for itself.
+func settings() []string {
+	return []string{
+		"names", "character_set_client", "character_set_connection", "character_set_results", "collation_connection",
+		"sql_mode", "time_zone", "autocommit", "transaction_isolation", "tx_isolation", "tx_isolation_one_shot",
+		"transaction_read_only", "tx_read_only", "wait_timeout", "interactive_timeout", "net_read_timeout", "net_write_timeout",
+		"lock_wait_timeout", "innodb_lock_wait_timeout", "max_execution_time", "max_statement_time", "sql_safe_updates",
+		"sql_select_limit", "sql_big_selects", "sql_auto_is_null", "sql_quote_show_create", "sql_notes", "sql_warnings",
+		"foreign_key_checks", "unique_checks", "group_concat_max_len", "optimizer_switch", "timestamp", "last_insert_id", "insert_id",
+		"query_cache_type", "session_track_schema", "session_track_system_variables", "session_track_transaction_info",
+		"session_track_state_change", "session_track_gtids", "lc_messages", "lc_time_names", "div_precision_increment",
+		"auto_increment_increment", "auto_increment_offset", "max_sort_length", "sort_buffer_size", "join_buffer_size", "tmp_table_size",
+	}
+}

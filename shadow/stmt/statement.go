@@ -1,0 +1,88 @@
+package stmt
+
+// Class says what a statement does.
+type Class uint8
+
+// The classes. A statement of none of them is an error of Classify.
+const (
+	Read           Class = iota + 1 // reads, and calls only functions known to change nothing
+	LockingRead                     // SELECT ... FOR UPDATE and its like
+	CallingRead                     // calls a function that is not known to change nothing: counts as a write
+	Insert                          // INSERT
+	Replace                         // REPLACE
+	Update                          // UPDATE
+	Delete                          // DELETE
+	TransactionEnd                  // BEGIN, COMMIT, ROLLBACK, savepoints
+	Set                             // assignments of variables
+	Use                             // USE schema
+	Show                            // SHOW, DESCRIBE, EXPLAIN of a read
+	DDL                             // commits implicitly
+	Admin                           // everything else the parser knows
+)
+
+// Table names a table; Schema is "" when the text does not say it.
+type Table struct{ Schema, Name string }
+
+// Statement is one classified statement.
+type Statement struct {
+	Class     Class
+	Verb      string        // lower case, for records: "insert", "commit", ...
+	Target    Table         // of a write to one table
+	Tables    []Table       // all tables named anywhere
+	Schemas   []string      // schemas named otherwise: USE, SHOW FROM, functions, columns
+	Functions []string      // called functions that are not known to change nothing, lower case
+	Outfile   bool          // SELECT ... INTO OUTFILE
+	Insert    *InsertValues // Insert and Replace
+	Where     []Equal       // Update and Delete: what must hold, as far as it is column = value
+	Settings  []Setting     // Set
+	Params    int           // placeholders
+	Masked    string        // text without literals
+}
+
+// Writes tells whether rows of a table are written.
+func (s Statement) Writes() bool {
+	return s.Class == Insert || s.Class == Replace || s.Class == Update || s.Class == Delete
+}
+
+// InsertValues is what an INSERT or REPLACE says it writes.
+type InsertValues struct {
+	Columns     []string // empty: not said
+	Rows        [][]Value
+	Ignore      bool
+	OnDuplicate bool
+	Select      bool
+}
+
+// Equal is one condition column = value.
+type Equal struct {
+	Column string
+	Value  Value
+}
+
+// Setting is one assignment of SET.
+type Setting struct {
+	Name   string // lower case
+	Global bool
+	User   bool // @name
+}
+
+// ValueKind says how much of a value the text tells.
+type ValueKind uint8
+
+// The kinds of values.
+const (
+	Literal ValueKind = iota + 1
+	Null
+	Param     // the placeholder number Index
+	ByDefault // DEFAULT
+	Computed  // only the server knows
+)
+
+// Value is one value in the text.
+type Value struct {
+	Kind   ValueKind
+	Text   string
+	Binary bool // Text holds bytes
+	Hex    bool // written as x'..' or b'..': a number to a numeric column, bytes to others
+	Index  int  // of a Param, from 0
+}

@@ -1,0 +1,205 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	maxPipeline = 1024            // commands of one connection without an answer
+	lastAnswers = 5 * time.Second // how long answers are awaited after the client left
+)
+
+var (
+	errSequence   = errors.New("packet out of sequence")
+	errEmpty      = errors.New("empty command packet")
+	errUnasked    = errors.New("server sent a packet nobody asked for")
+	errClientGone = errors.New("client closed the connection")
+)
+
+// exchange is a command on its way, with the answer as far as it came.
+type exchange struct {
+	cmd     *Command
+	answer  *answer
+	seq     byte     // of its last packet
+	opaque  bool     // from here on the connection is copied without being read
+	told    bool     // the session has its result
+	refusal *Refusal // answered by the relay
+	settled bool     // a refused command was read whole and can be answered
+}
+
+// conn is one client's connection with its server's. Two goroutines run it: one for each direction.
+type conn struct {
+	server  *Server
+	id      uint64
+	client  *source // reads from the client
+	up      *source // reads from the server
+	toUp    *sink
+	toDown  *sink
+	socket  net.Conn // the client's
+	buf     []byte   // the client side's, for captured commands
+	caps    uint32   // written by the server side before the login, then by the login, then fixed
+	session Session
+
+	mu       sync.Mutex // guards what is below, and serialises the session's calls
+	changed  *sync.Cond
+	pending  []*exchange
+	authing  bool // packets of the client belong to an authentication exchange
+	infile   bool // packets of the client are a file's content
+	inPacket bool // and the next one continues a packet of the greatest length
+	upstream net.Conn
+	loggedIn bool
+	inTrans  bool
+	gone     bool // the client has left; only the answers still due are awaited
+	closed   bool
+}
+
+func newConn(s *Server, client net.Conn, id uint64) *conn {
+	c := &conn{server: s, id: id}
+	c.changed = sync.NewCond(&c.mu)
+	c.socket, c.toDown = client, newSink(client, true)
+	return c
+}
+
+// run relays until one side closes. Only a violation of the protocol is an error.
+func (c *conn) run(upstream net.Conn) error {
+	c.toUp = newSink(upstream, false)
+	c.client, c.up = newSource(c.socket, c.toUp), newSource(upstream, c.toDown)
+	c.mu.Lock()
+	c.upstream = upstream
+	late := c.closed
+	c.mu.Unlock()
+	if late {
+		_ = upstream.Close()
+		return nil
+	}
+	c.session = c.server.cfg.Sessions.Open(c.id)
+	deadline := time.Now().Add(c.server.cfg.LoginTimeout)
+	_, _ = c.socket.SetReadDeadline(deadline), upstream.SetReadDeadline(deadline)
+	if err := c.greet(); err != nil {
+		c.close()
+		return violation(err)
+	}
+	var fromClient error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		fromClient = c.fromClient()
+		c.leave()
+	}()
+	fromServer := c.fromServer()
+	_ = c.toDown.flush()
+	c.close()
+	<-done
+	c.finish()
+	return violation(errors.Join(fromClient, fromServer))
+}
+
+// violation keeps the errors that are neither side's plain end.
+func violation(err error) error {
+	for _, known := range []error{errTruncated, errSequence, errEmpty, errUnasked, errHandshake, errAnswer} {
+		if errors.Is(err, known) {
+			return err
+		}
+	}
+	return nil
+}
+
+// close ends both directions; whoever waits on them wakes up.
+func (c *conn) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.shut()
+}
+
+// shut is close for a caller that holds the lock.
+func (c *conn) shut() {
+	c.closed = true
+	c.changed.Broadcast()
+	_ = c.socket.Close()
+	if c.upstream != nil {
+		_ = c.upstream.Close()
+	}
+}
+
+// leave ends the client's direction. Answers still due are read, so that a COMMIT's end is known.
+func (c *conn) leave() {
+	c.mu.Lock()
+	waiting := len(c.pending) > 0 && c.loggedIn && !c.closed
+	c.gone = true
+	c.mu.Unlock()
+	if half, ok := c.upstream.(interface{ CloseWrite() error }); ok && waiting {
+		_ = c.toUp.flush()
+		_ = half.CloseWrite()
+		_ = c.upstream.SetReadDeadline(time.Now().Add(lastAnswers))
+		return
+	}
+	_ = c.toUp.flush()
+	c.close()
+}
+
+// closeIfQuiet closes the connection if that cuts nothing off.
+func (c *conn) closeIfQuiet() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.pending) == 0 && !c.inTrans {
+		c.shut()
+	}
+}
+
+func (c *conn) finish() {
+	var left []*Command
+	for _, x := range c.pending {
+		if x.refusal == nil && !x.told {
+			left = append(left, x.cmd)
+		}
+	}
+	c.guard(func() { c.session.OnClose(left) })
+}
+
+// guard contains panics of the session.
+func (c *conn) guard(call func()) (panicked bool) {
+	defer func() {
+		if recover() == nil {
+			return
+		}
+		panicked = true
+		c.server.metrics.panics.Inc()
+		defer func() { _ = recover() }() // a session whose OnPanic panics too has told all it can
+		c.session.OnPanic()
+	}()
+	call()
+	return false
+}
+
+// greet forwards the server's greeting without what cannot be followed.
+func (c *conn) greet() error {
+	h, err := c.up.peekHeader()
+	if err != nil {
+		return err
+	}
+	if h.length > maxGreeting {
+		return fmt.Errorf("%w: greeting of %d bytes", errHandshake, h.length)
+	}
+	payload, err := c.up.take(h, nil, h.length)
+	if err != nil {
+		return err
+	}
+	if len(payload) == 0 || payload[0] != markErr {
+		if c.caps, err = maskGreeting(payload); err != nil {
+			return err
+		}
+	}
+	head := h.bytes()
+	if _, err := c.toDown.Write(append(head[:], payload...)); err != nil {
+		return err
+	}
+	if err := c.toDown.flush(); err != nil || payload[0] == markErr {
+		return io.EOF
+	}
+	return nil
+}

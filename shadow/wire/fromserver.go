@@ -1,0 +1,118 @@
+package wire
+
+import (
+	"fmt"
+	"time"
+)
+
+// fromServer relays the server's packets and follows the answer of the oldest command.
+func (c *conn) fromServer() error {
+	for {
+		h, err := c.up.peekHeader()
+		if err != nil {
+			return err
+		}
+		first, err := c.up.peek(h, answerPrefix)
+		if err != nil {
+			return err
+		}
+		x := c.head()
+		switch {
+		case x == nil && len(first) > 0 && first[0] == markErr:
+			err = c.down(h) // the server says why it is about to close
+		case x == nil:
+			err = errUnasked
+		case x.opaque:
+			return c.downBlind()
+		default:
+			err = c.follow(x, first, h)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (c *conn) head() *exchange {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.pending) == 0 {
+		return nil
+	}
+	return c.pending[0]
+}
+
+// follow takes one packet of an answer. The session hears of the whole answer before the client has its last packet.
+func (c *conn) follow(x *exchange, first []byte, h header) error {
+	done, err := x.answer.packet(first, h.length)
+	if err != nil {
+		return fmt.Errorf("follow answer to command %#x: %w", x.cmd.Code, err)
+	}
+	if done {
+		c.complete(x)
+	} else if x.answer.infile {
+		c.mu.Lock()
+		c.infile = true
+		c.mu.Unlock()
+	}
+	if err := c.down(h); err != nil {
+		return err
+	}
+	if !done {
+		return nil
+	}
+	return c.pop(x)
+}
+
+func (c *conn) complete(x *exchange) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := len(x.answer.result.Parts); n > 0 && x.answer.result.Parts[n-1].Err == nil {
+		c.inTrans = x.answer.result.Parts[n-1].Status&StatusInTrans != 0
+	}
+	x.told = true
+	c.guard(func() { c.session.OnResult(x.cmd, &x.answer.result) })
+}
+
+// pop takes the answered command from the queue, once its last packet is on the way to the client.
+func (c *conn) pop(x *exchange) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pending = c.pending[1:]
+	if x.cmd.Code == ComLogin || x.cmd.Code == ComChangeUser {
+		c.authing = false
+		if failed(x.answer.result) {
+			return errClientGone
+		}
+		c.loggedIn = true
+		_, _ = c.socket.SetReadDeadline(time.Time{}), c.upstream.SetReadDeadline(time.Time{})
+	}
+	c.answerRefused()
+	c.changed.Broadcast()
+	if c.gone && len(c.pending) == 0 {
+		return errClientGone
+	}
+	return nil
+}
+
+func failed(r Result) bool { return len(r.Parts) > 0 && r.Parts[len(r.Parts)-1].Err != nil }
+
+// down forwards one packet with those that continue it.
+func (c *conn) down(h header) error {
+	if err := c.up.move(c.toDown, headerSize+h.length); err != nil {
+		return err
+	}
+	_, err := c.up.moveRest(c.toDown, h)
+	return err
+}
+
+func (c *conn) downBlind() error {
+	for {
+		if _, err := c.up.r.Peek(1); err != nil {
+			return err
+		}
+		if err := c.up.move(c.toDown, c.up.r.Buffered()); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+var errHandshake = errors.New("malformed handshake")
+
+// maskGreeting withholds in place what the relay cannot follow, and gives the capabilities that stay.
+func maskGreeting(b []byte) (uint32, error) {
+	if len(b) == 0 || b[0] != 10 {
+		return 0, fmt.Errorf("%w: not protocol version 10", errHandshake)
+	}
+	end := bytes.IndexByte(b, 0)
+	at := end + 1 + 4 + 8 + 1 // behind version, thread id, scramble and filler
+	if end < 0 || len(b) < at+18 {
+		return 0, fmt.Errorf("%w: greeting of %d bytes", errHandshake, len(b))
+	}
+	low, high, extended := b[at:at+2], b[at+5:at+7], b[at+14:at+18]
+	caps := uint32(binary.LittleEndian.Uint16(low)) | uint32(binary.LittleEndian.Uint16(high))<<16
+	caps &^= withheld
+	binary.LittleEndian.PutUint16(low, uint16(caps))
+	binary.LittleEndian.PutUint16(high, uint16(caps>>16))
+	binary.LittleEndian.PutUint32(extended, binary.LittleEndian.Uint32(extended)&offeredExtended)
+	return caps, nil
+}
+
+// login is what the relay reads of a client's handshake response.
+type login struct {
+	caps      uint32
+	schema    string
+	collation uint16
+}
+
+// parseLogin reads a handshake response. A client that asks for more than it was offered is an error.
+func parseLogin(b []byte, offered uint32) (login, error) {
+	if len(b) < 32 {
+		return login{}, fmt.Errorf("%w: login of %d bytes", errHandshake, len(b))
+	}
+	l := login{caps: binary.LittleEndian.Uint32(b), collation: uint16(b[8])}
+	if l.caps&capProtocol41 == 0 {
+		return login{}, fmt.Errorf("%w: client older than protocol 4.1", errHandshake)
+	}
+	if extra := l.caps & withheld; extra != 0 {
+		return login{}, fmt.Errorf("%w: client uses capabilities %#x that were not offered", errHandshake, extra)
+	}
+	if extra := binary.LittleEndian.Uint32(b[28:32]) &^ offeredExtended; l.caps&1 == 0 && extra != 0 {
+		return login{}, fmt.Errorf("%w: client uses extended capabilities %#x that were not offered", errHandshake, extra)
+	}
+	l.caps &= offered
+	rest, ok := skipAuth(b[32:], l.caps)
+	if !ok {
+		return login{}, fmt.Errorf("%w: login cut short", errHandshake)
+	}
+	if l.caps&capConnectWithDB != 0 {
+		schema, _, _ := bytes.Cut(rest, []byte{0})
+		l.schema = string(schema)
+	}
+	return l, nil
+}
+
+// skipAuth skips the user name and the authentication data.
+func skipAuth(b []byte, caps uint32) ([]byte, bool) {
+	_, b, ok := bytes.Cut(b, []byte{0})
+	if !ok {
+		return nil, false
+	}
+	var length uint64
+	size := 0
+	switch {
+	case caps&capAuthLenenc != 0:
+		length, size = lenenc(b)
+	case caps&capSecureConnection != 0 && len(b) > 0:
+		length, size = uint64(b[0]), 1
+	default:
+		_, b, ok = bytes.Cut(b, []byte{0})
+		return b, ok
+	}
+	if size == 0 || length > uint64(len(b)-size) {
+		return nil, false
+	}
+	return b[size+int(length):], true
+}
+
+// parseChangeUser reads the schema and collation of a ComChangeUser.
+func parseChangeUser(b []byte, caps uint32) (schema string, collation uint16, ok bool) {
+	rest, ok := skipAuth(b, caps&^capAuthLenenc)
+	if !ok {
+		return "", 0, false
+	}
+	name, rest, ok := bytes.Cut(rest, []byte{0})
+	if ok && len(rest) >= 2 {
+		collation = binary.LittleEndian.Uint16(rest)
+	}
+	return string(name), collation, true
+}
