@@ -16,8 +16,8 @@ import (
 // namedAtMost bounds the table of orders; report.json has them all.
 const namedAtMost = 12
 
-// printed is what a run prints at its end.
-type printed struct {
+// played is what became of a run.
+type played struct {
 	options options
 	report  comparer.Report
 	orders  []load.Order
@@ -25,7 +25,7 @@ type printed struct {
 	took    time.Duration
 }
 
-func print(w io.Writer, p printed) {
+func print(w io.Writer, p played) {
 	r, l := p.report, p.report.Ledger
 	fmt.Fprintf(w, "\nTouchstone demo: %s cutover, %s databases, fault %q, %d payments, %d refunds\n\n",
 		p.options.Cutover, p.options.DB, orNone(string(p.options.Bug)), len(p.orders), load.Requests(p.orders)-len(p.orders))
@@ -54,7 +54,7 @@ func print(w io.Writer, p printed) {
 	fmt.Fprintf(w, "verdict: %s   (%.1f s, %s)\n", r.Verdict, p.took.Seconds(), p.options.Out+"/report.json")
 }
 
-func printOrders(w io.Writer, p printed) {
+func printOrders(w io.Writer, p played) {
 	if len(p.report.Orders) == 0 {
 		fmt.Fprintln(w)
 		return

@@ -24,33 +24,46 @@ const (
 	crashAtPart = 2 // the candidate is killed when this part of the requests is done: a half
 )
 
-// run plays one demo and gives its report, which is printed and written by then.
+// run plays one demo, prints its report and writes it.
 func run(ctx context.Context, o options) (_ comparer.Report, err error) {
-	s := &stage{options: o}
+	self, err := os.Executable()
+	if err != nil {
+		return comparer.Report{}, fmt.Errorf("find this binary: %w", err)
+	}
+	s := &stage{options: o, bin: filepath.Dir(self)}
 	defer func() { err = errors.Join(err, s.close()) }()
 	start := time.Now()
-	if err := s.build(ctx); err != nil {
+	p, err := s.play(ctx)
+	if err != nil {
 		return comparer.Report{}, err
 	}
-	orders := load.Plan(o.Payments, o.Seed)
-	outcome, err := s.drive(ctx, orders)
-	if err != nil {
-		return comparer.Report{}, fmt.Errorf("drive the payments: %w", err)
+	if err := writeReport(filepath.Join(o.Out, "report.json"), p.report); err != nil {
+		return comparer.Report{}, err
+	}
+	p.took = time.Since(start)
+	print(os.Stdout, p)
+	return p.report, nil
+}
+
+// play builds the stage, sends the plan through it, lets the sidecar drain, and has the run judged.
+func (s *stage) play(ctx context.Context) (played, error) {
+	p := played{options: s.options, orders: load.Plan(s.options.Payments, s.options.Seed)}
+	if err := s.build(ctx); err != nil {
+		return p, err
+	}
+	var err error
+	if p.outcome, err = s.drive(ctx, p.orders); err != nil {
+		return p, fmt.Errorf("drive the payments: %w", err)
 	}
 	if err := s.sidecar.Stop(drainBound); err != nil {
-		return comparer.Report{}, err
+		return p, err
 	}
 	s.corruptBill()
-	report, err := s.judge(ctx)
-	if err != nil {
-		return comparer.Report{}, err
+	if p.report, err = s.judge(ctx); err != nil {
+		return p, err
 	}
-	report.Cutover = o.Cutover
-	if err := writeReport(filepath.Join(o.Out, "report.json"), report); err != nil {
-		return comparer.Report{}, err
-	}
-	print(os.Stdout, printed{options: o, report: report, orders: orders, outcome: outcome, took: time.Since(start)})
-	return report, nil
+	p.report.Cutover = s.options.Cutover
+	return p, nil
 }
 
 // drive sends the plan through the sidecar, with a progress line; half-way it may kill the candidate.

@@ -26,6 +26,7 @@ const account = "1900000109" // merchant account of the demo
 // stage is everything that runs during a demo. Parts are closed in the reverse order of their start.
 type stage struct {
 	options  options
+	bin      string // folder of the built binaries
 	settings world.Settings
 	channel  *channelsim.Sim
 	sidecar  *world.Process
@@ -137,7 +138,7 @@ func (s *stage) bank(context.Context) error {
 
 // files writes the configuration of both roles, with the adapter pinned by its digest.
 func (s *stage) files(context.Context) error {
-	adapter, err := sibling("touchstone-adapter-wechat")
+	adapter, err := s.binary("touchstone-adapter-wechat")
 	if err != nil {
 		return err
 	}
@@ -200,9 +201,9 @@ func (s *stage) services(ctx context.Context) error {
 }
 
 func (s *stage) release(name, release string, bug payservice.Bug, listen, database, channel string) (*world.Process, error) {
-	self, err := os.Executable()
+	self, err := s.binary("touchstone-demo")
 	if err != nil {
-		return nil, fmt.Errorf("find this binary: %w", err)
+		return nil, err
 	}
 	p, err := world.Spawn(name, filepath.Join(s.options.Out, name+".log"), self, "service", "--release", release, "--bug="+string(bug),
 		"--listen", listen, "--dsn", world.DSN(database, world.Schema), "--channel", "http://"+channel, "--account", account,
@@ -216,7 +217,7 @@ func (s *stage) release(name, release string, bug payservice.Bug, listen, databa
 
 // guard starts the sidecar.
 func (s *stage) guard(ctx context.Context) error {
-	binary, err := sibling("touchstone")
+	binary, err := s.binary("touchstone")
 	if err != nil {
 		return err
 	}
@@ -228,15 +229,11 @@ func (s *stage) guard(ctx context.Context) error {
 	return s.sidecar.Ready(ctx, "http://"+s.settings.Admin+"/readyz")
 }
 
-// sibling finds a binary that was built beside this one.
-func sibling(name string) (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", fmt.Errorf("find this binary: %w", err)
-	}
-	path := filepath.Join(filepath.Dir(self), name)
+// binary finds one of the built binaries.
+func (s *stage) binary(name string) (string, error) {
+	path := filepath.Join(s.bin, name)
 	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("%s is not beside %s; try: make build", name, filepath.Base(self))
+		return "", fmt.Errorf("%s is not in %s; try: make build", name, s.bin)
 	}
 	return path, nil
 }

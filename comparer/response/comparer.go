@@ -85,6 +85,8 @@ func (w *walk) exchange(p shadow.Pair) {
 	w.status(p.Primary.Status, p.Shadow.Status)
 	if p.Shadow.Status < http.StatusInternalServerError {
 		w.missingCalls(p)
+	} else if p.Primary.Status < http.StatusInternalServerError {
+		return // an error page has no fields to hold against an answer's: the error is the finding
 	}
 	w.headers(p.Primary.ResponseHeader, p.Shadow.ResponseHeader)
 	w.bodies(p.Primary, p.Shadow)

@@ -84,7 +84,10 @@ func (t *transaction) plain(w *write, in bool) []sealed {
 	switch {
 	case t.xa:
 		return t.unknown()
-	case in, len(t.writes) == 0:
+	case in:
+		return nil
+	case len(t.writes) == 0:
+		t.explicit = t.explicit && !t.reports
 		return nil
 	case t.explicit && t.reports, !t.explicit && autocommit && w == nil:
 		t.explicit = false

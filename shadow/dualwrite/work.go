@@ -60,10 +60,11 @@ func (r *Recorder) read(cmd *wire.Command) work {
 	mode := r.Mode()
 	w := work{partial: cmd.Truncated}
 	whole, _ := stmt.Mark(cmd.Data, mode)
-	text := string(cmd.Data)
-	if whole == "" && !cmd.Truncated && len(text) > longText && !r.multi {
-		text = text[:longText] // control statements are short
+	data := cmd.Data
+	if whole == "" && !cmd.Truncated && len(data) > longText && !r.multi {
+		data = data[:longText] // control statements are short
 	}
+	text := string(data)
 	parts := []string{text}
 	if r.multi && strings.Contains(text, ";") {
 		parts = stmt.Split(text, mode)
@@ -84,12 +85,16 @@ func (r *Recorder) read(cmd *wire.Command) work {
 	return w
 }
 
-const longText = 1 << 10
+const (
+	longText      = 4 << 10   // an untagged text behind this is not looked at
+	maxClassified = 256 << 10 // reading more would keep the client waiting
+)
 
 func (r *Recorder) classify(it *item, text string, truncated bool) {
 	mode := r.Mode()
 	it.masked = stmt.Mask(text, mode)
-	if truncated {
+	if truncated || len(text) > maxClassified {
+		r.shared.metrics.unclassified.Inc()
 		return
 	}
 	all, err := r.shared.classifier.Classify(text, mode)

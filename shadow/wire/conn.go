@@ -34,16 +34,20 @@ type exchange struct {
 
 // conn is one client's connection with its server's. Two goroutines run it: one for each direction.
 type conn struct {
-	server  *Server
-	id      uint64
-	client  *source // reads from the client
-	up      *source // reads from the server
-	toUp    *sink
-	toDown  *sink
-	socket  net.Conn // the client's
-	buf     []byte   // the client side's, for captured commands
-	caps    uint32   // written by the server side before the login, then by the login, then fixed
-	session Session
+	server *Server
+	id     uint64
+	client *source // reads from the client
+	up     *source // reads from the server
+	toUp   *sink
+	toDown *sink
+	socket net.Conn // the client's
+
+	sockets  sync.Mutex // guards the two below; taken last, never held while anything waits
+	upstream net.Conn
+	hungUp   bool
+	buf      []byte // the client side's, for captured commands
+	caps     uint32 // written by the server side before the login, then by the login, then fixed
+	session  Session
 
 	mu       sync.Mutex // guards what is below, and serialises the session's calls
 	changed  *sync.Cond
@@ -51,7 +55,6 @@ type conn struct {
 	authing  bool // packets of the client belong to an authentication exchange
 	infile   bool // packets of the client are a file's content
 	inPacket bool // and the next one continues a packet of the greatest length
-	upstream net.Conn
 	loggedIn bool
 	inTrans  bool
 	gone     bool // the client has left; only the answers still due are awaited
@@ -69,12 +72,7 @@ func newConn(s *Server, client net.Conn, id uint64) *conn {
 func (c *conn) run(upstream net.Conn) error {
 	c.toUp = newSink(upstream, false)
 	c.client, c.up = newSource(c.socket, c.toUp), newSource(upstream, c.toDown)
-	c.mu.Lock()
-	c.upstream = upstream
-	late := c.closed
-	c.mu.Unlock()
-	if late {
-		_ = upstream.Close()
+	if !c.attach(upstream) {
 		return nil
 	}
 	c.session = c.server.cfg.Sessions.Open(c.id)
@@ -92,6 +90,7 @@ func (c *conn) run(upstream net.Conn) error {
 		c.leave()
 	}()
 	fromServer := c.fromServer()
+	_ = c.socket.SetWriteDeadline(time.Now().Add(lastAnswers))
 	_ = c.toDown.flush()
 	c.close()
 	<-done
@@ -109,21 +108,36 @@ func violation(err error) error {
 	return nil
 }
 
-// close ends both directions; whoever waits on them wakes up.
-func (c *conn) close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.shut()
+// attach takes the connection to the server, unless the connection was closed meanwhile.
+func (c *conn) attach(upstream net.Conn) bool {
+	c.sockets.Lock()
+	defer c.sockets.Unlock()
+	if c.hungUp {
+		_ = upstream.Close()
+		return false
+	}
+	c.upstream = upstream
+	return true
 }
 
-// shut is close for a caller that holds the lock.
-func (c *conn) shut() {
-	c.closed = true
-	c.changed.Broadcast()
+// hangUp closes both sockets; whoever waits on them wakes up.
+func (c *conn) hangUp() {
+	c.sockets.Lock()
+	defer c.sockets.Unlock()
+	c.hungUp = true
 	_ = c.socket.Close()
 	if c.upstream != nil {
 		_ = c.upstream.Close()
 	}
+}
+
+// close ends both directions. The sockets go first: who holds the lock may be waiting for one of them.
+func (c *conn) close() {
+	c.hangUp()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	c.changed.Broadcast()
 }
 
 // leave ends the client's direction. Answers still due are read, so that a COMMIT's end is known.
@@ -132,10 +146,10 @@ func (c *conn) leave() {
 	waiting := len(c.pending) > 0 && c.loggedIn && !c.closed
 	c.gone = true
 	c.mu.Unlock()
-	if half, ok := c.upstream.(interface{ CloseWrite() error }); ok && waiting {
+	if half, ok := c.up.conn.(interface{ CloseWrite() error }); ok && waiting {
 		_ = c.toUp.flush()
 		_ = half.CloseWrite()
-		_ = c.upstream.SetReadDeadline(time.Now().Add(lastAnswers))
+		_ = c.up.conn.SetReadDeadline(time.Now().Add(lastAnswers))
 		return
 	}
 	_ = c.toUp.flush()
@@ -144,10 +158,14 @@ func (c *conn) leave() {
 
 // closeIfQuiet closes the connection if that cuts nothing off.
 func (c *conn) closeIfQuiet() {
-	c.mu.Lock()
+	if !c.mu.TryLock() {
+		return // busy, so not quiet
+	}
 	defer c.mu.Unlock()
 	if len(c.pending) == 0 && !c.inTrans {
-		c.shut()
+		c.closed = true
+		c.changed.Broadcast()
+		c.hangUp()
 	}
 }
 

@@ -33,10 +33,11 @@ func (c *conn) fromServer() error {
 	}
 }
 
+// head is the exchange whose answer the server is giving; nil if it has been asked for nothing.
 func (c *conn) head() *exchange {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.pending) == 0 {
+	if len(c.pending) == 0 || c.pending[0].refusal != nil {
 		return nil
 	}
 	return c.pending[0]
@@ -85,7 +86,7 @@ func (c *conn) pop(x *exchange) error {
 			return errClientGone
 		}
 		c.loggedIn = true
-		_, _ = c.socket.SetReadDeadline(time.Time{}), c.upstream.SetReadDeadline(time.Time{})
+		_, _ = c.socket.SetReadDeadline(time.Time{}), c.up.conn.SetReadDeadline(time.Time{})
 	}
 	c.answerRefused()
 	c.changed.Broadcast()

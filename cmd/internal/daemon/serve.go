@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -21,8 +22,10 @@ const (
 func Serve(ctx context.Context, log *slog.Logger, ln net.Listener, handler http.Handler, drain time.Duration) error {
 	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	unused := &unusedConns{open: map[net.Conn]bool{}}
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ConnState: unused.note,
+		Handler:   handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		BaseContext: func(net.Listener) context.Context { return requests },
 		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
@@ -33,7 +36,7 @@ func Serve(ctx context.Context, log *slog.Logger, ln net.Listener, handler http.
 		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
 	case <-ctx.Done():
 	}
-	err := shutdown(ctx, server, drain)
+	err := shutdown(ctx, server, unused, drain)
 	cancel()
 	<-served
 	if err != nil {
@@ -42,9 +45,39 @@ func Serve(ctx context.Context, log *slog.Logger, ln net.Listener, handler http.
 	return nil
 }
 
-func shutdown(ctx context.Context, server *http.Server, drain time.Duration) error {
+func shutdown(ctx context.Context, server *http.Server, unused *unusedConns, drain time.Duration) error {
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
+	grace := time.AfterFunc(min(unusedGrace, drain/2), unused.close)
+	defer grace.Stop()
 	err := server.Shutdown(bounded)
 	return errors.Join(err, server.Close())
+}
+
+// unusedGrace is how long a connection that brought no request yet may still bring one while the server drains.
+const unusedGrace = 500 * time.Millisecond
+
+// unusedConns are the connections on which nothing was sent so far: clients' pools open them ahead. Shutdown itself
+// would wait five seconds for each of them.
+type unusedConns struct {
+	mu   sync.Mutex
+	open map[net.Conn]bool
+}
+
+func (u *unusedConns) note(conn net.Conn, state http.ConnState) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if state == http.StateNew {
+		u.open[conn] = true
+	} else {
+		delete(u.open, conn)
+	}
+}
+
+func (u *unusedConns) close() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for conn := range u.open {
+		_ = conn.Close() // it may be gone already
+	}
 }

@@ -100,3 +100,30 @@ func TestALostListenerIsAnError(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestUnusedConnectionsDoNotHoldTheDrain(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	served := make(chan error, 1)
+	go func() {
+		served <- Serve(ctx, quiet(), ln, http.NotFoundHandler(), 4*time.Second)
+	}()
+	conn, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	time.Sleep(50 * time.Millisecond) // until the server has accepted it
+	start := time.Now()
+	cancel()
+	if err := <-served; err != nil {
+		t.Errorf("drain: %v", err)
+	}
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("an unused connection held the drain for %s", took)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -109,16 +110,26 @@ func answers(ctx context.Context, url string) bool {
 	return res.StatusCode < 300
 }
 
+// Ports are taken from below the range that the system gives to outgoing connections, which could otherwise take one
+// between the search and its use.
+const (
+	lowestPort  = 12_000
+	highestPort = 32_000
+	portTries   = 200
+)
+
 // FreeAddrs gives n different loopback addresses on which nothing listens.
 func FreeAddrs(n int) ([]string, error) {
-	addrs := make([]string, n)
-	for i := range addrs {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	addrs := []string{}
+	for range portTries {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", lowestPort+rand.IntN(highestPort-lowestPort)))
 		if err != nil {
-			return nil, fmt.Errorf("find a free port: %w", err)
+			continue // somebody has it
 		}
 		defer l.Close()
-		addrs[i] = l.Addr().String()
+		if addrs = append(addrs, l.Addr().String()); len(addrs) == n {
+			return addrs, nil
+		}
 	}
-	return addrs, nil
+	return nil, fmt.Errorf("found only %d of %d free ports between %d and %d", len(addrs), n, lowestPort, highestPort)
 }
