@@ -64,6 +64,11 @@ func (s *Sidecar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		cancel(nil)
 	}()
 	forwarded := r.WithContext(ctx)
+	if r.ContentLength != 0 {
+		// Without it net/http reads the upload itself before it passes an early answer on: it would wait for a stalled
+		// client, and take bytes away from the stable release. An error means that the protocol is duplex anyway.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+	}
 	if p.run != nil && r.ContentLength != 0 {
 		forwarded.Body = p.run.request.Body(r.Body)
 	}

@@ -70,7 +70,9 @@ func orderSet(id, order string) shadow.WriteSet {
 }
 
 func TestShadowThatDiesInTheMiddleCatchesUp(t *testing.T) {
-	second, err := mariadb.Start(t.Context(), t.TempDir())
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	second, err := mariadb.Start(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,11 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	// A server that starts removes the temporary tables it finds in its folder for them, also those of another server.
+	if err := os.Setenv("TMPDIR", dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	if server, err = mariadb.Start(context.Background(), dir, "--max-allowed-packet=64M"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

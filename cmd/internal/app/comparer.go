@@ -38,11 +38,6 @@ func RunComparer(ctx context.Context, cfg *config.Comparer, p Process) (err erro
 	registry := telemetry.NewRegistry(p.Version)
 	health := &telemetry.Health{}
 	log := p.Log.With(telemetry.KeyRole, "comparer")
-	run, err := openRun(ctx, string(cfg.Data), judge{config: cfg, log: log, metrics: plugins.NewMetrics(registry)}, newRunMetrics(registry), log)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, run.store.Close()) }()
 	ln, err := net.Listen("tcp", string(cfg.Listen))
 	if err != nil {
 		return fmt.Errorf("listen for the API: %w", err)
@@ -54,6 +49,11 @@ func RunComparer(ctx context.Context, cfg *config.Comparer, p Process) (err erro
 	}
 	defer stopBus()
 	consumer := bus.NewConsumer(bus.ConsumerConfig{Login: login, Durable: "comparer", Logger: log, Registerer: registry})
+	run, err := openRun(ctx, string(cfg.Data), judge{config: cfg, log: log, metrics: plugins.NewMetrics(registry)}, newRunMetrics(registry), consumer, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, run.store.Close()) }()
 	components = append(components,
 		daemon.Component{Name: "evidence", Bound: partBound, Run: func(ctx context.Context) error { return consumer.Run(ctx, run.take) }},
 		daemon.Component{Name: "ledger", Bound: partBound, Run: run.count},

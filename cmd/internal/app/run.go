@@ -23,13 +23,19 @@ type grayRun struct {
 	judge judge
 	log   *slog.Logger
 	seen  *runMetrics
+	bus   behind
 
 	mu     sync.Mutex
 	ledger *comparer.Ledger
 }
 
+// behind is the way the evidence comes; a judgement waits until nothing of it is under way.
+type behind interface {
+	CatchUp(ctx context.Context) error
+}
+
 // openRun opens the store of a data folder and rebuilds the ledger from it.
-func openRun(ctx context.Context, folder string, j judge, seen *runMetrics, log *slog.Logger) (*grayRun, error) {
+func openRun(ctx context.Context, folder string, j judge, seen *runMetrics, bus behind, log *slog.Logger) (*grayRun, error) {
 	store, err := evidence.Create(ctx, filepath.Join(folder, EvidenceFile))
 	if err != nil {
 		return nil, err
@@ -38,7 +44,7 @@ func openRun(ctx context.Context, folder string, j judge, seen *runMetrics, log 
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("rebuild ledger: %w", err), store.Close())
 	}
-	return &grayRun{store: store, judge: j, log: log, seen: seen, ledger: ledger}, nil
+	return &grayRun{store: store, judge: j, log: log, seen: seen, bus: bus, ledger: ledger}, nil
 }
 
 // take stores a batch of events, then counts them. An event that makes no sense is stored, and its complaint keeps the
@@ -79,8 +85,17 @@ func (r *grayRun) Counts() comparer.Counts {
 	return r.ledger.Counts()
 }
 
-// Judge reads the three sides, decides, and stores the answer. Events wait meanwhile on the bus.
+// catchUpBound is how long a judgement waits for evidence that is under way.
+const catchUpBound = 30 * time.Second
+
+// Judge waits for the evidence under way, reads the three sides, decides, and stores the answer. Later events wait
+// meanwhile on the bus.
 func (r *grayRun) Judge(ctx context.Context) (comparer.Report, error) {
+	wait, cancel := context.WithTimeout(ctx, catchUpBound)
+	defer cancel()
+	if err := r.bus.CatchUp(wait); err != nil {
+		return comparer.Report{}, err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out, err := r.judge.run(ctx, r.ledger)

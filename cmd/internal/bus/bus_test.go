@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
@@ -315,5 +318,42 @@ func TestLargeEventsTravelWithoutBodies(t *testing.T) {
 	}
 	if p.Lost() != 1 || sum(p.metrics.lost.WithLabelValues(lostTooLarge)) != 1 {
 		t.Errorf("lost %d", p.Lost())
+	}
+}
+
+func TestCatchUpWaitsForWhatTheBusHolds(t *testing.T) {
+	s := start(t, t.TempDir(), "127.0.0.1:0")
+	c := NewConsumer(ConsumerConfig{Login: Login{s.URL(), "comparer", comparerPassword}, Durable: "d", Batch: 16, Logger: quiet(), Registerer: prometheus.NewRegistry()})
+	if err := c.CatchUp(t.Context()); !errors.Is(err, errNotConnected) {
+		t.Errorf("before Run: %v", err)
+	}
+	var handled atomic.Int64
+	gate := make(chan struct{})
+	consuming := run(t, func(ctx context.Context) error {
+		return c.Run(ctx, func(_ context.Context, batch []shadow.Event) error {
+			<-gate
+			handled.Add(int64(len(batch)))
+			return nil
+		})
+	})
+	p := NewPublisher(PublisherConfig{Login: Login{s.URL(), "sidecar", sidecarPassword}, Buffer: 1000, Drain: time.Second, Logger: quiet(), Registerer: prometheus.NewRegistry()})
+	publishing := run(t, p.Run)
+	for i := range 200 {
+		p.Publish(shadow.Event{ID: fmt.Sprint(i), Kind: shadow.EventTally, Instance: "a"})
+	}
+	if err := p.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := c.CatchUp(short); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("with a handler that does not come on: %v", err)
+	}
+	close(gate)
+	if err := c.CatchUp(t.Context()); err != nil || handled.Load() != 200 {
+		t.Errorf("caught up with %d of 200: %v", handled.Load(), err)
+	}
+	if err := errors.Join(publishing.end(t), consuming.end(t)); err != nil {
+		t.Error(err)
 	}
 }

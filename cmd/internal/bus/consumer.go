@@ -33,6 +33,7 @@ type Consumer struct {
 	cfg     ConsumerConfig
 	metrics consumerMetrics
 	conn    atomic.Pointer[nats.Conn]
+	stream  atomic.Pointer[jetstream.JetStream]
 }
 
 const (
@@ -40,6 +41,7 @@ const (
 	fetchWait    = 2 * time.Second
 	setupWait    = 5 * time.Second
 	maxPause     = 5 * time.Second
+	catchUpPause = 10 * time.Millisecond
 )
 
 // NewConsumer makes a consumer.
@@ -58,6 +60,32 @@ func (c *Consumer) Ready() error {
 	return nil
 }
 
+// CatchUp waits until every event that the bus held at the time of the call was handled: what a sidecar saw acknowledged
+// before it ended is then in the handler's hands.
+func (c *Consumer) CatchUp(ctx context.Context) error {
+	js := c.stream.Load()
+	if js == nil {
+		return errNotConnected
+	}
+	stream, err := (*js).Stream(ctx, streamName)
+	if err != nil {
+		return fmt.Errorf("look at the evidence stream: %w", err)
+	}
+	last := stream.CachedInfo().State.LastSeq
+	for {
+		info, err := stream.Info(ctx)
+		if err != nil {
+			return fmt.Errorf("look at the evidence stream: %w", err)
+		}
+		if info.State.Msgs == 0 || info.State.FirstSeq > last { // a message leaves the stream when it is acknowledged
+			return nil
+		}
+		if !pause(ctx, catchUpPause) {
+			return fmt.Errorf("catch up with the evidence, %d events behind: %w", info.State.Msgs, ctx.Err())
+		}
+	}
+}
+
 // Run makes the stream where it is missing and consumes it until ctx ends, through restarts of the bus.
 func (c *Consumer) Run(ctx context.Context, handle Handler) error {
 	nc, err := c.cfg.Login.dial(c.cfg.Logger, "touchstone-comparer")
@@ -70,6 +98,7 @@ func (c *Consumer) Run(ctx context.Context, handle Handler) error {
 	if err != nil {
 		return fmt.Errorf("set up consumer: %w", err)
 	}
+	c.stream.Store(&js)
 	for ctx.Err() == nil {
 		if err := c.session(ctx, js, handle); err != nil && ctx.Err() == nil {
 			if nc.IsConnected() {
