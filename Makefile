@@ -1,8 +1,7 @@
 GO          ?= go
-TAGS        := gms_pure_go
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS     := -s -w -X main.version=$(VERSION)
-BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)'
+BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 10s
 
@@ -16,7 +15,7 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build $(if $(filter mariadb,$(DB)),deps) ## run the whole system on this machine; DB= PAYMENTS= BUG= CUTOVER=
-	bin/touchstone-demo $(if $(DB),--db=$(DB)) $(if $(PAYMENTS),--payments=$(PAYMENTS)) $(if $(BUG),--bug=$(BUG)) \
+	@bin/touchstone-demo $(if $(DB),--db=$(DB)) $(if $(PAYMENTS),--payments=$(PAYMENTS)) $(if $(BUG),--bug=$(BUG)) \
 		$(if $(CUTOVER),--cutover=$(CUTOVER)) --out out/demo --expect
 
 build: ## build the binaries into bin/
@@ -25,30 +24,30 @@ build: ## build the binaries into bin/
 	$(BUILD) -o bin/touchstone-adapter-wechat ./plugins/wechat
 
 test: deps ## run every test, with a private MariaDB
-	$(GO) test -tags $(TAGS) ./...
+	$(GO) test ./...
 
 check: lint test build ## everything that has to be green before a change goes in
 
 lint: ## formatting, vet, module file, staticcheck
 	@unformatted="$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go'))"; \
 		[ -z "$$unformatted" ] || { echo "not formatted, try gofmt -w:"; echo "$$unformatted"; exit 1; }
-	$(GO) vet -tags $(TAGS) ./...
+	$(GO) vet ./...
 	$(GO) mod tidy -diff
-	$(GO) run $(STATICCHECK) -tags $(TAGS) ./...
+	$(GO) run $(STATICCHECK) ./...
 
 race: deps ## run the tests of concurrent packages under the race detector
-	CGO_ENABLED=1 $(GO) test -race -tags $(TAGS) $(CONCURRENT)
+	CGO_ENABLED=1 $(GO) test -race $(CONCURRENT)
 
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \
 		grep -o '^func Fuzz[A-Za-z0-9_]*' "$$file" | while read -r _ target; do \
 			echo "$$(dirname "$$file") $$target"; \
-			$(GO) test -tags $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null || exit 1; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null || exit 1; \
 		done || exit 1; \
 	done
 
 generate: ## write generated code anew
-	$(GO) generate -tags $(TAGS) ./...
+	$(GO) generate ./...
 
 deps:
 	@test/deps.sh

@@ -57,22 +57,25 @@ func (s *Sidecar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	parent := s.deps.Propagator.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
 	spanned, span := s.tracer.Start(parent, p.label(), trace.WithSpanKind(trace.SpanKindServer))
 	ctx, cancel := context.WithCancelCause(context.WithValue(spanned, passageKey{}, p))
-	p.deadline = time.AfterFunc(s.config.Limits.TotalTimeout, func() { cancel(errTotalTimeout) })
+	p.deadline = time.AfterFunc(s.config.Limits.TotalTimeout, func() { expire(w, cancel) })
 	s.safely(whereAdmit, func() { s.admit(p, r, forced, slice, span.SpanContext()) })
 	defer func() {
 		s.finish(ctx, p, span)
 		cancel(nil)
 	}()
 	forwarded := r.WithContext(ctx)
-	if r.ContentLength != 0 {
-		// Without it net/http reads the upload itself before it passes an early answer on: it would wait for a stalled
-		// client, and take bytes away from the stable release. An error means that the protocol is duplex anyway.
-		_ = http.NewResponseController(w).EnableFullDuplex()
-	}
 	if p.run != nil && r.ContentLength != 0 {
 		forwarded.Body = p.run.request.Body(r.Body)
 	}
 	s.stable.ServeHTTP(w, forwarded)
+}
+
+// expire ends an exchange. net/http holds an early answer back while it waits for the rest of an upload, and looks at
+// no context meanwhile: the read deadline ends that wait. (EnableFullDuplex would avoid it, but with a body that nobody
+// read net/http then panics over concurrent reads of the connection.)
+func expire(w http.ResponseWriter, cancel context.CancelCauseFunc) {
+	cancel(errTotalTimeout)
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now()) // a writer without deadlines has nothing to wait for
 }
 
 // forwarder is the proxy to the stable release. It never retries a request that the stable release may have seen.

@@ -224,7 +224,7 @@ func TestClientThatGoesAway(t *testing.T) {
 }
 
 func TestStableThatAnswersWithoutReading(t *testing.T) {
-	r := newRig(t, func(c *Config, _ *Deps) { c.Limits.MaxBody = 64 << 20 })
+	r := newRig(t, func(c *Config, _ *Deps) { c.Limits.MaxBody, c.Limits.TotalTimeout = 64<<20, 200*time.Millisecond })
 	raw, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

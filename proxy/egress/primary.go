@@ -77,10 +77,6 @@ func (p *primarySide) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), outgoingKey{}, out), p.config.Limits.Timeout)
 	defer func() { p.finish(ctx, out, r); cancel() }()
 	forwarded := r.WithContext(ctx)
-	if r.ContentLength != 0 {
-		// Otherwise net/http takes the rest of an upload away from the channel when that answers early.
-		_ = http.NewResponseController(w).EnableFullDuplex()
-	}
 	if out.rec != nil && r.ContentLength != 0 {
 		forwarded.Body = out.rec.request.Body(r.Body)
 		out.body = forwarded.Body

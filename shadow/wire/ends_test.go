@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 func TestIdleCloseReachesTheOtherSide(t *testing.T) {
@@ -195,6 +196,43 @@ func TestLimitsAndDeadUpstream(t *testing.T) {
 	}
 }
 
+// A drain closes a connection on which nothing is due: by then the last answer must have left the buffer.
+func TestAnswerIsOutBeforeTheConnectionIsQuiet(t *testing.T) {
+	upstream, far := net.Pipe()
+	client, reader := net.Pipe()
+	for _, conn := range []net.Conn{upstream, far, client, reader} {
+		defer conn.Close()
+	}
+	got := make(chan []byte, 1)
+	go func() {
+		b := make([]byte, 64)
+		n, _ := reader.Read(b)
+		got <- b[:n]
+	}()
+	w := &watcher{}
+	c := newConn(New(Config{Port: "test", Metrics: prometheus.NewRegistry()}), client, 1)
+	c.session, c.up = w, newSource(upstream, c.toDown)
+	x := &exchange{cmd: &Command{Code: ComPing}, answer: newAnswer(ComPing, 0)}
+	c.pending = []*exchange{x}
+	ok := []byte("\x07\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00")
+	go func() { _, _ = far.Write(ok) }()
+	h, err := c.up.peekHeader()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := c.up.peek(h, answerPrefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.follow(x, first, h); err != nil {
+		t.Fatal(err)
+	}
+	c.closeIfQuiet()
+	if b := <-got; !bytes.Equal(b, ok) {
+		t.Fatalf("the client got %q", b)
+	}
+}
+
 func TestDrainLetsATransactionEnd(t *testing.T) {
 	w := &watcher{}
 	s, stop := relay(t, w, func(c *Config) { c.DrainTimeout = 5 * time.Second })
@@ -229,7 +267,9 @@ func TestClientThatLeavesAfterCommitIsStillAnswered(t *testing.T) {
 	c.read()
 	c.command(ComQuery, "DO SLEEP(0.1)")
 	c.conn.Close()
-	time.Sleep(300 * time.Millisecond)
+	for deadline := time.Now().Add(3 * time.Second); time.Now().Before(deadline) && w.seen() < 2; {
+		time.Sleep(10 * time.Millisecond)
+	}
 	stop()
 	want(t, w, "0xb ok0/0", "0x3 ok0/0")
 }

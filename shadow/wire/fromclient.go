@@ -134,7 +134,8 @@ func (c *conn) ask(cmd *Command) *Refusal {
 	return r
 }
 
-// answerRefused answers the refused commands at the head of the queue. The caller holds the lock.
+// answerRefused answers the refused commands at the head of the queue. The caller holds the lock. When nothing is due any
+// more, what was answered leaves the buffer under the same lock, since a drain closes quiet connections.
 func (c *conn) answerRefused() {
 	for len(c.pending) > 0 && c.pending[0].settled {
 		x := c.pending[0]

@@ -62,6 +62,12 @@ func (w *watcher) note(format string, args ...any) {
 	w.lines = append(w.lines, fmt.Sprintf(format, args...))
 }
 
+func (w *watcher) seen() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.lines)
+}
+
 func (w *watcher) take() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
