@@ -19,6 +19,8 @@ import (
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
+const readSlack = 100 * time.Millisecond
+
 var errTotalTimeout = errors.New("the exchange took longer than its total timeout")
 
 // passage is one request on its way to the stable release and back, sampled or not.
@@ -57,7 +59,8 @@ func (s *Sidecar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	parent := s.deps.Propagator.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
 	spanned, span := s.tracer.Start(parent, p.label(), trace.WithSpanKind(trace.SpanKindServer))
 	ctx, cancel := context.WithCancelCause(context.WithValue(spanned, passageKey{}, p))
-	p.deadline = time.AfterFunc(s.config.Limits.TotalTimeout, func() { expire(w, cancel) })
+	p.deadline = time.AfterFunc(s.config.Limits.TotalTimeout, func() { cancel(errTotalTimeout) })
+	s.boundUpload(w, r)
 	s.safely(whereAdmit, func() { s.admit(p, r, forced, slice, span.SpanContext()) })
 	defer func() {
 		s.finish(ctx, p, span)
@@ -70,12 +73,15 @@ func (s *Sidecar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.stable.ServeHTTP(w, forwarded)
 }
 
-// expire ends an exchange. net/http holds an early answer back while it waits for the rest of an upload, and looks at
-// no context meanwhile: the read deadline ends that wait. (EnableFullDuplex would avoid it, but with a body that nobody
-// read net/http then panics over concurrent reads of the connection.)
-func expire(w http.ResponseWriter, cancel context.CancelCauseFunc) {
-	cancel(errTotalTimeout)
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now()) // a writer without deadlines has nothing to wait for
+// boundUpload ends the wait for the rest of an upload. net/http holds an early answer back until the request was read,
+// and looks at no context meanwhile. (EnableFullDuplex would not wait, but with a body that nobody read net/http then
+// panics over concurrent reads of the connection.) The next request and an upgrade begin without the deadline.
+func (s *Sidecar) boundUpload(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		// The total timeout comes first, so that it is told apart from a client that is gone. A writer without
+		// deadlines has nothing to wait for.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.config.Limits.TotalTimeout + readSlack))
+	}
 }
 
 // forwarder is the proxy to the stable release. It never retries a request that the stable release may have seen.
@@ -143,6 +149,7 @@ func (s *Sidecar) answered(res *http.Response) error {
 	stream := res.StatusCode == http.StatusSwitchingProtocols || isEventStream(res.Header)
 	if stream {
 		p.deadline.Stop()
+		_ = http.NewResponseController(p.w).SetReadDeadline(time.Time{})
 	}
 	if p.run == nil {
 		return nil

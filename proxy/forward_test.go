@@ -118,7 +118,7 @@ func TestEventStreamIsFlushedAndNotCut(t *testing.T) {
 			<-more
 		}
 	})
-	res, err := http.Get(r.server.URL + "/any/1?order=A")
+	res, err := http.Post(r.server.URL+"/any/1?order=A", "text/plain", strings.NewReader("subscribe"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestEventStreamIsFlushedAndNotCut(t *testing.T) {
 			t.Fatalf("event %d: %q, %v", i, line, err)
 		}
 		reader.ReadString('\n')
-		time.Sleep(80 * time.Millisecond) // past the total timeout by the second event
+		time.Sleep(150 * time.Millisecond) // past the total timeout, and the upload's
 		more <- struct{}{}
 	}
 	if _, err := reader.ReadString('\n'); err != io.EOF {
@@ -268,4 +268,24 @@ func TestAnswerDoesNotWaitForTheCandidate(t *testing.T) {
 	}
 	close(g.open)
 	r.verdicts(5)
+}
+
+func TestConnectionOutlivesTheTimeoutOfAnUpload(t *testing.T) {
+	r := newRig(t, func(c *Config, _ *Deps) { c.Limits.TotalTimeout = 50 * time.Millisecond })
+	conn, err := net.Dial("tcp", r.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	reader := bufio.NewReader(conn)
+	for i := range 2 {
+		fmt.Fprint(conn, "POST /any/1?order=A HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+		res, err := http.ReadResponse(reader, nil)
+		if err != nil || res.StatusCode != 200 {
+			t.Fatalf("request %d: %v, %v", i+1, res, err)
+		}
+		io.Copy(io.Discard, res.Body)
+		time.Sleep(50*time.Millisecond + 2*readSlack)
+	}
+	r.expect("match()", "match()")
 }

@@ -20,7 +20,7 @@ func workplace(t testing.TB, name string, data []byte) (folder, file string) {
 	folder = t.TempDir()
 	for secret, content := range map[string]string{
 		"tag.key": "0123456789abcdef0123\n", "salt.key": "fedcba9876543210\n", "bus.pass": "hunter2-sidecar", "c.pass": "hunter2-comparer",
-		"key.pem": "hunter2-pem", "empty.key": " \n", "short.key": "hunter2", "open.key": "0123456789abcdef0123",
+		"key.pem": "hunter2-pem", "platform.pem": "hunter2-platform", "empty.key": " \n", "short.key": "hunter2", "open.key": "0123456789abcdef0123",
 		"primary.dsn": "app:hunter2@tcp(127.0.0.1:3306)/pay\n", "primary-again.dsn": "other:hunter2@tcp(localhost:3306)/pay?timeout=1s",
 		"shadow.dsn": "app:hunter2@tcp(127.0.0.1:3316)/pay", "other.dsn": "app:hunter2@tcp(127.0.0.1:3326)/pay", "garbage.dsn": "hunter2",
 	} {
@@ -206,5 +206,26 @@ func TestUnreadableFile(t *testing.T) {
 	_, file := workplace(t, "big.yaml", []byte("role: sidecar #"+strings.Repeat("x", maxFile)))
 	if err := Check(file); err == nil || !strings.Contains(err.Error(), "longer than 1 MiB") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestExamplesAreGood loads what the documentation tells people to begin with.
+func TestExamplesAreGood(t *testing.T) {
+	files, err := filepath.Glob("../../../deploy/examples/*.yaml")
+	if err != nil || len(files) < 3 {
+		t.Fatal(files, err)
+	}
+	for _, path := range files {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		folder, file := workplace(t, filepath.Base(path), data)
+		if err := os.WriteFile(filepath.Join(folder, "touchstone-adapter-wechat"), nil, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := Check(file); err != nil {
+			t.Errorf("%s:\n%v", path, err)
+		}
 	}
 }
