@@ -49,10 +49,10 @@ func TestDecodeOverTheProcess(t *testing.T) {
 	rig := newRig(t)
 	h := rig.start(t)
 	const lines = 3*plugins.MaxBatch + 17
-	data, sum := statement(lines)
+	data, _ := statement(lines)
 	data = append(data, "broken x\n"...)
 	digest := sha256.Sum256(data)
-	sum = hex.EncodeToString(digest[:])
+	sum := hex.EncodeToString(digest[:])
 	got := &book{}
 	res, err := h.Decode(t.Context(), plugins.DecodeRequest{Kind: "good", File: "day.txt", SHA256: sum}, bytes.NewReader(data), got)
 	if err != nil {

@@ -108,7 +108,7 @@ func (w *walk) guardFindings(calls []shadow.Call) {
 	for _, call := range calls {
 		for _, m := range call.Mismatches {
 			if m.Class == shadow.ClassPlain || m.Class == "" {
-				m.Class = classOfName(m.Field)
+				m.Class = shadow.ClassOfName(m.Field)
 			}
 			m.Expected, m.Actual = clip(m.Expected, w.config.MaxValue), clip(m.Actual, w.config.MaxValue)
 			w.keep(m)

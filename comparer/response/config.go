@@ -86,7 +86,7 @@ func (f Field) check() error {
 	if f.Path == "" {
 		return errors.New("has no path")
 	}
-	byName := classOfName(f.Path)
+	byName := shadow.ClassOfName(f.Path)
 	switch f.Class {
 	case shadow.ClassNoise:
 		if byName.Hard() || strings.Trim(f.Path, "*.") == "" {
@@ -128,7 +128,7 @@ func (c Config) declaresHardUnder(noise Field) bool {
 // rule gives what is known of one field of a route. A name that says money outweighs noise declared above it or by a
 // wildcard: the second line behind check.
 func (c Config) rule(route, path string) Field {
-	byName := classOfName(path)
+	byName := shadow.ClassOfName(path)
 	for _, f := range c.Fields {
 		if f.of(route) && same(f.Path, path) {
 			if f.Class == shadow.ClassNoise && byName.Hard() {

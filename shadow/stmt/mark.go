@@ -40,8 +40,8 @@ func Mark(sql []byte, mode Mode) (release string, ok bool) {
 
 // markOf reads key='value' pairs of one comment; the other keys are somebody else's.
 func markOf(c string) (string, bool) {
-	body, ok := strings.CutPrefix(c, "/*")
-	if body, ok = strings.CutSuffix(body, "*/"); !ok || strings.HasPrefix(body, "+") {
+	body, closed := strings.CutSuffix(strings.TrimPrefix(c, "/*"), "*/")
+	if !closed || strings.HasPrefix(body, "+") {
 		return "", false
 	}
 	for pair := range strings.SplitSeq(body, ",") {

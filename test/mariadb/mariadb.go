@@ -45,10 +45,11 @@ func Start(ctx context.Context, dir string, extra ...string) (*Server, error) {
 		return nil, fmt.Errorf("resolve data folder: %w", err)
 	}
 	data := filepath.Join(dir, "data")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	temporary := filepath.Join(dir, "tmp") // its own: a starting server removes what looks like its rests from a shared one
+	if err := os.MkdirAll(temporary, 0o755); err != nil {
 		return nil, fmt.Errorf("create data folder: %w", err)
 	}
-	owner := []string{}
+	owner := []string{"--tmpdir=" + temporary}
 	if os.Geteuid() == 0 {
 		owner = append(owner, "--user=root")
 	}

@@ -93,7 +93,7 @@ func (l *txLock) acquire(ctx context.Context, c *mysql.Conn) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-timer.C:
-		return errors.New("Lock wait timeout exceeded; another transaction holds the embedded database")
+		return errors.New("lock wait timeout exceeded: another transaction holds the embedded database")
 	}
 }
 

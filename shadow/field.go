@@ -1,18 +1,17 @@
-package response
+package shadow
 
 import (
 	"slices"
 	"strings"
 	"unicode"
-
-	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
-// classOfName gives the class that the name of a field says, or plain.
-func classOfName(path string) shadow.FieldClass {
+// ClassOfName gives the class that the name of a field says, or plain: "amount.total" is money, "out_trade_no" an order.
+// Where a policy declares nothing about a field, this decides how hard a difference in it weighs.
+func ClassOfName(path string) FieldClass {
 	words := wordsOf(lastName(path))
 	if len(words) == 0 {
-		return shadow.ClassPlain
+		return ClassPlain
 	}
 	last := words[len(words)-1]
 	has := func(list ...string) bool {
@@ -23,19 +22,19 @@ func classOfName(path string) shadow.FieldClass {
 	ends := func(list ...string) bool { return slices.Contains(list, last) }
 	switch {
 	case has("currency", "ccy"), has("fee") && ends("type"):
-		return shadow.ClassCurrency
+		return ClassCurrency
 	case has("direction", "debit", "credit"):
-		return shadow.ClassDirection
+		return ClassDirection
 	case has("account", "acct", "payee", "payer", "iban", "mchid", "openid"):
-		return shadow.ClassAccount
+		return ClassAccount
 	case ends("count", "type", "time", "at", "desc", "name", "pages", "status", "state"):
-		return shadow.ClassPlain
+		return ClassPlain
 	case has("amount", "amt", "money", "price", "fee", "total", "balance", "cash", "fen", "yuan", "cents"):
-		return shadow.ClassMoney
+		return ClassMoney
 	case has("order", "trade", "refund", "transaction", "txn", "payment") && (len(words) == 1 || ends("id", "no", "number", "sn")):
-		return shadow.ClassOrder
+		return ClassOrder
 	}
-	return shadow.ClassPlain
+	return ClassPlain
 }
 
 // lastName is the last step of a path that is not an index, and for a generic name ("value") the one above it.
