@@ -105,7 +105,7 @@ func (w *weighing) group(g match.Group) error {
 	}
 	o := w.order(id)
 	o.Records++
-	o.Class = worse(o.Class, class)
+	o.Class = Worse(o.Class, class)
 	if class == Inconclusive && o.Class == Agree {
 		o.Class, o.Cause = Inconclusive, shadow.CauseNoChannelFile
 	}

@@ -40,8 +40,8 @@ func (c Class) rank() int {
 	return 0
 }
 
-// worse gives the class that weighs more.
-func worse(a, b Class) Class {
+// Worse gives the class that weighs more; of two that weigh the same, the first.
+func Worse(a, b Class) Class {
 	if b.rank() > a.rank() {
 		return b
 	}
@@ -105,7 +105,7 @@ func judgeGroup(g match.Group, order string, ids *bijection, channelFinal bool) 
 		if found == Agree {
 			return
 		}
-		class = worse(class, found)
+		class = Worse(class, found)
 		findings = append(findings, newFinding(g, order, found, field, values))
 	}
 	if c == nil && !channelFinal {

@@ -58,15 +58,9 @@ type KeyRule struct {
 // AmountRule says where a JSON request carries its amount, for the evidence line. Field "" = nowhere.
 type AmountRule struct {
 	Field    string         // path, for example "amount.total"
-	Unit     string         // UnitYuan: decimal in major units; UnitFen: whole number of minor units
+	Unit     recon.Unit     //
 	Currency recon.Currency // "" = CNY
 }
-
-// The units of amounts.
-const (
-	UnitYuan = "yuan"
-	UnitFen  = "fen"
-)
 
 // Limits bounds what the sidecar holds and how long it waits.
 type Limits struct {
@@ -201,8 +195,8 @@ func (a AmountRule) check() error {
 	if a.Field == "" {
 		return nil
 	}
-	if a.Unit != UnitYuan && a.Unit != UnitFen {
-		return fmt.Errorf("amount unit must be %s or %s (got %q)", UnitYuan, UnitFen, a.Unit)
+	if !a.Unit.Valid() {
+		return fmt.Errorf("amount unit must be %s or %s (got %q)", recon.UnitMajor, recon.UnitMinor, a.Unit)
 	}
 	if a.Currency != "" {
 		if _, err := a.Currency.Exponent(); err != nil {

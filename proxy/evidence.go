@@ -110,8 +110,5 @@ func (a AmountRule) parse(text string) (recon.Money, error) {
 	if currency == "" {
 		currency = "CNY"
 	}
-	if a.Unit == UnitFen {
-		return recon.ParseMinor(text, currency)
-	}
-	return recon.ParseMajor(text, currency)
+	return a.Unit.Parse(text, currency)
 }

@@ -238,7 +238,7 @@ func (s *Sidecar) finish(ctx context.Context, p *passage, span trace.Span) {
 	if p.run != nil {
 		span.SetAttributes(attribute.String("touchstone.sample", p.run.tag.Sample))
 		if !s.safely(whereSettle, func() { s.settle(p, p.ended(ctx)) }) {
-			s.close(p.run, inconclusive(CauseInternal), nil)
+			s.close(p.run, inconclusive(shadow.CauseInternal), nil)
 		}
 	}
 	span.End()

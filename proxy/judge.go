@@ -29,7 +29,7 @@ func (s *Sidecar) compare(pair shadow.Pair) (shadow.Verdict, []shadow.Binding) {
 	case shadow.Match, shadow.Mismatched, shadow.Inconclusive:
 		return v, bindings
 	}
-	return inconclusive(CauseInternal), nil
+	return inconclusive(shadow.CauseInternal), nil
 }
 
 func broken(pair shadow.Pair) shadow.Mismatch {

@@ -17,6 +17,3 @@ const (
 
 // routeOther is the label of requests that no route names.
 const routeOther = "other"
-
-// CauseInternal makes a sample inconclusive because the sidecar's own shadow-side code broke (a recovered panic).
-const CauseInternal = "internal"

@@ -50,7 +50,7 @@ func (s *Sidecar) work(ctx context.Context) {
 			return
 		}
 		if !s.safely(whereMirror, func() { s.perform(ctx, j) }) {
-			s.close(j.run, inconclusive(CauseInternal), nil)
+			s.close(j.run, inconclusive(shadow.CauseInternal), nil)
 		}
 		s.queue.done(l)
 	}

@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
@@ -155,7 +156,7 @@ type rig struct {
 
 func routes() []Route {
 	return []Route{
-		{Name: "create", Method: "POST", Path: "/payments", Creates: true, Mirror: true, Key: KeyRule{Header: "X-Order"}, Amount: AmountRule{Field: "amount.total", Unit: UnitYuan}},
+		{Name: "create", Method: "POST", Path: "/payments", Creates: true, Mirror: true, Key: KeyRule{Header: "X-Order"}, Amount: AmountRule{Field: "amount.total", Unit: recon.UnitMajor}},
 		{Name: "quiet", Method: "POST", Path: "/quiet", Creates: true, Key: KeyRule{Query: "order"}},
 		{Name: "refund", Method: "POST", Path: "/payments/{id}/refunds", Mirror: true, Key: KeyRule{Path: "id"}},
 		{Name: "any", Path: "/any/", Creates: true, Mirror: true, Key: KeyRule{Query: "order"}},

@@ -87,6 +87,26 @@ func ParseMinor(text string, c Currency) (Money, error) {
 	return Money{Minor: minor, Currency: c}, nil
 }
 
+// Unit says how a text or column states an amount.
+type Unit string
+
+// The units of amounts.
+const (
+	UnitMajor Unit = "major" // decimal number of yuan: 19.99
+	UnitMinor Unit = "minor" // whole number of fen: 1999
+)
+
+// Valid tells whether the unit is one of the two.
+func (u Unit) Valid() bool { return u == UnitMajor || u == UnitMinor }
+
+// Parse reads an amount stated in this unit.
+func (u Unit) Parse(text string, c Currency) (Money, error) {
+	if u == UnitMinor {
+		return ParseMinor(text, c)
+	}
+	return ParseMajor(text, c)
+}
+
 func parseScaled(text string, decimals int) (int64, error) {
 	digits, negative := text, false
 	if strings.HasPrefix(digits, "-") || strings.HasPrefix(digits, "+") {

@@ -102,6 +102,7 @@ const (
 	CauseStableFailed     = "stable-failed"     // the stable service gave no whole answer
 	CauseNoChannelFile    = "no-channel-file"   // no final file covers the order
 	CauseUnkeyedTable     = "unkeyed-table"     // a written table without a declared key
+	CauseInternal         = "internal"          // the sidecar's own shadow-side code broke (a recovered panic)
 	ReasonQueueFull       = "queue-full"        //
 	ReasonUnreachable     = "unreachable"       // the candidate took no connection
 	ReasonShutdown        = "shutdown"          //

@@ -147,9 +147,10 @@ func (p *printer) verdict(chain Chain, report *comparer.Report) {
 	}
 	class := comparer.Unbooked
 	for i, b := range chain.Bookings {
-		if i == 0 || b.Class == comparer.Conflict || b.Class == comparer.Regression {
+		if i == 0 {
 			class = b.Class
 		}
+		class = comparer.Worse(class, b.Class)
 	}
 	for _, n := range report.Orders {
 		if n.Order == chain.Order {

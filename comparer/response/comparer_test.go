@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
@@ -59,7 +60,7 @@ func expect(t *testing.T, v shadow.Verdict, want ...string) {
 func TestJSONBodies(t *testing.T) {
 	config := Config{
 		Fields: []Field{
-			{Path: "amount", Class: shadow.ClassMoney, Unit: UnitMajor},
+			{Path: "amount", Class: shadow.ClassMoney, Unit: recon.UnitMajor},
 			{Path: "trace", Class: shadow.ClassNoise},
 			{Path: "meta", Class: shadow.ClassNoise},
 			{Path: "any.*", Class: shadow.ClassNoise},
@@ -123,6 +124,8 @@ func TestStatusHeadersAndOtherBodies(t *testing.T) {
 	expect(t, compare(text(200, "a"), text(201, "a")), ":status value plain 200>201")
 	expect(t, compare(text(200, "a"), text(503, "a")), ":status error plain 200>503")
 	expect(t, compare(text(500, "a"), text(502, "a")), ":status value plain 500>502")
+	page := exchange("", 502, "application/json", `{"error":"channel"}`)
+	expect(t, compare(exchange("", 201, "application/json", `{"amount":"1.00"}`), page), ":status error plain 201>502")
 	expect(t, compare(text(200, "a\x00b"), text(200, "a\x00c")), "body value plain a\x00b>a\x00c")
 	expect(t, compare(exchange("", 200, "text/plain", "a"), exchange("", 200, "text/html", "a")),
 		"header.Content-Type value plain text/plain>text/html")
@@ -214,7 +217,7 @@ func TestNoiseNeverCoversMoney(t *testing.T) {
 		"money as alias":       {[]Field{{Path: "amount", Class: shadow.ClassAlias}}, true},
 		"order as alias":       {[]Field{{Path: "payment_no", Class: shadow.ClassAlias}}, false},
 		"no path":              {[]Field{{Class: shadow.ClassPlain}}, true},
-		"unit of plain":        {[]Field{{Path: "x", Class: shadow.ClassPlain, Unit: UnitMajor}}, true},
+		"unit of plain":        {[]Field{{Path: "x", Class: shadow.ClassPlain, Unit: recon.UnitMajor}}, true},
 		"unknown class":        {[]Field{{Path: "x", Class: "soft"}}, true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -30,7 +30,7 @@ type Field struct {
 	Path     string // "amount.total", "items.*.price", "header.Location"; "*" is any index or key
 	Class    shadow.FieldClass
 	Alias    string         // of ClassAlias: the name its mapping is kept under; "" = the path
-	Unit     string         // of ClassMoney: UnitMajor or UnitMinor; "" = compared as text
+	Unit     recon.Unit     // of ClassMoney, in which 1.0 and 1.00 are equal; "" = compared as text
 	Currency recon.Currency // of ClassMoney with a unit; "" = CNY
 }
 
@@ -40,12 +40,6 @@ type List struct {
 	Path  string // of the array; "" = the whole body
 	Key   string // name of a member of each item
 }
-
-// The units of money fields: 1.0 and 1.00 major units are equal, as text they are not.
-const (
-	UnitMajor = "major"
-	UnitMinor = "minor"
-)
 
 // ErrNoise is a rule that would hide a difference in a field that must never be hidden.
 var ErrNoise = errors.New("a field about money, currency, order, account or direction cannot be noise")
@@ -107,8 +101,8 @@ func (f Field) checkUnit() error {
 	if f.Unit == "" {
 		return nil
 	}
-	if f.Class != shadow.ClassMoney || (f.Unit != UnitMajor && f.Unit != UnitMinor) {
-		return fmt.Errorf("unit is %s or %s, and only of class money (got %q)", UnitMajor, UnitMinor, f.Unit)
+	if f.Class != shadow.ClassMoney || !f.Unit.Valid() {
+		return fmt.Errorf("unit is %s or %s, and only of class money (got %q)", recon.UnitMajor, recon.UnitMinor, f.Unit)
 	}
 	if f.Currency != "" {
 		if _, err := f.Currency.Exponent(); err != nil {

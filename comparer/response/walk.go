@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
@@ -211,12 +210,8 @@ func sameMoney(rule Field, a, b string) bool {
 	if currency == "" {
 		currency = "CNY"
 	}
-	read := recon.ParseMajor
-	if rule.Unit == UnitMinor {
-		read = recon.ParseMinor
-	}
-	x, errX := read(a, currency)
-	y, errY := read(b, currency)
+	x, errX := rule.Unit.Parse(a, currency)
+	y, errY := rule.Unit.Parse(b, currency)
 	return errX == nil && errY == nil && x == y
 }
 

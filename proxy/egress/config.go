@@ -133,7 +133,9 @@ func (o Operation) class(field string) shadow.FieldClass {
 	return shadow.ClassPlain
 }
 
-func (o Operation) hard(field string) bool { return o.class(field).Hard() || shadow.ClassOfName(field).Hard() }
+func (o Operation) hard(field string) bool {
+	return o.class(field).Hard() || shadow.ClassOfName(field).Hard()
+}
 
 // ignored tells whether a difference in the field does not count. A hard field always counts, also inside what is ignored.
 func (o Operation) ignored(field string) bool {

@@ -55,7 +55,7 @@ func schema(t *testing.T, name string, statements ...string) *sql.DB {
 func refunds() Table {
 	return Table{
 		Name: "refunds", Channel: "wechat", Kind: recon.KindRefund, Key: "refund_id", Order: "order_id",
-		Amount: "amount", Unit: UnitMajor, Currency: "CNY", Status: "state",
+		Amount: "amount", Unit: recon.UnitMajor, Currency: "CNY", Status: "state",
 		StatusMap: map[string]recon.Status{"OK": recon.StatusSuccess}, Account: "mchid", Time: "made_at", Aliases: []string{"payment_no"},
 	}
 }

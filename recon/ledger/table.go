@@ -9,15 +9,6 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon"
 )
 
-// Unit says how a column writes amounts.
-type Unit string
-
-// The units of amount columns.
-const (
-	UnitMajor Unit = "major" // decimal text in yuan: 19.99
-	UnitMinor Unit = "minor" // whole number of fen: 1999
-)
-
 // Table maps one table's columns to the fields of a Record. Optional columns are left empty when a table lacks them.
 type Table struct {
 	Name       string
@@ -26,7 +17,7 @@ type Table struct {
 	Key        string // column: order number of a payment, refund number of a refund
 	Order      string // column: merchant order
 	Amount     string // column
-	Unit       Unit
+	Unit       recon.Unit
 	Currency   recon.Currency // of every row, or:
 	CurrencyIn string         // column with an ISO code
 	Status     string         // column; "" = every row is StatusSuccess
@@ -115,11 +106,7 @@ func (t Table) fillParsed(r row, out *recon.Record) (column, value string, err e
 	if !ok {
 		return t.Amount, "NULL", recon.ErrAmountSyntax
 	}
-	parse := recon.ParseMajor
-	if t.Unit == UnitMinor {
-		parse = recon.ParseMinor
-	}
-	if out.Amount, err = parse(amount, currency); err != nil {
+	if out.Amount, err = t.Unit.Parse(amount, currency); err != nil {
 		return t.Amount, amount, err
 	}
 	if text, ok := r.text(t.Status); t.Status != "" {

@@ -111,7 +111,7 @@ func tables(books []config.BookTable, channel string) []ledger.Table {
 	out := []ledger.Table{}
 	for _, t := range books {
 		out = append(out, ledger.Table{
-			Name: t.Name, Channel: channel, Kind: t.Kind, Key: t.Key, Order: t.Order, Amount: t.Amount.Column, Unit: ledger.Unit(t.Amount.Unit),
+			Name: t.Name, Channel: channel, Kind: t.Kind, Key: t.Key, Order: t.Order, Amount: t.Amount.Column, Unit: t.Amount.Unit,
 			Currency: recon.Currency(t.Amount.Currency), Status: t.Status.Column, StatusMap: t.Status.Map,
 			Account: t.Account, ChannelTxn: t.ChannelTxn, Time: t.Time, Aliases: t.Aliases,
 		})

@@ -6,19 +6,9 @@ import (
 
 	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
 	"github.com/seed-3356bd69/touchstone/comparer/response"
-	"github.com/seed-3356bd69/touchstone/proxy"
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
-
-// amountRule translates where a request states its amount.
-func amountRule(a config.Amount) proxy.AmountRule {
-	unit := proxy.UnitYuan
-	if a.Unit == response.UnitMinor {
-		unit = proxy.UnitFen
-	}
-	return proxy.AmountRule{Field: a.Field, Unit: unit, Currency: recon.Currency(a.Currency)}
-}
 
 // comparing translates the policy for answers. A money field is read in the unit and currency of its route's amount,
 // so that 19.9 and 19.90 are the same.

@@ -21,6 +21,7 @@ import (
 	"github.com/seed-3356bd69/touchstone/comparer/response"
 	"github.com/seed-3356bd69/touchstone/proxy"
 	"github.com/seed-3356bd69/touchstone/proxy/egress"
+	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/shadow"
 	"github.com/seed-3356bd69/touchstone/shadow/divert"
 	"github.com/seed-3356bd69/touchstone/shadow/dualwrite"
@@ -298,7 +299,7 @@ func (s *sidecar) proxyConfig() proxy.Config {
 	for _, r := range h.Routes {
 		route := proxy.Route{Name: r.Name, Method: r.Method, Path: r.Path, Creates: r.Creates, Key: proxy.KeyRule{Header: r.Key.Header, Query: r.Key.Query}, Mirror: true}
 		if a := r.Amount; a != nil {
-			route.Amount = amountRule(*a)
+			route.Amount = proxy.AmountRule{Field: a.Field, Unit: a.Unit, Currency: recon.Currency(a.Currency)}
 		}
 		cfg.Routes = append(cfg.Routes, route)
 	}

@@ -71,9 +71,9 @@ type BookTable struct {
 
 // AmountColumn says how a column states an amount.
 type AmountColumn struct {
-	Column   string `yaml:"column" required:"true"`
-	Unit     string `yaml:"unit" required:"true" oneof:"major,minor"`
-	Currency string `yaml:"currency" required:"true"`
+	Column   string     `yaml:"column" required:"true"`
+	Unit     recon.Unit `yaml:"unit" required:"true" oneof:"major,minor"`
+	Currency string     `yaml:"currency" required:"true"`
 }
 
 // StatusColumn says what the texts of a state column mean.

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
@@ -96,9 +97,9 @@ type Key struct {
 
 // Amount says where and how a request states its amount.
 type Amount struct {
-	Field    string `yaml:"field" required:"true"` // path in the JSON body
-	Unit     string `yaml:"unit" required:"true" oneof:"major,minor"`
-	Currency string `yaml:"currency" required:"true"`
+	Field    string     `yaml:"field" required:"true"` // path in the JSON body
+	Unit     recon.Unit `yaml:"unit" required:"true" oneof:"major,minor"`
+	Currency string     `yaml:"currency" required:"true"`
 }
 
 // Compare says how answers are compared.
