@@ -96,11 +96,15 @@ func (s *Sidecar) admit(p *passage, r *http.Request, forced bool, slice Slice, s
 	sampled.tag = shadow.Tag{Release: slice.Release, Sample: id, Side: shadow.Primary, Time: s.deps.Now(), Epoch: slice.Epoch}
 	sampled.member = slice.member(order)
 	sampled.excluded = s.rule(decision, p.route, r)
+	sampled.seq = s.sequence.Add(1)
 	if decision == gray {
 		p.tagHeader = s.deps.Signer.Sign(sampled.tag)
 		p.tagged = taggedYes
 	}
 	p.run = sampled
+	if s.config.Candidate != nil && sampled.excluded == "" {
+		sampled.place = s.queue.reserve(order)
+	}
 	s.open(sampled)
 }
 

@@ -160,6 +160,7 @@ func TestWhatIsNeverMirrored(t *testing.T) {
 func TestDatabaseCutoverHasNoMirror(t *testing.T) {
 	r := newRig(t, func(c *Config, _ *Deps) { c.Candidate = nil })
 	r.create("P1")
+	r.expect("match()")
 	r.stable.Close()
 	r.create("P1")
 	r.expect("match()", "inconclusive(stable-failed)")

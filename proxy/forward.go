@@ -239,6 +239,7 @@ func (s *Sidecar) finish(ctx context.Context, p *passage, span trace.Span) {
 		span.SetAttributes(attribute.String("touchstone.sample", p.run.tag.Sample))
 		if !s.safely(whereSettle, func() { s.settle(p, p.ended(ctx)) }) {
 			s.close(p.run, inconclusive(shadow.CauseInternal), nil)
+			s.leave(p.run)
 		}
 	}
 	span.End()

@@ -45,14 +45,14 @@ func candidateTransport(limits Limits) *http.Transport {
 // work runs jobs until the queue is closed and empty.
 func (s *Sidecar) work(ctx context.Context) {
 	for {
-		j, l, ok := s.queue.pop()
+		j, ok := s.queue.pop()
 		if !ok {
 			return
 		}
 		if !s.safely(whereMirror, func() { s.perform(ctx, j) }) {
 			s.close(j.run, inconclusive(shadow.CauseInternal), nil)
 		}
-		s.queue.done(l)
+		s.queue.done(j)
 	}
 }
 

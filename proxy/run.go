@@ -26,7 +26,8 @@ type run struct {
 	header            http.Header // as the stable release got it
 	length            int64       // Content-Length; -1 = chunked
 
-	seq      uint64 // order in which the stable answers ended
+	seq      uint64 // order of arrival
+	place    *job   // in the queue; nil = it gets no shadow run
 	primary  shadow.Exchange
 	shadowed *shadow.Exchange
 	answer   *capture.Buffer // of the shadow run

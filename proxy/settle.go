@@ -5,23 +5,34 @@ import (
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
-// settle decides what becomes of a sample when the stable exchange has ended: a bucket now, or a place in the queue.
+// settle decides what becomes of a sample when the stable exchange has ended: a bucket now, or its shadow run in the
+// place that was kept for it.
 func (s *Sidecar) settle(p *passage, failure shadow.Failure) {
 	r := p.run
 	if r.closed.Load() {
 		return
 	}
-	r.seq = s.sequence.Add(1)
 	requestEnd := s.recordPrimary(p, failure)
 	if v, done := s.withoutShadow(r, requestEnd); done {
 		s.close(r, v, nil)
+		s.leave(r)
 		return
 	}
-	switch s.queue.push(r.order, &job{run: r, pushed: s.deps.Now()}) {
+	switch s.queue.fill(r.place, r, s.deps.Now()) {
 	case pushFull:
 		s.close(r, dropped(shadow.ReasonQueueFull), nil)
+		s.leave(r)
 	case pushClosed:
 		s.close(r, dropped(shadow.ReasonShutdown), nil)
+		s.leave(r)
+	}
+}
+
+// leave gives up the place of a sample that got no shadow run, after its verdict is known: what comes next in the order
+// must see a taint, and must not be held up.
+func (s *Sidecar) leave(r *run) {
+	if r.place != nil {
+		s.queue.leave(r.place)
 	}
 }
 
