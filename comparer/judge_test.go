@@ -79,25 +79,25 @@ func TestThreeWayClasses(t *testing.T) {
 	for name, c := range map[string]struct {
 		p, s, c []string
 		want    Class
-		finding string // "field expected actual", "" = none
+		finding string // "break field expected actual", "" = none
 	}{
 		"all agree":                 {[]string{"P1 P1 100"}, []string{"P1 P1 100"}, []string{"P1 P1 100"}, Agree, ""},
-		"candidate loses a cent":    {[]string{"P1 P1 100"}, []string{"P1 P1 99"}, []string{"P1 P1 100"}, Regression, "amount 1.00 0.99"},
-		"candidate lacks it":        {[]string{"P1 P1 100"}, nil, []string{"P1 P1 100"}, Regression, "presence 1.00 absent"},
-		"candidate books once more": {[]string{"P1 P1 100"}, []string{"P1 P1 100", "P1 P1 100"}, []string{"P1 P1 100"}, Regression, "occurrence absent 1.00"},
-		"only the candidate has it": {nil, []string{"P1 P1 100"}, nil, Regression, "presence absent 1.00"},
-		"stable is wrong":           {[]string{"P1 P1 99"}, []string{"P1 P1 100"}, []string{"P1 P1 100"}, Fix, "amount 1.00 0.99"},
-		"stable lacks it":           {nil, []string{"P1 P1 100"}, []string{"P1 P1 100"}, Fix, "presence 1.00 absent"},
-		"only stable has it":        {[]string{"P1 P1 100"}, nil, nil, Fix, "presence absent 1.00"},
-		"channel differs":           {[]string{"P1 P1 100"}, []string{"P1 P1 100"}, []string{"P1 P1 101"}, Common, "amount 1.00 1.01"},
-		"channel lacks it":          {[]string{"P1 P1 100"}, []string{"P1 P1 100"}, nil, Common, "presence 1.00 absent"},
-		"only the channel has it":   {nil, nil, []string{"P1 P1 100"}, Common, "presence absent 1.00"},
-		"channel twice":             {[]string{"P1 P1 100"}, []string{"P1 P1 100"}, []string{"P1 P1 100", "P1 P1 100"}, Common, "occurrence absent 1.00"},
-		"all differ":                {[]string{"P1 P1 1"}, []string{"P1 P1 2"}, []string{"P1 P1 3"}, Conflict, "amount 0.01 0.02"},
-		"two differ, one lacks it":  {[]string{"P1 P1 1"}, []string{"P1 P1 2"}, nil, Conflict, "presence 0.01 absent"},
-		"state differs":             {[]string{"P1 P1 1"}, []string{"P1 P1 1 processing"}, []string{"P1 P1 1"}, Regression, "status success processing"},
-		"refund on another order":   {[]string{"R1 P1 1"}, []string{"R1 P2 1"}, []string{"R1 P1 1"}, Regression, "order P1 P2"},
-		"partial refunds, one lost": {[]string{"R1 P1 1", "R2 P1 1"}, []string{"R1 P1 1"}, []string{"R1 P1 1", "R2 P1 1"}, Regression, "presence 0.01 absent"},
+		"candidate loses a cent":    {[]string{"P1 P1 100"}, []string{"P1 P1 99"}, []string{"P1 P1 100"}, Regression, "amount-mismatch amount 1.00 0.99"},
+		"candidate lacks it":        {[]string{"P1 P1 100"}, nil, []string{"P1 P1 100"}, Regression, "missing-in-shadow presence 1.00 absent"},
+		"candidate books once more": {[]string{"P1 P1 100"}, []string{"P1 P1 100", "P1 P1 100"}, []string{"P1 P1 100"}, Regression, "duplicate occurrence absent 1.00"},
+		"only the candidate has it": {nil, []string{"P1 P1 100"}, nil, Regression, "only-in-shadow presence absent 1.00"},
+		"stable is wrong":           {[]string{"P1 P1 99"}, []string{"P1 P1 100"}, []string{"P1 P1 100"}, Fix, "amount-mismatch amount 1.00 0.99"},
+		"stable lacks it":           {nil, []string{"P1 P1 100"}, []string{"P1 P1 100"}, Fix, "missing-internally presence 1.00 absent"},
+		"only stable has it":        {[]string{"P1 P1 100"}, nil, nil, Fix, "only-internally presence absent 1.00"},
+		"channel differs":           {[]string{"P1 P1 100"}, []string{"P1 P1 100"}, []string{"P1 P1 101"}, Common, "amount-mismatch amount 1.00 1.01"},
+		"channel lacks it":          {[]string{"P1 P1 100"}, []string{"P1 P1 100"}, nil, Common, "missing-at-channel presence 1.00 absent"},
+		"only the channel has it":   {nil, nil, []string{"P1 P1 100"}, Common, "only-at-channel presence absent 1.00"},
+		"channel twice":             {[]string{"P1 P1 100"}, []string{"P1 P1 100"}, []string{"P1 P1 100", "P1 P1 100"}, Common, "duplicate occurrence absent 1.00"},
+		"all differ":                {[]string{"P1 P1 1"}, []string{"P1 P1 2"}, []string{"P1 P1 3"}, Conflict, "amount-mismatch amount 0.01 0.02"},
+		"two differ, one lacks it":  {[]string{"P1 P1 1"}, []string{"P1 P1 2"}, nil, Conflict, "missing-at-channel presence 0.01 absent"},
+		"state differs":             {[]string{"P1 P1 1"}, []string{"P1 P1 1 processing"}, []string{"P1 P1 1"}, Regression, "status-mismatch status success processing"},
+		"refund on another order":   {[]string{"R1 P1 1"}, []string{"R1 P2 1"}, []string{"R1 P1 1"}, Regression, "field-mismatch order P1 P2"},
+		"partial refunds, one lost": {[]string{"R1 P1 1", "R2 P1 1"}, []string{"R1 P1 1"}, []string{"R1 P1 1", "R2 P1 1"}, Regression, "missing-in-shadow presence 0.01 absent"},
 		"nothing booked anywhere":   {nil, nil, nil, Unbooked, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestThreeWayClasses(t *testing.T) {
 			}
 			got := ""
 			if len(j.Findings) > 0 {
-				got = fmt.Sprintf("%s %s %s", j.Findings[0].Field, j.Findings[0].Expected, j.Findings[0].Actual)
+				got = fmt.Sprintf("%s %s %s %s", j.Findings[0].Break, j.Findings[0].Field, j.Findings[0].Expected, j.Findings[0].Actual)
 			}
 			if got != c.finding {
 				t.Errorf("finding %q, want %q", got, c.finding)

@@ -40,6 +40,7 @@ type NamedOrder struct {
 	Expected string       `json:"expected"`
 	Actual   string       `json:"actual"`
 	Finding  Class        `json:"finding,omitempty"` // class of this one field, in a booking
+	Break    recon.Break  `json:"break,omitempty"`   // of a booking
 	Where    []string     `json:"where,omitempty"`
 }
 
@@ -77,7 +78,7 @@ func (j *Judgement) Describe() Report {
 	for _, f := range j.Findings {
 		r.Orders = append(r.Orders, NamedOrder{
 			Order: f.Order, Class: classOf[f.Order], Place: shadow.InRow, Name: f.Key.String(), Field: string(f.Field),
-			Expected: f.Expected, Actual: f.Actual, Finding: f.Class, Where: f.Where,
+			Expected: f.Expected, Actual: f.Actual, Finding: f.Class, Break: f.Break, Where: f.Where,
 		})
 	}
 	for _, o := range j.Orders {

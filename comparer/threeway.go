@@ -66,6 +66,7 @@ type Finding struct {
 	Key      recon.Key   `json:"key"`
 	Copy     int         `json:"occurrence"` // from 1; higher: the same booking once more
 	Field    recon.Field `json:"field"`
+	Break    recon.Break `json:"break"`
 	Primary  string      `json:"primary"`
 	Shadow   string      `json:"shadow"`
 	Channel  string      `json:"channel"`
@@ -244,6 +245,7 @@ func presence(g match.Group) [sideCount]string {
 func newFinding(g match.Group, order string, class Class, field recon.Field, values [sideCount]string) Finding {
 	f := Finding{
 		Order: order, Class: class, Key: g.Key, Copy: g.Occurrence, Field: field,
+		Break:   recon.BreakOf(field, g.Records[atPrimary] != nil, g.Records[atShadow] != nil, g.Records[atChannel] != nil),
 		Primary: values[atPrimary], Shadow: values[atShadow], Channel: values[atChannel],
 	}
 	if field == recon.FieldPresence || field == recon.FieldOccurrence {

@@ -139,6 +139,38 @@ func TestEventStreamIsFlushedAndNotCut(t *testing.T) {
 	r.expect("excluded(upgrade-or-stream)")
 }
 
+func TestCurlGetsEachEventAsItComes(t *testing.T) {
+	r := newRig(t, nil)
+	more := make(chan struct{})
+	r.stable.answers(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for i := range 2 {
+			fmt.Fprintf(w, "data: %d\n", i)
+			http.NewResponseController(w).Flush()
+			<-more
+		}
+	})
+	cmd := exec.CommandContext(t.Context(), "curl", "-sSN", "--max-time", "10", r.server.URL+"/any/1?order=A")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for i := range 2 {
+		if !lines.Scan() || lines.Text() != fmt.Sprintf("data: %d", i) {
+			t.Errorf("event %d: %q, %v", i, lines.Text(), lines.Err())
+		}
+		more <- struct{}{} // only now the service may go on
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	r.expect("excluded(upgrade-or-stream)")
+}
+
 func TestTotalTimeoutCutsAnAnswerThatIsNoStream(t *testing.T) {
 	r := newRig(t, func(c *Config, _ *Deps) { c.Limits.TotalTimeout = 100 * time.Millisecond })
 	r.stable.answers(func(w http.ResponseWriter, req *http.Request) {

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"os"
@@ -14,20 +13,7 @@ import (
 // server is the one MariaDB of this package's tests.
 var server *mariadb.Server
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "ledger")
-	if err != nil {
-		panic(err)
-	}
-	defer os.RemoveAll(dir)
-	if server, err = mariadb.Start(context.Background(), dir); err != nil {
-		panic(err)
-	}
-	defer server.Stop()
-	return m.Run()
-}
+func TestMain(m *testing.M) { os.Exit(mariadb.Main(m, &server)) }
 
 func schema(t *testing.T, name string, statements ...string) *sql.DB {
 	t.Helper()

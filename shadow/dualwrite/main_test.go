@@ -21,26 +21,8 @@ import (
 // server is the MariaDB all tests of the package share; each has schemas of its own.
 var server *mariadb.Server
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "dualwrite")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	// A server that starts removes the temporary tables it finds in its folder for them, also those of another server.
-	if err := os.Setenv("TMPDIR", dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	if server, err = mariadb.Start(context.Background(), dir, "--local-infile=1", "--innodb-lock-wait-timeout=2", "--max-allowed-packet=64M"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer server.Stop()
-	return m.Run()
+func TestMain(m *testing.M) {
+	os.Exit(mariadb.Main(m, &server, "--local-infile=1", "--innodb-lock-wait-timeout=2", "--max-allowed-packet=64M"))
 }
 
 const mark = "/* gray='v2' */ "

@@ -24,27 +24,7 @@ import (
 
 var server *mariadb.Server
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "wire")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	// A server that starts removes the temporary tables it finds in its folder for them, also those of another server.
-	if err := os.Setenv("TMPDIR", dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	if server, err = mariadb.Start(context.Background(), dir, "--max-allowed-packet=64M"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer server.Stop()
-	return m.Run()
-}
+func TestMain(m *testing.M) { os.Exit(mariadb.Main(m, &server, "--max-allowed-packet=64M")) }
 
 // watcher records what sessions are told, as short lines.
 type watcher struct {
