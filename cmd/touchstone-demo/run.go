@@ -19,8 +19,8 @@ import (
 const (
 	inFlight    = 8                     // orders at the same time
 	pace        = 15 * time.Millisecond // between two orders
-	drainBound  = 40 * time.Second
-	judgeBound  = 2 * time.Minute
+	drainBound  = 2 * time.Minute
+	judgeBound  = 3 * time.Minute
 	crashAtPart = 2 // the candidate is killed when this part of the requests is done: a half
 )
 

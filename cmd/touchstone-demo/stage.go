@@ -19,6 +19,7 @@ import (
 	"github.com/seed-3356bd69/touchstone/cmd/touchstone-demo/internal/world"
 	"github.com/seed-3356bd69/touchstone/plugins"
 	"github.com/seed-3356bd69/touchstone/test/channelsim"
+	"github.com/seed-3356bd69/touchstone/test/loopback"
 )
 
 const account = "1900000109" // merchant account of the demo
@@ -64,7 +65,7 @@ func (s *stage) folder(context.Context) error {
 	if err := os.MkdirAll(s.options.Out, 0o755); err != nil {
 		return fmt.Errorf("create the run's folder: %w", err)
 	}
-	free, err := world.FreeAddrs(11)
+	free, err := loopback.FreeAddrs(11)
 	if err != nil {
 		return err
 	}

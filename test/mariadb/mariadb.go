@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/seed-3356bd69/touchstone/test/loopback"
 )
 
 // Server is one running MariaDB. User root has no password and reaches it from loopback only.
@@ -59,18 +61,18 @@ func Start(ctx context.Context, dir string, extra ...string) (*Server, error) {
 			return nil, fmt.Errorf("initialise data folder: %w: %s", err, tail(string(out)))
 		}
 	}
-	addr, err := freeAddr()
+	addrs, err := loopback.FreeAddrs(1)
 	if err != nil {
 		return nil, err
 	}
-	_, port, _ := net.SplitHostPort(addr)
+	_, port, _ := net.SplitHostPort(addrs[0])
 	args := append([]string{
 		"--no-defaults", "--datadir=" + data, "--bind-address=127.0.0.1", "--port=" + port,
 		"--socket=" + socketPath(dir), "--pid-file=" + filepath.Join(dir, "pid"), "--log-error=" + filepath.Join(dir, "error.log"),
 		"--skip-name-resolve", "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=32M",
 		"--max-connections=300", "--character-set-server=utf8mb4", "--basedir=/usr",
 	}, owner...)
-	s := &Server{Addr: addr, Dir: dir, args: append([]string{daemon}, append(args, extra...)...)}
+	s := &Server{Addr: addrs[0], Dir: dir, args: append([]string{daemon}, append(args, extra...)...)}
 	return s, s.Restart(ctx)
 }
 
@@ -95,15 +97,6 @@ func find() (daemon, install string, err error) {
 		return "", "", ErrMissing
 	}
 	return daemon, install, nil
-}
-
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }
 
 // Restart runs the server again on the same data and port, after Stop or Kill.

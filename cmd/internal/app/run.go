@@ -86,7 +86,7 @@ func (r *grayRun) Counts() comparer.Counts {
 }
 
 // catchUpBound is how long a judgement waits for evidence that is under way.
-const catchUpBound = 30 * time.Second
+const catchUpBound = time.Minute
 
 // Judge waits for the evidence under way, reads the three sides, decides, and stores the answer. Later events wait
 // meanwhile on the bus.

@@ -29,7 +29,7 @@ import (
 )
 
 const (
-	busDrain   = 15 * time.Second
+	busDrain   = time.Minute // each event is synced to disk by the bus, and disks can be slow
 	proveBound = 15 * time.Second
 	sqlDrain   = 5 * time.Second
 )
