@@ -21,18 +21,22 @@ type WriteSet struct {
 	Outcome    CommitOutcome `json:"outcome"`
 	Cause      string        `json:"cause,omitempty"` // why it is unknown or cannot be applied: a Cause constant
 	Statements []Statement   `json:"statements"`
-	Sealed     time.Time     `json:"sealed"` // when the server's OK was seen
+	Sealed     time.Time     `json:"sealed"`              // when the server's OK was seen
+	Position   string        `json:"position,omitempty"`  // GTID in the primary's log; "" = not known
+	TimeZone   string        `json:"time_zone,omitempty"` // of the session, in which TIMESTAMP values are meant; "" = the server's default
+	SQLMode    *string       `json:"sql_mode,omitempty"`  // of the session; nil = the server's default
 }
 
 // Statement is one write as the wire showed it.
 type Statement struct {
-	Verb         string `json:"verb"`            // insert, update, delete, replace, ...
-	Table        string `json:"table"`           // "" when it could not be told
-	Text         string `json:"text"`            // SQL with literals replaced by ?
-	Rows         []Row  `json:"rows,omitempty"`  // after-images, for inserts by value
-	Affected     uint64 `json:"affected"`        // rows, from the server's OK
-	LastInsertID uint64 `json:"last_insert_id"`  // from the server's OK; 0 = none
-	Cause        string `json:"cause,omitempty"` // why Rows could not be told
+	Verb         string `json:"verb"`             // insert, update, delete, replace, ...
+	Table        string `json:"table"`            // "" when it could not be told
+	Text         string `json:"text"`             // SQL with literals replaced by ?
+	Rows         []Row  `json:"rows,omitempty"`   // after-images: of inserts by value, and of everything read from the row log
+	Before       []Row  `json:"before,omitempty"` // images before, from the row log: of an update row by row with Rows, of a delete alone
+	Affected     uint64 `json:"affected"`         // rows, from the server's OK
+	LastInsertID uint64 `json:"last_insert_id"`   // from the server's OK; 0 = none
+	Cause        string `json:"cause,omitempty"`  // why Rows could not be told
 }
 
 // Row is one row's columns in the order of the statement.

@@ -53,6 +53,7 @@ type answer struct {
 	left   int                                                 // definitions still to come in this group
 	groups []int                                               // further groups of definitions
 	then   func(a *answer, b []byte, length int) (bool, error) // after the last group; nil = the answer is complete
+	rows   bool                                                // rows are coming, which may begin like an OK
 	infile bool                                                // the server asked for a file: the client's next packets are its content
 	result Result
 }
@@ -69,7 +70,7 @@ func newAnswer(code byte, caps uint32) *answer {
 	case shapePrepare:
 		a.step = (*answer).prepared
 	case shapeRows:
-		a.step = (*answer).row
+		a.step, a.rows = (*answer).row, true
 	case shapeFieldList:
 		a.step = (*answer).field
 	case shapeAuth:
@@ -78,6 +79,14 @@ func newAnswer(code byte, caps uint32) *answer {
 		a.step = (*answer).one
 	}
 	return a
+}
+
+// prefix is how many bytes of a packet that begins with mark are to be looked at.
+func (a *answer) prefix(mark byte) int {
+	if a.caps&capSessionTrack != 0 && (mark == markEOF || mark == markOK && !a.rows) {
+		return okPrefix
+	}
+	return answerPrefix
 }
 
 // packet takes the first bytes of one whole packet and its length; true means the answer is complete.
@@ -160,6 +169,7 @@ func (a *answer) proceed() (bool, error) {
 	if a.step = a.then; a.step == nil {
 		return true, nil
 	}
+	a.rows = true
 	return false, nil
 }
 
@@ -190,7 +200,7 @@ func (a *answer) rowsOK(b []byte, length int) (bool, error) {
 	if length == 5 { // servers that send a plain EOF here: warnings before status
 		return a.eof(b)
 	}
-	part, err := parseOK(b)
+	part, err := parseOK(b, a.caps)
 	if err != nil {
 		return false, err
 	}
@@ -199,7 +209,7 @@ func (a *answer) rowsOK(b []byte, length int) (bool, error) {
 }
 
 func (a *answer) ok(b []byte) (bool, error) {
-	part, err := parseOK(b)
+	part, err := parseOK(b, a.caps)
 	if err != nil {
 		return false, err
 	}
@@ -209,6 +219,7 @@ func (a *answer) ok(b []byte) (bool, error) {
 // end closes one result; a flag says whether another follows.
 func (a *answer) end(p Part) (bool, error) {
 	a.keep(p)
+	a.rows = false
 	if p.Status&StatusMoreResults != 0 && a.code != ComStmtFetch {
 		a.step = (*answer).first
 		return false, nil
@@ -281,7 +292,7 @@ func (a *answer) prepared(b []byte, _ int) (bool, error) {
 }
 
 // parseOK reads an OK packet, whole or its beginning.
-func parseOK(b []byte) (Part, error) {
+func parseOK(b []byte, caps uint32) (Part, error) {
 	affected, n := lenenc(b[1:])
 	if n == 0 {
 		return Part{}, fmt.Errorf("%w: OK", errAnswer)
@@ -290,7 +301,11 @@ func parseOK(b []byte) (Part, error) {
 	if m == 0 || len(b) < 1+n+m+2 {
 		return Part{}, fmt.Errorf("%w: OK", errAnswer)
 	}
-	return Part{Affected: affected, LastInsertID: last, Status: binary.LittleEndian.Uint16(b[1+n+m:])}, nil
+	p := Part{Affected: affected, LastInsertID: last, Status: binary.LittleEndian.Uint16(b[1+n+m:])}
+	if caps&capSessionTrack != 0 && p.Status&statusStateChanged != 0 && len(b) > 1+n+m+4 {
+		p.Track = readTrack(b[1+n+m+4:])
+	}
+	return p, nil
 }
 
 func parseErr(b []byte) (*ServerError, error) {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ const (
 
 var (
 	errSequence   = errors.New("packet out of sequence")
+	errCommand    = errors.New("malformed command")
 	errEmpty      = errors.New("empty command packet")
 	errUnasked    = errors.New("server sent a packet nobody asked for")
 	errClientGone = errors.New("client closed the connection")
@@ -42,12 +44,13 @@ type conn struct {
 	toDown *sink
 	socket net.Conn // the client's
 
-	sockets  sync.Mutex // guards the two below; taken last, never held while anything waits
-	upstream net.Conn
-	hungUp   bool
-	buf      []byte // the client side's, for captured commands
-	caps     uint32 // written by the server side before the login, then by the login, then fixed
-	session  Session
+	sockets   sync.Mutex // guards the two below; taken last, never held while anything waits
+	upstream  net.Conn
+	hungUp    bool
+	buf       []byte // the client side's, for captured commands
+	encrypted bool   // both legs
+	caps      uint32 // written by the server side before the login, then by the login, then fixed
+	session   Session
 
 	mu       sync.Mutex // guards what is below, and serialises the session's calls
 	changed  *sync.Cond
@@ -69,7 +72,7 @@ func newConn(s *Server, client net.Conn, id uint64) *conn {
 }
 
 // run relays until one side closes. Only a violation of the protocol is an error.
-func (c *conn) run(upstream net.Conn) error {
+func (c *conn) run(ctx context.Context, upstream net.Conn) error {
 	c.toUp = newSink(upstream, false)
 	c.client, c.up = newSource(c.socket, c.toUp), newSource(upstream, c.toDown)
 	if !c.attach(upstream) {
@@ -78,7 +81,11 @@ func (c *conn) run(upstream net.Conn) error {
 	c.session = c.server.cfg.Sessions.Open(c.id)
 	deadline := time.Now().Add(c.server.cfg.LoginTimeout)
 	_, _ = c.socket.SetReadDeadline(deadline), upstream.SetReadDeadline(deadline)
-	if err := c.greet(); err != nil {
+	err := c.greet()
+	if err == nil {
+		err = c.secure(ctx)
+	}
+	if err != nil {
 		c.close()
 		return violation(err)
 	}
@@ -100,7 +107,7 @@ func (c *conn) run(upstream net.Conn) error {
 
 // violation keeps the errors that are neither side's plain end.
 func violation(err error) error {
-	for _, known := range []error{errTruncated, errSequence, errEmpty, errUnasked, errHandshake, errAnswer} {
+	for _, known := range []error{errTruncated, errSequence, errEmpty, errUnasked, errHandshake, errAnswer, errTLS} {
 		if errors.Is(err, known) {
 			return err
 		}
@@ -208,8 +215,13 @@ func (c *conn) greet() error {
 		return err
 	}
 	if len(payload) == 0 || payload[0] != markErr {
-		if c.caps, err = maskGreeting(payload); err != nil {
+		if c.caps, err = maskGreeting(payload, c.server.cfg.TLS != nil); err != nil {
 			return err
+		}
+		if r := c.checkTLS(); r != nil {
+			_, _ = c.toDown.Write(errPacket(h.seq, *r, false))
+			_ = c.toDown.flush()
+			return fmt.Errorf("%w: the database offers none", errTLS)
 		}
 	}
 	head := h.bytes()

@@ -111,7 +111,7 @@ func TestGreetingOffersOnlyWhatCanBeFollowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := append([]byte(nil), b...)
-	caps, err := maskGreeting(b)
+	caps, err := maskGreeting(b, false)
 	if err != nil || !bytes.Equal(before, b) || caps&withheld != 0 || caps&capDeprecateEOF == 0 {
 		t.Fatalf("caps %#x, masked again: %v, %v", caps, !bytes.Equal(before, b), err)
 	}

@@ -71,7 +71,11 @@ func (c *conn) login() error {
 	if err != nil {
 		return err
 	}
-	l, err := parseLogin(payload, c.caps)
+	offered := c.caps
+	if !c.encrypted {
+		offered &^= capSSL // without a request of its own it would make the server read what follows otherwise
+	}
+	l, err := parseLogin(payload, offered)
 	if err != nil {
 		_, _ = c.toDown.Write(errPacket(h.seq+1, Refusal{Code: 1043, State: "08S01", Text: "touchstone: " + err.Error()}, true))
 		_ = c.toDown.flush()
@@ -162,7 +166,7 @@ func (c *conn) command(h header) error {
 	if cmd.Code == ComLogin {
 		cmd.Code = unusedCode
 	}
-	c.readSchema(cmd)
+	c.readCommand(cmd)
 	x := &exchange{cmd: cmd, answer: newAnswer(cmd.Code, c.caps), opaque: !known(cmd.Code)}
 	refusal := c.admit(x)
 	cmd.Data = nil
@@ -189,13 +193,28 @@ func (c *conn) command(h header) error {
 // unusedCode replaces the code that the relay uses for logins, should a client send it.
 const unusedCode byte = 0xef
 
-func (c *conn) readSchema(cmd *Command) {
+func (c *conn) readCommand(cmd *Command) {
 	switch cmd.Code {
+	case ComQuery:
+		if c.caps&capQueryAttributes != 0 {
+			c.readAttributes(cmd)
+		}
+	case ComStmtExecute:
+		cmd.Attributed = c.caps&capQueryAttributes != 0
 	case ComInitDB:
 		cmd.Schema = string(cmd.Data)
 	case ComChangeUser:
 		cmd.Schema, cmd.Collation, _ = parseChangeUser(cmd.Data, c.caps)
 	}
+}
+
+func (c *conn) readAttributes(cmd *Command) {
+	attributes, text, err := splitAttributes(cmd.Data)
+	if err != nil {
+		cmd.Malformed = true
+		return
+	}
+	cmd.Attributes, cmd.Data = attributes, text
 }
 
 // skip reads away what is left of a refused command, and then has it answered.

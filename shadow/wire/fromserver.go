@@ -12,11 +12,11 @@ func (c *conn) fromServer() error {
 		if err != nil {
 			return err
 		}
-		first, err := c.up.peek(h, answerPrefix)
+		x := c.head()
+		first, err := c.look(x, h)
 		if err != nil {
 			return err
 		}
-		x := c.head()
 		switch {
 		case x == nil && len(first) > 0 && first[0] == markErr:
 			err = c.down(h) // the server says why it is about to close
@@ -31,6 +31,15 @@ func (c *conn) fromServer() error {
 			return err
 		}
 	}
+}
+
+// look peeks at as much of a packet as the answer it belongs to needs.
+func (c *conn) look(x *exchange, h header) ([]byte, error) {
+	first, err := c.up.peek(h, answerPrefix)
+	if err != nil || x == nil || h.length <= answerPrefix {
+		return first, err
+	}
+	return c.up.peek(h, x.answer.prefix(first[0]))
 }
 
 // head is the exchange whose answer the server is giving; nil if it has been asked for nothing.

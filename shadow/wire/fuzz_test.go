@@ -12,7 +12,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, code byte, deprecate bool, b []byte) {
 		caps := uint32(0)
 		if deprecate {
-			caps = capDeprecateEOF
+			caps = capDeprecateEOF | capSessionTrack
 		}
 		a := newAnswer(code, caps)
 		for n := 0; n < 100 && len(b) > 0; n++ {
@@ -32,12 +32,24 @@ func FuzzHandshake(f *testing.F) {
 	f.Add([]byte("\x85\xa2\x0b\x00\x00\x00\x00\x01\x2d\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00root\x00\x00app\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		greeting := append([]byte(nil), b...)
-		if caps, err := maskGreeting(greeting); err == nil && caps&withheld != 0 {
+		if caps, err := maskGreeting(greeting, false); err == nil && caps&withheld != 0 {
 			t.Fatalf("offered %#x", caps)
 		}
 		if l, err := parseLogin(b, ^withheld); err == nil && l.caps&withheld != 0 {
 			t.Fatalf("took %#x", l.caps)
 		}
 		_, _, _ = parseChangeUser(b, capSecureConnection)
+	})
+}
+
+// Whatever stands before a text, reading the attributes never panics and never gives more text than there was.
+func FuzzAttributes(f *testing.F) {
+	f.Add([]byte("\x00\x01SELECT 1"))
+	f.Add([]byte("\x01\x01\x00\x01\xfe\x00\x05order\x02A1SELECT 1"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		attributes, text, err := splitAttributes(b)
+		if err == nil && (len(text)+2 > len(b) || len(attributes) > len(b)) {
+			t.Fatalf("%d attributes and %d bytes of text from %d bytes", len(attributes), len(text), len(b))
+		}
 	})
 }

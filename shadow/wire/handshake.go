@@ -10,7 +10,7 @@ import (
 var errHandshake = errors.New("malformed handshake")
 
 // maskGreeting withholds in place what the relay cannot follow, and gives the capabilities that stay.
-func maskGreeting(b []byte) (uint32, error) {
+func maskGreeting(b []byte, encrypts bool) (uint32, error) {
 	if len(b) == 0 || b[0] != 10 {
 		return 0, fmt.Errorf("%w: not protocol version 10", errHandshake)
 	}
@@ -22,6 +22,9 @@ func maskGreeting(b []byte) (uint32, error) {
 	low, high, extended := b[at:at+2], b[at+5:at+7], b[at+14:at+18]
 	caps := uint32(binary.LittleEndian.Uint16(low)) | uint32(binary.LittleEndian.Uint16(high))<<16
 	caps &^= withheld
+	if !encrypts {
+		caps &^= capSSL
+	}
 	binary.LittleEndian.PutUint16(low, uint16(caps))
 	binary.LittleEndian.PutUint16(high, uint16(caps>>16))
 	binary.LittleEndian.PutUint32(extended, binary.LittleEndian.Uint32(extended)&offeredExtended)
@@ -44,7 +47,7 @@ func parseLogin(b []byte, offered uint32) (login, error) {
 	if l.caps&capProtocol41 == 0 {
 		return login{}, fmt.Errorf("%w: client older than protocol 4.1", errHandshake)
 	}
-	if extra := l.caps & withheld; extra != 0 {
+	if extra := l.caps & (withheld | capSSL&^offered); extra != 0 {
 		return login{}, fmt.Errorf("%w: client uses capabilities %#x that were not offered", errHandshake, extra)
 	}
 	if extra := binary.LittleEndian.Uint32(b[28:32]) &^ offeredExtended; l.caps&1 == 0 && extra != 0 {

@@ -12,6 +12,10 @@ type Command struct {
 	Collation uint16 // ComLogin, ComChangeUser: the connection's collation id, 0 = not told
 	Multi     bool   // ComLogin: the client may send several statements in one text
 	State     any    // the session's own, from OnCommand to OnResult
+
+	Attributes []Attribute // ComQuery: the query attributes that are text
+	Attributed bool        // ComStmtExecute: parameters carry names, and attributes may follow them
+	Malformed  bool        // the attributes could not be read: Data is all that followed the code
 }
 
 // Result is the whole answer to one command.
@@ -29,6 +33,7 @@ type Part struct {
 	LastInsertID uint64
 	Status       uint16       // Status flags; meaningless with Err
 	Err          *ServerError // nil = success
+	Track        *Track       // what changed in the session; nil = nothing, or the client does not track
 }
 
 // Prepared is what the server said of a prepared statement.

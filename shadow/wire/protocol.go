@@ -9,6 +9,7 @@ const (
 	capSecureConnection = 1 << 15
 	capMultiStatements  = 1 << 16
 	capAuthLenenc       = 1 << 21
+	capSessionTrack     = 1 << 23
 	capDeprecateEOF     = 1 << 24
 	capOptionalMetadata = 1 << 25
 	capZstd             = 1 << 26
@@ -16,11 +17,12 @@ const (
 	capProgress         = 1 << 29
 )
 
-// withheld are the capabilities a client is never offered, because the relay could not follow the bytes.
-const withheld uint32 = capCompress | capSSL | capOptionalMetadata | capZstd | capQueryAttributes | capProgress
+// withheld are the capabilities a client is never offered, because the relay could not follow the bytes. TLS is withheld
+// too where the port has no certificate.
+const withheld uint32 = capCompress | capOptionalMetadata | capZstd | capProgress
 
-// offeredExtended are the MariaDB extended capabilities that are passed on: only extended column metadata.
-const offeredExtended uint32 = 1 << 3
+// offeredExtended are the MariaDB extended capabilities that are passed on: bulk execution and extended column metadata.
+const offeredExtended uint32 = 1<<2 | 1<<3
 
 // Status flags of OK and EOF packets.
 const (
@@ -56,7 +58,7 @@ const (
 	ComSetOption       byte = 0x1b
 	ComStmtFetch       byte = 0x1c
 	ComResetConnection byte = 0x1f
-	ComStmtBulkExecute byte = 0xfa // MariaDB; not offered, still followed
+	ComStmtBulkExecute byte = 0xfa // MariaDB
 )
 
 // LastPrepared is the statement id by which MariaDB clients mean the statement prepared last.
@@ -72,7 +74,8 @@ const (
 	headerSize        = 4
 	maxGreeting       = 1 << 14
 	maxHandshake      = 1 << 16
-	answerPrefix      = 64 // bytes of a server packet that are looked at
+	answerPrefix      = 64      // bytes of a server packet that are looked at
+	okPrefix          = 4 << 10 // of one that may tell of changes in the session
 )
 
 // silent tells whether the server sends no answer to a command.

@@ -26,6 +26,7 @@ type Config struct {
 	Listen         string        // host:port
 	Upstream       string        // host:port of the only server this port ever talks to
 	FailClosed     bool          // unknown commands, and those whose watching code panicked, are refused instead of forwarded
+	TLS            *TLS          // nil = plain text only
 	Capture        int           // bytes of a command that are looked at; 0 = 1 MiB; at most 8 MiB
 	MaxConnections int           // 0 = 1000
 	DialTimeout    time.Duration // 0 = 5 s
@@ -162,7 +163,7 @@ func (s *Server) serve(ctx context.Context, c *conn) {
 		s.reject(c.socket, rejectUpstream, Refusal{Code: 2003, Text: "touchstone: the database behind this port does not answer"})
 		return
 	}
-	if err := c.run(upstream); err != nil {
+	if err := c.run(ctx, upstream); err != nil {
 		s.metrics.broken.Inc()
 		s.cfg.Log.Warn("connection ended", logPort, s.cfg.Port, logConn, c.id, logError, err)
 	}

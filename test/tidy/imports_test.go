@@ -48,6 +48,7 @@ func owners() map[string]string {
 		"go.opentelemetry.io/otel/sdk":           "cmd/internal/telemetry",
 		"go.opentelemetry.io/otel/exporters":     "cmd/internal/telemetry",
 		"github.com/pingcap/tidb":                "shadow/stmt",
+		"github.com/go-mysql-org/go-mysql":       "shadow/rowlog",
 		"github.com/dolthub/go-mysql-server":     "cmd/touchstone-demo",
 		"go.yaml.in/yaml":                        "cmd/internal/config",
 		"gopkg.in/yaml.v3":                       "cmd/internal/config",
