@@ -22,6 +22,7 @@ type WriteSet struct {
 	Cause      string        `json:"cause,omitempty"` // why it is unknown or cannot be applied: a Cause constant
 	Statements []Statement   `json:"statements"`
 	Sealed     time.Time     `json:"sealed"`              // when the server's OK was seen
+	Thread     uint32        `json:"thread,omitempty"`    // the server's id of the connection; 0 = not known
 	Position   string        `json:"position,omitempty"`  // GTID in the primary's log; "" = not known
 	TimeZone   string        `json:"time_zone,omitempty"` // of the session, in which TIMESTAMP values are meant; "" = the server's default
 	SQLMode    *string       `json:"sql_mode,omitempty"`  // of the session; nil = the server's default

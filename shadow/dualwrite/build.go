@@ -64,17 +64,41 @@ func (r *Recorder) fill(out *write, s *stmt.Statement, w *work, part wire.Part) 
 		st.Cause = shadow.CauseUnclassified
 		return
 	}
-	v := values{params: w.params, utf8: r.utf8}
-	if s.Insert != nil {
-		out.orders = insertOrders(s.Insert, policy, v)
-	} else {
-		out.orders = whereOrders(s.Where, policy, v)
-	}
+	out.orders = r.orders(s, w)
 	if s.Class != stmt.Insert {
 		st.Cause = shadow.CauseNotInsert
 		return
 	}
-	st.Rows, st.Cause = insertRows(s.Insert, policy, v, part)
+	st.Rows, st.Cause = r.insertRows(s.Insert, policy, w.paramSets(), part)
+}
+
+// orders gives the order keys that a statement yields, one for each row that tells it.
+func (r *Recorder) orders(s *stmt.Statement, w *work) []string {
+	if w.order != "" {
+		return []string{w.order}
+	}
+	policy, declared := r.shared.table(s.Target, r.schema)
+	if !declared || w.spoiled {
+		return nil
+	}
+	var orders []string
+	for _, params := range w.paramSets() {
+		v := values{params: params, utf8: r.utf8}
+		if s.Insert != nil {
+			orders = append(orders, insertOrders(s.Insert, policy, v)...)
+		} else {
+			orders = append(orders, whereOrders(s.Where, policy, v)...)
+		}
+	}
+	return orders
+}
+
+// paramSets gives at least one set of parameters.
+func (w *work) paramSets() [][]paramValue {
+	if len(w.sets) == 0 {
+		return [][]paramValue{nil}
+	}
+	return w.sets
 }
 
 // values resolves values of a text with the parameters of an execution.
@@ -152,29 +176,32 @@ func column(columns []string, name string) int {
 }
 
 // insertRows gives the rows an INSERT left in the table, or the cause why they cannot be told.
-func insertRows(in *stmt.InsertValues, policy Table, v values, part wire.Part) ([]shadow.Row, string) {
+func (r *Recorder) insertRows(in *stmt.InsertValues, policy Table, sets [][]paramValue, part wire.Part) ([]shadow.Row, string) {
+	total := len(in.Rows) * len(sets)
 	switch {
 	case in.OnDuplicate:
 		return nil, shadow.CauseNotInsert
-	case in.Select, in.Ignore && part.Affected > 0 && part.Affected < uint64(len(in.Rows)):
+	case in.Select, in.Ignore && part.Affected > 0 && part.Affected < uint64(total):
 		return nil, shadow.CauseNondeterministic
 	case part.Affected == 0:
 		return nil, ""
-	case len(in.Columns) == 0, part.Affected != uint64(len(in.Rows)):
+	case len(in.Columns) == 0, part.Affected != uint64(total):
 		return nil, shadow.CauseUnclassified
 	}
 	var rows []shadow.Row
-	for _, from := range in.Rows {
-		row, cause := insertRow(in, from, policy, v, part)
-		if cause != "" {
-			return nil, cause
+	for _, params := range sets {
+		for _, from := range in.Rows {
+			row, cause := r.insertRow(in, from, policy, values{params, r.utf8}, part, total)
+			if cause != "" {
+				return nil, cause
+			}
+			rows = append(rows, row)
 		}
-		rows = append(rows, row)
 	}
 	return rows, ""
 }
 
-func insertRow(in *stmt.InsertValues, from []stmt.Value, policy Table, v values, part wire.Part) (shadow.Row, string) {
+func (r *Recorder) insertRow(in *stmt.InsertValues, from []stmt.Value, policy Table, v values, part wire.Part, total int) (shadow.Row, string) {
 	if len(from) != len(in.Columns) {
 		return shadow.Row{}, shadow.CauseUnclassified
 	}
@@ -189,6 +216,9 @@ func insertRow(in *stmt.InsertValues, from []stmt.Value, policy Table, v values,
 			return shadow.Row{}, cause
 		}
 		if strings.EqualFold(name, policy.AutoIncrement) {
+			if value.Text == "0" && r.around.numbersZero() {
+				return shadow.Row{}, shadow.CauseNondeterministic
+			}
 			if value.Null || value.Text == "0" {
 				continue
 			}
@@ -197,7 +227,7 @@ func insertRow(in *stmt.InsertValues, from []stmt.Value, policy Table, v values,
 		row.Columns, row.Values = append(row.Columns, name), append(row.Values, value)
 	}
 	if !numbered {
-		if len(in.Rows) != 1 || in.Ignore || part.LastInsertID == 0 {
+		if total != 1 || in.Ignore || part.LastInsertID == 0 {
 			return shadow.Row{}, shadow.CauseNondeterministic
 		}
 		row.Columns = append(row.Columns, policy.AutoIncrement)
@@ -214,9 +244,12 @@ func insertRow(in *stmt.InsertValues, from []stmt.Value, policy Table, v values,
 // writeSet makes the noun of a sealed transaction.
 func (r *Recorder) writeSet(s sealed) shadow.WriteSet {
 	cfg := r.shared.cfg
-	ws := shadow.WriteSet{ID: cfg.NewID(), Side: cfg.Side, Outcome: s.outcome, Sealed: cfg.Now()}
+	ws := shadow.WriteSet{ID: cfg.NewID(), Side: cfg.Side, Outcome: s.outcome, Sealed: cfg.Now(), Thread: r.thread, TimeZone: r.around.zone.value}
+	if r.around.mode.known {
+		ws.SQLMode = &r.around.mode.value
+	}
 	changed := s.outcome != shadow.Committed
-	var orders []string
+	orders := slices.Clone(s.orders)
 	for _, w := range s.writes {
 		if ws.Release == "" {
 			ws.Release = w.release
@@ -245,7 +278,7 @@ func (r *Recorder) cause(s sealed, ws shadow.WriteSet, orders int, changed bool)
 	if ws.Outcome == shadow.CommitUnknown {
 		return shadow.CauseUnknownCommit
 	}
-	if s.overflow || orders > 1 {
+	if s.overflow || orders > 1 || r.around.zone.unclear || r.around.mode.unclear {
 		return shadow.CauseUnclassified
 	}
 	for _, st := range ws.Statements {

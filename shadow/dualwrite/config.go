@@ -16,10 +16,11 @@ import (
 // Mode says what write sets are for.
 type Mode uint8
 
-// The modes. They differ in what spoils a write set: for Apply, everything that is not an insert by value.
+// The modes.
 const (
-	Observe Mode = iota
-	Apply
+	Observe Mode = iota // tell of them
+	Apply               // and hand them to the shadow: spoilt by everything that is not an insert by value
+	Follow              // the row log tells of them; only announce what it cannot see
 )
 
 // Table is the policy of one table.
@@ -42,8 +43,13 @@ type Config struct {
 	Mode              Mode
 	Schema            string // the schema of the tables; "" = any
 	Tables            []Table
-	RollbackOnTimeout bool // the server runs with innodb_rollback_on_timeout
-	MaxRows           int  // of one transaction that are kept; 0 = 10000
+	Tagging           Tagging
+	Journal           Journal                    // of Apply; nil = none
+	Shadow            Shadow                     // of Apply
+	Sync              bool                       // of Apply: answers wait, for a moment, for the shadow
+	Announce          func(gtid, release string) // of Follow: a transaction that is tagged, though not by its text
+	RollbackOnTimeout bool                       // the server runs with innodb_rollback_on_timeout
+	MaxRows           int                        // of one transaction that are kept; 0 = 10000
 	Observer          Observer
 	Log               *slog.Logger
 	Metrics           prometheus.Registerer
@@ -62,6 +68,7 @@ type Recorders struct {
 	tables     map[string]Table // by lower-case name
 	classifier *stmt.Classifier
 	metrics    *metrics
+	plain      *work // of every untagged statement that controls no transaction
 }
 
 // New prepares the recorders of one port.
@@ -76,6 +83,7 @@ func New(cfg Config) *Recorders {
 		cfg.MaxRows = 10_000
 	}
 	rs := &Recorders{cfg: cfg, tables: map[string]Table{}, classifier: stmt.New(), metrics: newMetrics(cfg.Metrics, cfg.Port)}
+	rs.plain = &work{items: []item{{}}}
 	for _, t := range cfg.Tables {
 		rs.tables[strings.ToLower(t.Name)] = t
 	}

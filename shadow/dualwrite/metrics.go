@@ -8,6 +8,7 @@ type metrics struct {
 	unknown      prometheus.Counter
 	unclassified prometheus.Counter
 	panics       prometheus.Counter
+	unjournaled  prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer, port string) *metrics {
@@ -18,7 +19,8 @@ func newMetrics(reg prometheus.Registerer, port string) *metrics {
 		unclassified: counter("touchstone_mysql_unclassified_total", "Tagged statements that could not be read."),
 		panics:       counter("touchstone_dualwrite_panics_total", "Panics of the observer or the recorder that were contained."),
 	}
-	reg.MustRegister(m.observed, m.unknown, m.unclassified, m.panics)
+	m.unjournaled = counter("touchstone_dualwrite_unjournaled_total", "Entries the journal could not take; the primary went on.")
+	reg.MustRegister(m.observed, m.unknown, m.unclassified, m.panics, m.unjournaled)
 	return m
 }
 

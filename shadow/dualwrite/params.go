@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+
+	"github.com/seed-3356bd69/touchstone/shadow/wire"
 )
 
 var errParams = errors.New("parameters cannot be read")
@@ -60,16 +62,21 @@ func (r *reader) uint(width int) uint64 {
 	return binary.LittleEndian.Uint64(b[:])
 }
 
-func (r *reader) lenencBytes() []byte {
-	n := r.uint(1)
-	switch n {
+func (r *reader) lenenc() uint64 {
+	switch n := r.uint(1); n {
 	case 0xfc:
-		n = r.uint(2)
+		return r.uint(2)
 	case 0xfd:
-		n = r.uint(3)
+		return r.uint(3)
 	case 0xfe:
-		n = r.uint(8)
+		return r.uint(8)
+	default:
+		return n
 	}
+}
+
+func (r *reader) lenencBytes() []byte {
+	n := r.lenenc()
 	if n > uint64(len(r.b)) {
 		r.failed = true
 		return nil
@@ -79,25 +86,42 @@ func (r *reader) lenencBytes() []byte {
 
 // execution is the data of a ComStmtExecute behind the code.
 type execution struct {
-	types  []byte // two bytes for each parameter; as remembered when the execution does not bring them
-	values []paramValue
+	types   []byte // two bytes for each parameter; as remembered when the execution does not bring them
+	sets    [][]paramValue
+	release string // of query attributes
+	order   string
 }
 
-// readExecution decodes the parameters. Long data replaces values that were sent ahead.
-func readExecution(data []byte, count int, known []byte, long map[int][]byte) (execution, error) {
+const (
+	flagAttributes = 0x08 // of an execution: the number of parameters, with query attributes among them, is said
+	maxParams      = 1 << 16
+)
+
+// readExecution decodes the parameters. Long data replaces values that were sent ahead. Where parameters are attributed,
+// each type comes with a name, and those behind the statement's own are query attributes.
+func readExecution(data []byte, own int, known []byte, long map[int][]byte, attributed bool) (execution, error) {
 	r := &reader{b: data}
-	r.take(4 + 1 + 4) // statement id, flags, iterations
+	r.take(4)
+	flags := r.uint(1)
+	r.take(4) // iterations
+	count, names := own, []string(nil)
+	if attributed && (own > 0 || flags&flagAttributes != 0) {
+		if count = int(r.lenenc()); count > maxParams || count < own {
+			return execution{}, errParams
+		}
+	}
 	if count == 0 {
-		return execution{}, nil
+		return execution{sets: [][]paramValue{nil}}, nil
 	}
 	nulls := r.take((count + 7) / 8)
 	e := execution{types: known}
 	if r.uint(1) == 1 {
-		e.types = append([]byte(nil), r.take(2*count)...)
+		e.types, names = r.types(count, attributed)
 	}
 	if r.failed || len(e.types) != 2*count {
 		return execution{}, errParams
 	}
+	var values []paramValue
 	for i := range count {
 		v := paramValue{null: nulls[i/8]&(1<<(i%8)) != 0}
 		if sent, ok := long[i]; ok {
@@ -107,9 +131,74 @@ func readExecution(data []byte, count int, known []byte, long map[int][]byte) (e
 				return execution{}, err
 			}
 		}
-		e.values = append(e.values, v)
+		values = append(values, v)
 	}
 	if r.failed || len(r.b) != 0 {
+		return execution{}, errParams
+	}
+	e.attributes(values[own:], names)
+	e.sets = [][]paramValue{values[:own]}
+	return e, nil
+}
+
+// attributes takes the release and order from the parameters behind the statement's own; names are of all parameters.
+func (e *execution) attributes(values []paramValue, names []string) {
+	for i, v := range values {
+		if at := len(names) - len(values) + i; at >= 0 && !v.null {
+			release, order := attributes([]wire.Attribute{{Name: names[at], Value: v.text}})
+			e.release, e.order = e.release+release, e.order+order
+		}
+	}
+}
+
+// types reads the types of parameters, with their names where they have some.
+func (r *reader) types(count int, named bool) (types []byte, names []string) {
+	for range count {
+		types = append(types, r.take(2)...)
+		if named {
+			names = append(names, string(r.lenencBytes()))
+		}
+	}
+	return types, names
+}
+
+// What stands before a value of a bulk execution.
+const (
+	bulkValue = iota
+	bulkNull
+)
+
+const bulkTypes = 128 // flag: the types follow
+
+// readBulk decodes the parameters of MariaDB's bulk execution: one set behind another.
+func readBulk(data []byte, count int, known []byte) (execution, error) {
+	r := &reader{b: data}
+	r.take(4)
+	flags := r.uint(2)
+	e := execution{types: known}
+	if flags&bulkTypes != 0 {
+		e.types, _ = r.types(count, false)
+	}
+	if r.failed || count == 0 || len(e.types) != 2*count {
+		return execution{}, errParams
+	}
+	for len(r.b) > 0 && !r.failed {
+		set := make([]paramValue, count)
+		for i := range set {
+			switch r.uint(1) {
+			case bulkNull:
+				set[i].null = true
+			case bulkValue:
+				if err := readParam(r, e.types[2*i], e.types[2*i+1]&unsignedFlag != 0, &set[i]); err != nil {
+					return execution{}, err
+				}
+			default: // DEFAULT, or none at all: only the server knows what was written
+				return execution{}, errParams
+			}
+		}
+		e.sets = append(e.sets, set)
+	}
+	if r.failed {
 		return execution{}, errParams
 	}
 	return e, nil

@@ -46,16 +46,16 @@ func TestParametersOfEveryType(t *testing.T) {
 		"time and micro": {typeTime, 0, []byte{12, 0, 0, 0, 0, 0, 2, 3, 4, 5, 0, 0, 0}, "02:03:04.000005"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e, err := readExecution(executed([]byte{0}, true, []byte{c.kind, c.flag}, c.value...), 1, nil, nil)
-			if err != nil || e.values[0].text != c.want {
+			e, err := readExecution(executed([]byte{0}, true, []byte{c.kind, c.flag}, c.value...), 1, nil, nil, false)
+			if err != nil || e.sets[0][0].text != c.want {
 				t.Fatalf("got %+v, %v", e, err)
 			}
-			again, err := readExecution(executed([]byte{0}, false, nil, c.value...), 1, e.types, nil)
-			if err != nil || again.values[0].text != c.want {
+			again, err := readExecution(executed([]byte{0}, false, nil, c.value...), 1, e.types, nil, false)
+			if err != nil || again.sets[0][0].text != c.want {
 				t.Fatalf("with remembered types: %+v, %v", again, err)
 			}
 			if len(c.value) > 1 {
-				if _, err := readExecution(executed([]byte{0}, true, []byte{c.kind, c.flag}, c.value[:len(c.value)-1]...), 1, nil, nil); !errors.Is(err, errParams) {
+				if _, err := readExecution(executed([]byte{0}, true, []byte{c.kind, c.flag}, c.value[:len(c.value)-1]...), 1, nil, nil, false); !errors.Is(err, errParams) {
 					t.Fatalf("cut short: %v", err)
 				}
 			}
@@ -65,9 +65,9 @@ func TestParametersOfEveryType(t *testing.T) {
 
 func TestNullsAndLongDataTakeNoBytes(t *testing.T) {
 	types := []byte{typeTiny, 0, 0xfe, 0, typeTiny, 0}
-	e, err := readExecution(executed([]byte{1}, true, types, 7), 3, nil, map[int][]byte{1: []byte("sent ahead")})
+	e, err := readExecution(executed([]byte{1}, true, types, 7), 3, nil, map[int][]byte{1: []byte("sent ahead")}, false)
 	want := []paramValue{{null: true}, {text: "sent ahead"}, {text: "7"}}
-	if err != nil || !reflect.DeepEqual(e.values, want) {
+	if err != nil || !reflect.DeepEqual(e.sets[0], want) {
 		t.Fatalf("%+v, %v", e, err)
 	}
 	for name, data := range map[string][]byte{
@@ -76,7 +76,7 @@ func TestNullsAndLongDataTakeNoBytes(t *testing.T) {
 		"unknown type":     executed([]byte{6}, true, []byte{0x77, 0, 1, 0, 1, 0}, 1),
 		"nothing":          nil,
 	} {
-		if _, err := readExecution(data, 3, nil, nil); !errors.Is(err, errParams) {
+		if _, err := readExecution(data, 3, nil, nil, false); !errors.Is(err, errParams) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -87,9 +87,9 @@ func FuzzExecution(f *testing.F) {
 	f.Add(executed([]byte{0}, true, []byte{0xfe, 0}, 0xfe, 255, 255, 255, 255, 255, 255, 255, 255), 1)
 	f.Fuzz(func(t *testing.T, data []byte, count int) {
 		count = max(0, count) % 65536
-		e, err := readExecution(data, count, nil, nil)
-		if err == nil && len(e.values) != count {
-			t.Fatalf("%d values of %d", len(e.values), count)
+		e, err := readExecution(data, count, nil, nil, false)
+		if err == nil && len(e.sets[0]) != count {
+			t.Fatalf("%d values of %d", len(e.sets[0]), count)
 		}
 	})
 }

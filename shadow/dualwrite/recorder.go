@@ -16,9 +16,14 @@ type Recorder struct {
 	prepared   map[uint32]*prepared
 	last       *prepared // prepared last, also when its answer has not come
 	schema     string    // current schema of the connection
-	multi      bool      // several statements in one text are allowed
-	utf8       bool      // texts of the client are UTF-8
-	broken     bool      // the recorder itself failed once: nothing it seals is certain
+	around     surroundings
+	thread     uint32 // the server's id of the connection
+	tagged     bool   // something on this connection was tagged
+	unanswered []sent
+	intents    []intent
+	multi      bool // several statements in one text are allowed
+	utf8       bool // texts of the client are UTF-8
+	broken     bool // the recorder itself failed once: nothing it seals is certain
 }
 
 // Mode is how the server reads text, as far as its answers told.
@@ -34,18 +39,14 @@ func (r *Recorder) OnCommand(cmd *wire.Command) *wire.Refusal {
 	switch cmd.Code {
 	case wire.ComQuery:
 		w := r.read(cmd)
-		cmd.State = &w
+		cmd.State = w
+		r.intend(cmd, w)
 	case wire.ComStmtPrepare:
-		w := r.read(cmd)
-		p := &prepared{work: w}
-		if len(w.items) == 1 && w.items[0].statement != nil {
-			p.count = w.items[0].statement.Params
-		}
-		r.last = p
-		cmd.State = &work{prepared: p, partial: w.partial, release: w.release}
+		cmd.State = r.prepare(cmd)
 	case wire.ComStmtExecute, wire.ComStmtBulkExecute:
 		if w := r.execute(cmd); w != nil {
 			cmd.State = w
+			r.intend(cmd, w)
 		}
 	case wire.ComStmtSendLong:
 		if p := r.statement(cmd.Data); p != nil {
@@ -61,8 +62,35 @@ func (r *Recorder) OnCommand(cmd *wire.Command) *wire.Refusal {
 		r.multi = cmd.Multi
 	case wire.ComSetOption:
 		cmd.State = len(cmd.Data) > 0 && cmd.Data[0] == 0
+	default:
+		if !wire.Known(cmd.Code) {
+			r.blind()
+		}
 	}
 	return nil
+}
+
+// blind gives up the connection: behind a command nobody knows, its bytes are not followed any more.
+func (r *Recorder) blind() {
+	left := r.tx.unknown()
+	if len(left) == 0 && r.tagged {
+		left = []sealed{{outcome: shadow.CommitUnknown}}
+	}
+	r.tell(left)
+	r.broken = r.broken || r.tagged
+}
+
+func (r *Recorder) prepare(cmd *wire.Command) *work {
+	w := r.read(cmd)
+	p := &prepared{work: w}
+	if w.release == "" && r.shared.cfg.Tagging.session() && len(cmd.Data) <= maxClassified {
+		p.text = string(cmd.Data) // it may be executed when the session is tagged
+	}
+	if len(w.items) == 1 && w.items[0].statement != nil {
+		p.count = w.items[0].statement.Params
+	}
+	r.last = p
+	return &work{prepared: p, partial: w.partial, release: w.release}
 }
 
 func (r *Recorder) forget(data []byte) {
@@ -82,6 +110,7 @@ func (r *Recorder) OnResult(cmd *wire.Command, res *wire.Result) {
 		if w, ok := cmd.State.(*work); ok {
 			w.lateMark(cmd.Tail)
 			r.answered(w, res)
+			r.answeredIntent(cmd)
 		}
 	case wire.ComStmtPrepare:
 		r.remember(cmd, res.Prepared)
@@ -114,6 +143,14 @@ func (r *Recorder) fresh(cmd *wire.Command, res *wire.Result) {
 	r.tell(r.tx.drop())
 	r.tx = transaction{rollbackOnTimeout: r.tx.rollbackOnTimeout, maxRows: r.tx.maxRows, status: last(res).Status}
 	r.prepared, r.last = map[uint32]*prepared{}, nil
+	r.withdraw()
+	if cmd.Code == wire.ComLogin {
+		r.thread = cmd.Thread
+	}
+	if cmd.Code != wire.ComResetConnection {
+		r.around.login = r.shared.cfg.Tagging.ofLogin(cmd.User)
+	}
+	r.around = surroundings{login: r.around.login, release: r.around.login}
 	if cmd.Code != wire.ComResetConnection {
 		r.schema, r.utf8 = cmd.Schema, isUTF8(cmd.Collation)
 	}
@@ -136,7 +173,7 @@ func (r *Recorder) remember(cmd *wire.Command, answer *wire.Prepared) {
 		return
 	}
 	w.lateMark(cmd.Tail)
-	if p := &w.prepared.work; p.release == "" && w.release != "" {
+	if p := w.prepared.work; p.release == "" && w.release != "" {
 		p.lateMark(cmd.Tail)
 	}
 	w.prepared.count = answer.Params
@@ -173,6 +210,9 @@ func (r *Recorder) matches(w *work, res *wire.Result) bool {
 
 // step takes one statement with its result.
 func (r *Recorder) step(it item, w *work, part wire.Part) {
+	if part.Track != nil {
+		r.track(part.Track)
+	}
 	if part.Err != nil {
 		r.tell(r.tx.failed(it.control, part.Err.Code))
 		return
@@ -184,7 +224,31 @@ func (r *Recorder) step(it item, w *work, part wire.Part) {
 		name := it.control.Name
 		r.utf8 = strings.HasPrefix(name, "utf8") || name == "ascii" || name == "binary"
 	}
-	r.tell(r.tx.ok(it.control, r.write(it, w, part), part.Status))
+	written := r.write(it, w, part)
+	if written == nil && it.statement != nil && part.Status&wire.StatusInTrans != 0 {
+		r.tx.orders = append(r.tx.orders, r.orders(it.statement, w)...)
+	}
+	ended := r.tx.ok(it.control, written, part.Status)
+	r.announce(ended, part)
+	r.tell(ended)
+}
+
+// track takes what an OK packet told of the session.
+func (r *Recorder) track(t *wire.Track) {
+	if t.Schema != nil {
+		r.schema = *t.Schema
+	}
+	r.around.track(t.Variables)
+}
+
+// announce tells the reader of the row log of a tagged transaction whose text may not say so.
+func (r *Recorder) announce(ended []sealed, part wire.Part) {
+	if r.shared.cfg.Announce == nil || part.Track == nil || part.Track.GTID == "" {
+		return
+	}
+	for _, s := range ended {
+		r.shared.cfg.Announce(part.Track.GTID, s.writes[0].release)
+	}
 }
 
 // OnPanic gives up what was collected: the order it belongs to cannot be told for certain.
@@ -213,21 +277,27 @@ func (r *Recorder) OnClose(unanswered []*wire.Command) {
 	if r.tx.doubt {
 		r.tell(r.tx.unknown())
 	}
+	r.unanswered = nil
+	r.withdraw() // what was open, the server rolls back
 }
 
 // tell seals write sets and gives them to the observer, whose panics stay here.
 func (r *Recorder) tell(all []sealed) {
 	for _, s := range all {
 		ws := r.writeSet(s)
+		i, noted := r.takeIntent()
+		if noted {
+			ws.ID = i.id
+		}
 		r.shared.metrics.observed.Inc()
 		if ws.Outcome == shadow.CommitUnknown {
 			r.shared.metrics.unknown.Inc()
 		}
-		r.observe(ws)
+		r.observe(ws, i, noted)
 	}
 }
 
-func (r *Recorder) observe(ws shadow.WriteSet) {
+func (r *Recorder) observe(ws shadow.WriteSet, i intent, noted bool) {
 	defer func() {
 		if recover() != nil {
 			r.shared.metrics.panics.Inc()
@@ -235,4 +305,5 @@ func (r *Recorder) observe(ws shadow.WriteSet) {
 		}
 	}()
 	r.shared.cfg.Observer.WriteSet(ws)
+	r.deliver(ws, i, noted)
 }

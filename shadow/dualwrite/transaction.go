@@ -17,7 +17,8 @@ type write struct {
 type sealed struct {
 	outcome  shadow.CommitOutcome
 	writes   []write
-	overflow bool // not all writes were kept
+	orders   []string // that statements other than writes yielded
+	overflow bool     // not all writes were kept
 }
 
 const maxSavepoints = 1000
@@ -37,6 +38,7 @@ type transaction struct {
 	maxRows           int
 
 	writes   []write
+	orders   []string // that its statements other than writes yielded
 	rows     int
 	marks    []savepoint
 	explicit bool   // BEGIN was seen
@@ -231,8 +233,8 @@ func (t *transaction) drop() []sealed {
 }
 
 func (t *transaction) end(outcome shadow.CommitOutcome) []sealed {
-	s := sealed{outcome, t.writes, t.overflow}
-	t.writes, t.marks, t.rows, t.doubt, t.overflow = nil, nil, 0, false, false
+	s := sealed{outcome, t.writes, t.orders, t.overflow}
+	t.writes, t.orders, t.marks, t.rows, t.doubt, t.overflow = nil, nil, nil, 0, false, false
 	if len(s.writes) == 0 {
 		return nil
 	}

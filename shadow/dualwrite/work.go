@@ -1,6 +1,7 @@
 package dualwrite
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/seed-3356bd69/touchstone/shadow/stmt"
@@ -19,15 +20,18 @@ type item struct {
 type work struct {
 	release  string // of the text's mark or of its first marked statement; "" = untagged
 	items    []item
-	params   []paramValue
-	spoiled  bool // the parameters could not be read
-	partial  bool // the text was longer than what was captured
+	order    string         // that a query attribute names
+	sets     [][]paramValue // one for each execution of the statement; several in bulk
+	spoiled  bool           // the parameters could not be read
+	partial  bool           // the text was longer than what was captured
 	prepared *prepared
 }
 
 // prepared is a prepared statement of one connection.
 type prepared struct {
-	work     work
+	work     *work
+	text     string // of an untagged one that may be executed tagged
+	later    *work  // and how it then reads
 	count    int
 	types    []byte
 	long     map[int][]byte
@@ -41,7 +45,7 @@ func (p *prepared) resetLong() { p.long, p.longSize, p.tooLong = nil, 0, false }
 
 // addLong takes a piece of a parameter that is sent ahead of the execution.
 func (p *prepared) addLong(data []byte, truncated bool) {
-	if len(data) < 6 || p.work.release == "" {
+	if len(data) < 6 || p.work.release == "" && p.text == "" {
 		return
 	}
 	if p.longSize += len(data); p.longSize > maxLongData || truncated {
@@ -55,27 +59,56 @@ func (p *prepared) addLong(data []byte, truncated bool) {
 	p.long[i] = append(p.long[i], data[6:]...)
 }
 
-// read looks at a text. An untagged one is never parsed.
-func (r *Recorder) read(cmd *wire.Command) work {
-	mode := r.Mode()
-	w := work{partial: cmd.Truncated}
-	whole, _ := stmt.Mark(cmd.Data, mode)
-	data := cmd.Data
-	if whole == "" && !cmd.Truncated && len(data) > longText && !r.multi {
-		data = data[:longText] // control statements are short
+const (
+	longText      = 4 << 10   // an untagged text behind this is not looked at
+	maxClassified = 256 << 10 // reading more would keep the client waiting
+)
+
+// read looks at a text. An untagged one is never parsed, and a plain untagged one not even copied.
+func (r *Recorder) read(cmd *wire.Command) *work {
+	release, order := r.around.release, ""
+	if len(cmd.Attributes) > 0 {
+		var own string
+		if own, order = attributes(cmd.Attributes); own != "" {
+			release = own
+		}
 	}
-	text := string(data)
+	mode := r.Mode()
+	if own, ok := stmt.Mark(cmd.Data, mode); ok {
+		release = own
+	}
+	if release == "" && !cmd.Truncated && !cmd.Malformed && (!r.multi || bytes.IndexByte(cmd.Data, ';') < 0) && stmt.Plain(cmd.Data) {
+		return r.shared.plain
+	}
+	w := r.readText(textOf(cmd, release, r.multi), release, cmd.Truncated)
+	w.order, w.spoiled = order, cmd.Malformed
+	return w
+}
+
+// textOf cuts an untagged text down to what a control statement, which is short, may need.
+func textOf(cmd *wire.Command, release string, multi bool) string {
+	if release == "" && !cmd.Truncated && len(cmd.Data) > longText && !multi {
+		return string(cmd.Data[:longText])
+	}
+	return string(cmd.Data)
+}
+
+func (r *Recorder) readText(text, release string, truncated bool) *work {
+	mode := r.Mode()
+	w := &work{partial: truncated, release: release}
 	parts := []string{text}
 	if r.multi && strings.Contains(text, ";") {
 		parts = stmt.Split(text, mode)
 	}
 	for _, part := range parts {
-		it := item{control: stmt.ControlOf(part, mode), release: whole}
+		it := item{control: stmt.ControlOf(part, mode), release: release}
+		r.around.assign(it.control.Assigned, r.shared.cfg.Tagging.Variable)
 		if own, ok := stmt.Mark([]byte(part), mode); ok {
 			it.release = own
 		}
 		if it.release != "" {
-			r.classify(&it, part, cmd.Truncated)
+			r.tagged = true
+			r.classify(&it, part, truncated)
 		}
 		if w.release == "" {
 			w.release = it.release
@@ -84,11 +117,6 @@ func (r *Recorder) read(cmd *wire.Command) work {
 	}
 	return w
 }
-
-const (
-	longText      = 4 << 10   // an untagged text behind this is not looked at
-	maxClassified = 256 << 10 // reading more would keep the client waiting
-)
 
 func (r *Recorder) classify(it *item, text string, truncated bool) {
 	mode := r.Mode()
@@ -113,25 +141,56 @@ func (r *Recorder) execute(cmd *wire.Command) *work {
 	if p == nil {
 		return nil
 	}
-	w := p.work
-	w.prepared = nil
-	if w.release == "" {
-		return &w
+	base := r.meant(p)
+	if base.release == "" && !base.partial && !cmd.Attributed {
+		p.resetLong()
+		return base
 	}
-	if cmd.Truncated || p.tooLong || cmd.Code == wire.ComStmtBulkExecute {
+	w := *base
+	if cmd.Truncated || p.tooLong {
 		w.spoiled = true
 		p.resetLong()
 		return &w
 	}
-	e, err := readExecution(cmd.Data, p.count, p.types, p.long)
+	e, err := r.parameters(cmd, p)
 	p.resetLong()
 	if err != nil {
 		w.spoiled = true
 		r.shared.metrics.unclassified.Inc()
 		return &w
 	}
-	p.types, w.params = e.types, e.values
+	p.types, w.sets, w.order = e.types, e.sets, e.order
+	if e.release != "" && w.release == "" {
+		w = *r.retagged(p, e.release)
+		w.sets, w.order = e.sets, e.order
+	}
 	return &w
+}
+
+// meant is how a prepared statement reads in the session as it is now.
+func (r *Recorder) meant(p *prepared) *work {
+	if p.work.release != "" || r.around.release == "" || p.text == "" {
+		return p.work
+	}
+	return r.retagged(p, r.around.release)
+}
+
+// retagged reads an untagged prepared statement as a tagged one.
+func (r *Recorder) retagged(p *prepared, release string) *work {
+	if p.text == "" {
+		return &work{release: release, spoiled: true, items: []item{{release: release, control: stmt.Control{Kind: stmt.NoControl}}}}
+	}
+	if p.later == nil || p.later.release != release {
+		p.later = r.readText(p.text, release, false)
+	}
+	return p.later
+}
+
+func (r *Recorder) parameters(cmd *wire.Command, p *prepared) (execution, error) {
+	if cmd.Code == wire.ComStmtBulkExecute {
+		return readBulk(cmd.Data, p.count, p.types)
+	}
+	return readExecution(cmd.Data, p.count, p.types, p.long, cmd.Attributed)
 }
 
 func (r *Recorder) statement(data []byte) *prepared {

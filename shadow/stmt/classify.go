@@ -122,7 +122,9 @@ func (v *visitor) numberParams() {
 
 func (v *visitor) class(node ast.StmtNode, s *Statement) {
 	switch n := node.(type) {
-	case *ast.SelectStmt, *ast.SetOprStmt:
+	case *ast.SelectStmt:
+		s.Class, s.Verb, s.Target, s.Where = Read, "select", targetOf(n.From), equals(n.Where)
+	case *ast.SetOprStmt:
 		s.Class, s.Verb = Read, "select"
 	case *ast.InsertStmt:
 		s.Class, s.Verb = Insert, "insert"

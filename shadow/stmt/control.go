@@ -24,8 +24,16 @@ const (
 
 // Control is the transaction control of one statement.
 type Control struct {
-	Kind ControlKind
-	Name string // of a savepoint or character set, lower case; of a schema
+	Kind     ControlKind
+	Name     string       // of a savepoint or character set, lower case; of a schema
+	Assigned []Assignment // of a SET: what it says of time_zone, sql_mode and @gray
+}
+
+// Assignment is one assignment of a SET to a variable of the session that matters to write sets.
+type Assignment struct {
+	Name    string // time_zone, sql_mode or @gray
+	Value   string
+	Literal bool // Value is what the text says; otherwise only the server knows it
 }
 
 // ControlOf reads the first words of one statement.
@@ -56,10 +64,10 @@ func ControlOf(sql string, mode Mode) Control {
 	case "rollback":
 		return w.rollback()
 	case "savepoint":
-		return Control{Savepoint, w.next()}
+		return Control{Kind: Savepoint, Name: w.next()}
 	case "release":
 		w.next()
-		return Control{Release, w.next()}
+		return Control{Kind: Release, Name: w.next()}
 	case "set":
 		return w.set()
 	case "create", "alter", "drop", "truncate", "rename", "grant", "revoke", "lock", "unlock", "analyze", "optimize", "repair", "check",
@@ -67,18 +75,6 @@ func ControlOf(sql string, mode Mode) Control {
 		return Control{Kind: Implicit}
 	}
 	return Control{Kind: Opaque}
-}
-
-// ControlsOf reads every statement of a text that may hold several.
-func ControlsOf(sql string, mode Mode) []Control {
-	if !strings.Contains(sql, ";") {
-		return []Control{ControlOf(sql, mode)}
-	}
-	var all []Control
-	for _, part := range Split(sql, mode) {
-		all = append(all, ControlOf(part, mode))
-	}
-	return all
 }
 
 // words gives the lower-case words and signs of a statement; "" = the end.
@@ -103,7 +99,7 @@ func (w *words) next() string {
 func (w *words) use() Control {
 	for t, more := w.lexer.next(); more; t, more = w.lexer.next() {
 		if t.kind == quoted || t.kind == word || t.kind == number {
-			return Control{UseSchema, strings.ReplaceAll(strings.Trim(w.src[t.start:t.end], "`"), "``", "`")}
+			return Control{Kind: UseSchema, Name: strings.ReplaceAll(strings.Trim(w.src[t.start:t.end], "`"), "``", "`")}
 		}
 	}
 	return Control{}
@@ -120,7 +116,7 @@ func (w *words) rollback() Control {
 	if next = w.next(); next == "savepoint" {
 		next = w.next()
 	}
-	return Control{RollbackTo, next}
+	return Control{Kind: RollbackTo, Name: next}
 }
 
 // set looks for what matters among the assignments. The server's status flags say what SET autocommit came to.
@@ -129,20 +125,61 @@ func (w *words) set() Control {
 	if first == "statement" {
 		return Control{Kind: Opaque}
 	}
-	found := Control{}
+	found, assigned := Control{}, []Assignment(nil)
+	global := false
 	for word := first; word != ""; word = w.next() {
 		switch word = strings.TrimPrefix(strings.TrimPrefix(word, "@@"), "session."); word {
 		case "autocommit", "password", "role", "default":
-			return Control{Kind: Implicit}
+			return Control{Kind: Implicit, Assigned: assigned}
 		case "names", "charset":
-			found = Control{Charset, strings.ToLower(w.next())}
+			found = Control{Kind: Charset, Name: strings.ToLower(w.next())}
 		case "character":
 			w.next()
-			found = Control{Charset, strings.ToLower(w.next())}
+			found = Control{Kind: Charset, Name: strings.ToLower(w.next())}
 		case "character_set_client", "character_set_connection":
 			w.next()
-			found = Control{Charset, strings.ToLower(w.next())}
+			found = Control{Kind: Charset, Name: strings.ToLower(w.next())}
+		case "global", "persist", "persist_only":
+			global = true
+		case "time_zone", "sql_mode", "@gray":
+			a := w.assignment(word)
+			if global && word != "@gray" { // the word holds for what follows too, on some servers
+				a = Assignment{Name: word}
+			}
+			assigned = append(assigned, a)
 		}
 	}
+	found.Assigned = assigned
 	return found
+}
+
+// assignment reads "= 'value'" behind a variable's name. Anything but one string, NULL or DEFAULT is not literal.
+func (w *words) assignment(name string) Assignment {
+	if sign := w.next(); sign == ":" {
+		w.next()
+	} else if sign != "=" {
+		return Assignment{Name: name}
+	}
+	for t, more := w.lexer.next(); more; t, more = w.lexer.next() {
+		switch {
+		case t.kind == space || t.kind == comment:
+			continue
+		case t.kind == text && w.ends():
+			value := w.src[t.start:t.end]
+			if value = value[1:max(1, len(value)-1)]; strings.ContainsAny(value, "\\'\"") {
+				return Assignment{Name: name}
+			}
+			return Assignment{name, value, true}
+		case name == "@gray" && strings.EqualFold(w.src[t.start:t.end], "null") && w.ends():
+			return Assignment{Name: name, Literal: true}
+		}
+		return Assignment{Name: name}
+	}
+	return Assignment{Name: name}
+}
+
+// ends tells whether the assignment's value is complete: a comma or the end of the statement follows.
+func (w *words) ends() bool {
+	rest := strings.TrimLeft(w.src[w.at:], " \t\r\n")
+	return rest == "" || rest[0] == ',' || rest[0] == ';' || strings.HasPrefix(rest, "/*") && !strings.HasPrefix(rest, "/*!") && !strings.HasPrefix(rest, "/*M!")
 }

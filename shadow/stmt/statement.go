@@ -27,13 +27,13 @@ type Table struct{ Schema, Name string }
 type Statement struct {
 	Class     Class
 	Verb      string        // lower case, for records: "insert", "commit", ...
-	Target    Table         // of a write to one table
+	Target    Table         // of a write to one table, or a read of one
 	Tables    []Table       // all tables named anywhere
 	Schemas   []string      // schemas named otherwise: USE, SHOW FROM, functions, columns
 	Functions []string      // called functions that are not known to change nothing, lower case
 	Outfile   bool          // SELECT ... INTO OUTFILE
 	Insert    *InsertValues // Insert and Replace
-	Where     []Equal       // Update and Delete: what must hold, as far as it is column = value
+	Where     []Equal       // Update, Delete and Read of one table: what must hold, as far as it is column = value
 	Settings  []Setting     // Set
 	Params    int           // placeholders
 	Masked    string        // text without literals

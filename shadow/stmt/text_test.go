@@ -1,6 +1,7 @@
 package stmt
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -80,26 +81,31 @@ func TestControlIsToldWithoutParsing(t *testing.T) {
 		"COMMIT AND CHAIN":               {Kind: Commit},
 		"/*!40000 COMMIT */":             {Kind: Commit},
 		"rollback work":                  {Kind: Rollback},
-		"ROLLBACK TO `A``b`":             {RollbackTo, "a`b"},
-		"ROLLBACK WORK TO SAVEPOINT x":   {RollbackTo, "x"},
-		"SAVEPOINT X":                    {Savepoint, "x"},
-		"RELEASE SAVEPOINT x":            {Release, "x"},
+		"ROLLBACK TO `A``b`":             {Kind: RollbackTo, Name: "a`b"},
+		"ROLLBACK WORK TO SAVEPOINT x":   {Kind: RollbackTo, Name: "x"},
+		"SAVEPOINT X":                    {Kind: Savepoint, Name: "x"},
+		"RELEASE SAVEPOINT x":            {Kind: Release, Name: "x"},
 		"SET autocommit=0":               {Kind: Implicit},
 		"SET @x=1, @@autocommit = 1":     {Kind: Implicit},
 		"set session autocommit=1":       {Kind: Implicit},
-		"SET NAMES 'GBK'":                {Charset, "gbk"},
-		"SET CHARACTER SET latin1":       {Charset, "latin1"},
-		"SET sql_mode=''":                {},
-		"SET STATEMENT x=1 FOR COMMIT":   {Kind: Opaque},
-		"alter table x add y int":        {Kind: Implicit},
-		"USE `Other db`":                 {UseSchema, "Other db"},
-		"XA START 'x'":                   {Kind: XAStart},
-		"XA COMMIT 'x'":                  {Kind: XAOther},
-		"CALL p()":                       {Kind: Opaque},
-		"EXECUTE s":                      {Kind: Opaque},
-		"\xff\xfe":                       {Kind: Opaque},
+		"SET NAMES 'GBK'":                {Kind: Charset, Name: "gbk"},
+		"SET CHARACTER SET latin1":       {Kind: Charset, Name: "latin1"},
+		"SET sql_mode=''":                {Assigned: []Assignment{{"sql_mode", "", true}}},
+		"SET @gray := 'v2', SESSION time_zone = \"+08:00\" /* x */": {Assigned: []Assignment{{"@gray", "v2", true}, {"time_zone", "+08:00", true}}},
+		"SET @@session.time_zone = @old, @gray=NULL, NAMES utf8":    {Kind: Charset, Name: "utf8", Assigned: []Assignment{{Name: "time_zone"}, {Name: "@gray", Literal: true}}},
+		"SET GLOBAL time_zone='x', sql_mode=concat('a','b')":        {Assigned: []Assignment{{Name: "time_zone"}, {Name: "sql_mode"}}},
+		"SET @@global.time_zone='x', @gray='a''b'":                  {Assigned: []Assignment{{Name: "time_zone"}, {Name: "@gray"}}},
+		"SET @grayish='v2', sql_mode = 'x' 'y'":                     {Assigned: []Assignment{{Name: "sql_mode"}}},
+		"SET STATEMENT x=1 FOR COMMIT":                              {Kind: Opaque},
+		"alter table x add y int":                                   {Kind: Implicit},
+		"USE `Other db`":                                            {Kind: UseSchema, Name: "Other db"},
+		"XA START 'x'":                                              {Kind: XAStart},
+		"XA COMMIT 'x'":                                             {Kind: XAOther},
+		"CALL p()":                                                  {Kind: Opaque},
+		"EXECUTE s":                                                 {Kind: Opaque},
+		"\xff\xfe":                                                  {Kind: Opaque},
 	} {
-		if got := ControlOf(sql, 0); got != want {
+		if got := ControlOf(sql, 0); !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: got %+v, want %+v", sql, got, want)
 		}
 	}
@@ -126,7 +132,9 @@ func FuzzText(f *testing.F) {
 			t.Fatalf("%d of %d bytes were read", total, len(sql))
 		}
 		Mark([]byte(sql), mode)
-		ControlsOf(sql, mode)
+		for _, part := range Split(sql, mode) {
+			ControlOf(part, mode)
+		}
 		if masked := Mask(sql, mode); len(masked) > 3*maxMasked {
 			t.Fatalf("%d bytes", len(masked))
 		}

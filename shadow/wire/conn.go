@@ -49,6 +49,7 @@ type conn struct {
 	hungUp    bool
 	buf       []byte // the client side's, for captured commands
 	encrypted bool   // both legs
+	thread    uint32
 	caps      uint32 // written by the server side before the login, then by the login, then fixed
 	session   Session
 
@@ -218,6 +219,7 @@ func (c *conn) greet() error {
 		if c.caps, err = maskGreeting(payload, c.server.cfg.TLS != nil); err != nil {
 			return err
 		}
+		c.thread = threadID(payload)
 		if r := c.checkTLS(); r != nil {
 			_, _ = c.toDown.Write(errPacket(h.seq, *r, false))
 			_ = c.toDown.flush()

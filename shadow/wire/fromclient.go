@@ -82,7 +82,7 @@ func (c *conn) login() error {
 		return err
 	}
 	c.caps = l.caps
-	cmd := &Command{Code: ComLogin, Schema: l.schema, Collation: l.collation, Multi: l.caps&capMultiStatements != 0}
+	cmd := &Command{Code: ComLogin, Schema: l.schema, Collation: l.collation, User: l.user, Thread: c.thread, Multi: l.caps&capMultiStatements != 0}
 	x := &exchange{cmd: cmd, answer: newAnswer(ComLogin, c.caps)}
 	if r := c.admit(x); r != nil {
 		c.settle(x, h.seq)
@@ -204,7 +204,8 @@ func (c *conn) readCommand(cmd *Command) {
 	case ComInitDB:
 		cmd.Schema = string(cmd.Data)
 	case ComChangeUser:
-		cmd.Schema, cmd.Collation, _ = parseChangeUser(cmd.Data, c.caps)
+		l, _ := parseChangeUser(cmd.Data, c.caps) // the server refuses what is malformed
+		cmd.Schema, cmd.Collation, cmd.User = l.schema, l.collation, l.user
 	}
 }
 

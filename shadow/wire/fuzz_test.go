@@ -38,7 +38,7 @@ func FuzzHandshake(f *testing.F) {
 		if l, err := parseLogin(b, ^withheld); err == nil && l.caps&withheld != 0 {
 			t.Fatalf("took %#x", l.caps)
 		}
-		_, _, _ = parseChangeUser(b, capSecureConnection)
+		_, _ = parseChangeUser(b, capSecureConnection)
 	})
 }
 

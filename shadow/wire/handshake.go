@@ -31,9 +31,13 @@ func maskGreeting(b []byte, encrypts bool) (uint32, error) {
 	return caps, nil
 }
 
+// threadID reads the server's id of the connection from a greeting that maskGreeting took.
+func threadID(b []byte) uint32 { return le32(b[bytes.IndexByte(b, 0)+1:]) }
+
 // login is what the relay reads of a client's handshake response.
 type login struct {
 	caps      uint32
+	user      string
 	schema    string
 	collation uint16
 }
@@ -54,10 +58,11 @@ func parseLogin(b []byte, offered uint32) (login, error) {
 		return login{}, fmt.Errorf("%w: client uses extended capabilities %#x that were not offered", errHandshake, extra)
 	}
 	l.caps &= offered
-	rest, ok := skipAuth(b[32:], l.caps)
+	user, rest, ok := splitAuth(b[32:], l.caps)
 	if !ok {
 		return login{}, fmt.Errorf("%w: login cut short", errHandshake)
 	}
+	l.user = user
 	if l.caps&capConnectWithDB != 0 {
 		schema, _, _ := bytes.Cut(rest, []byte{0})
 		l.schema = string(schema)
@@ -65,11 +70,11 @@ func parseLogin(b []byte, offered uint32) (login, error) {
 	return l, nil
 }
 
-// skipAuth skips the user name and the authentication data.
-func skipAuth(b []byte, caps uint32) ([]byte, bool) {
-	_, b, ok := bytes.Cut(b, []byte{0})
+// splitAuth reads the user name and skips the authentication data.
+func splitAuth(b []byte, caps uint32) (user string, rest []byte, ok bool) {
+	name, b, ok := bytes.Cut(b, []byte{0})
 	if !ok {
-		return nil, false
+		return "", nil, false
 	}
 	var length uint64
 	size := 0
@@ -80,23 +85,24 @@ func skipAuth(b []byte, caps uint32) ([]byte, bool) {
 		length, size = uint64(b[0]), 1
 	default:
 		_, b, ok = bytes.Cut(b, []byte{0})
-		return b, ok
+		return string(name), b, ok
 	}
 	if size == 0 || length > uint64(len(b)-size) {
-		return nil, false
+		return "", nil, false
 	}
-	return b[size+int(length):], true
+	return string(name), b[size+int(length):], true
 }
 
-// parseChangeUser reads the schema and collation of a ComChangeUser.
-func parseChangeUser(b []byte, caps uint32) (schema string, collation uint16, ok bool) {
-	rest, ok := skipAuth(b, caps&^capAuthLenenc)
+// parseChangeUser reads a ComChangeUser.
+func parseChangeUser(b []byte, caps uint32) (login, bool) {
+	user, rest, ok := splitAuth(b, caps&^capAuthLenenc)
 	if !ok {
-		return "", 0, false
+		return login{}, false
 	}
-	name, rest, ok := bytes.Cut(rest, []byte{0})
+	schema, rest, ok := bytes.Cut(rest, []byte{0})
+	l := login{caps: caps, user: user, schema: string(schema)}
 	if ok && len(rest) >= 2 {
-		collation = binary.LittleEndian.Uint16(rest)
+		l.collation = binary.LittleEndian.Uint16(rest)
 	}
-	return string(name), collation, true
+	return l, true
 }

@@ -10,6 +10,8 @@ type Command struct {
 	Tail      []byte // of a truncated command: its last bytes, set before OnResult unless the server answered early
 	Schema    string // ComLogin, ComChangeUser, ComInitDB: the schema asked for
 	Collation uint16 // ComLogin, ComChangeUser: the connection's collation id, 0 = not told
+	User      string // ComLogin, ComChangeUser
+	Thread    uint32 // ComLogin: the server's id of the connection
 	Multi     bool   // ComLogin: the client may send several statements in one text
 	State     any    // the session's own, from OnCommand to OnResult
 

@@ -83,6 +83,9 @@ func silent(code byte) bool {
 	return code == ComQuit || code == ComStmtClose || code == ComStmtSendLong
 }
 
+// Known tells whether the relay can follow the answer to a client's command.
+func Known(code byte) bool { return known(code) }
+
 // known tells whether the relay knows the shape of the answer to a client's command.
 func known(code byte) bool {
 	_, ok := answerShape(code)
