@@ -179,15 +179,24 @@ func lenenc(b []byte) (value uint64, size int) {
 	if len(b) == 0 {
 		return 0, 0
 	}
-	switch width := map[byte]int{0xfc: 2, 0xfd: 3, 0xfe: 8}[b[0]]; {
-	case b[0] < 0xfb:
-		return uint64(b[0]), 1
-	case width == 0 || len(b) < 1+width:
+	width := 0
+	switch b[0] {
+	case 0xfb, 0xff:
 		return 0, 0
+	case 0xfc:
+		width = 2
+	case 0xfd:
+		width = 3
+	case 0xfe:
+		width = 8
 	default:
-		for i := range width {
-			value |= uint64(b[1+i]) << (8 * i)
-		}
-		return value, 1 + width
+		return uint64(b[0]), 1
 	}
+	if len(b) < 1+width {
+		return 0, 0
+	}
+	for i := range width {
+		value |= uint64(b[1+i]) << (8 * i)
+	}
+	return value, 1 + width
 }
