@@ -41,7 +41,7 @@ func (r *Recorder) intend(cmd *wire.Command, w *work) {
 	ends := false
 	s := sent{cmd: cmd}
 	for _, it := range w.items {
-		if out := r.write(it, w, wire.Part{}); out != nil {
+		if out := r.write(it, w, expected(it, w)); out != nil {
 			s.writes = append(s.writes, *out)
 		}
 		ends = ends || mayEnd(it.control.Kind)
@@ -54,6 +54,14 @@ func (r *Recorder) intend(cmd *wire.Command, w *work) {
 		return
 	}
 	r.note()
+}
+
+// expected is the answer that a statement without one would have had if all went well.
+func expected(it item, w *work) wire.Part {
+	if it.statement == nil || it.statement.Insert == nil {
+		return wire.Part{}
+	}
+	return wire.Part{Affected: uint64(len(it.statement.Insert.Rows) * len(w.paramSets()))}
 }
 
 func mayEnd(k stmt.ControlKind) bool {

@@ -271,7 +271,7 @@ func (r *Recorder) OnClose(unanswered []*wire.Command) {
 		}
 		w.lateMark(cmd.Tail)
 		for _, it := range w.items {
-			r.tell(r.tx.lost(it.control, r.write(it, w, wire.Part{})))
+			r.tell(r.tx.lost(it.control, r.write(it, w, expected(it, w))))
 		}
 	}
 	if r.tx.doubt {

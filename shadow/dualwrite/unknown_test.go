@@ -93,7 +93,7 @@ func TestCommitWithoutAnswerIsUnknown(t *testing.T) {
 		want []string
 	}{
 		"commit":            {"COMMIT", []string{"BEGIN", insertA, "COMMIT"}, []string{"unknown A unknown-commit: insert/orders/1/"}},
-		"autocommit":        {"'A'", []string{insertA}, []string{"unknown A unknown-commit: insert/orders/0/"}},
+		"autocommit":        {"'A'", []string{insertA}, []string{"unknown A unknown-commit: insert/orders/1/"}},
 		"inside":            {"'A'", []string{"BEGIN", insertA}, nil},
 		"rollback":          {"ROLLBACK", []string{"BEGIN", insertA, "ROLLBACK"}, nil},
 		"ddl":               {"CREATE", []string{"BEGIN", insertA, "CREATE TABLE x (a INT)"}, []string{"unknown A unknown-commit: insert/orders/1/"}},

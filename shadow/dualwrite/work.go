@@ -142,7 +142,7 @@ func (r *Recorder) execute(cmd *wire.Command) *work {
 		return nil
 	}
 	base := r.meant(p)
-	if base.release == "" && !base.partial && !cmd.Attributed {
+	if base.release == "" && !base.partial && !cmd.Attributed && p.text == "" {
 		p.resetLong()
 		return base
 	}
