@@ -86,6 +86,7 @@ func (cmd *sidecarCmd) Run(c *cli, s *streams) error {
 	if err != nil {
 		return err
 	}
+	runtime.GOMAXPROCS(cfg.Threads) // each thread more costs a relayed query a fifth of its CPU time
 	return c.serve(s, func(ctx context.Context, p app.Process) error { return app.RunSidecar(ctx, cfg, p) })
 }
 

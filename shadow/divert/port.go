@@ -18,6 +18,7 @@ const portName = "divert"
 type Config struct {
 	Listen         string            // host:port
 	Shadow         string            // host:port of the shadow server
+	TLS            *wire.TLS         // nil = plain text only
 	Schema         string            // the only schema that may be named, in its exact case
 	Tables         []dualwrite.Table // policy of the tables, for the write sets
 	Observer       dualwrite.Observer
@@ -39,7 +40,7 @@ func New(cfg Config) *Port {
 		Observer: cfg.Observer, Log: cfg.Log, Metrics: cfg.Metrics,
 	})
 	return &Port{server: wire.New(wire.Config{
-		Port: portName, Listen: cfg.Listen, Upstream: cfg.Shadow, FailClosed: true, Capture: cfg.Capture,
+		Port: portName, Listen: cfg.Listen, Upstream: cfg.Shadow, TLS: cfg.TLS, FailClosed: true, Capture: cfg.Capture,
 		MaxConnections: cfg.MaxConnections, DialTimeout: cfg.DialTimeout, DrainTimeout: cfg.DrainTimeout,
 		Sessions: newGuards(cfg.Schema, recorders, cfg.Metrics), Log: cfg.Log, Metrics: cfg.Metrics,
 	})}

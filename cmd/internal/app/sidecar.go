@@ -172,10 +172,16 @@ func (s *sidecar) databases(ctx context.Context) error {
 		mode, observer = dualwrite.Apply, both{s.sink, applier}
 	}
 	recorders := dualwrite.New(dualwrite.Config{
-		Port: dualWritePort, Side: shadow.Primary, Mode: mode, Tables: writtenTables(m.Tables), Observer: observer, Log: s.log, Metrics: s.registry,
+		Port: dualWritePort, Side: shadow.Primary, Mode: mode, Tables: writtenTables(m.Tables),
+		Tagging:  dualwrite.Tagging{Release: s.cfg.Release, Port: m.Tag.Port, UserSuffix: m.Tag.UserSuffix, Variable: m.Tag.Variable},
+		Observer: observer, Log: s.log, Metrics: s.registry,
 	})
+	primaryTLS, err := portTLS(m.Primary.TLS)
+	if err != nil {
+		return fmt.Errorf("mysql.primary.tls: %w", err)
+	}
 	if err := s.mysql(dualWritePort, wire.New(wire.Config{
-		Port: dualWritePort, Listen: string(m.Primary.Listen), Upstream: string(m.Primary.Upstream), DrainTimeout: sqlDrain,
+		Port: dualWritePort, TLS: primaryTLS, Listen: string(m.Primary.Listen), Upstream: string(m.Primary.Upstream), DrainTimeout: sqlDrain,
 		Sessions: recorders, Log: s.log, Metrics: s.registry,
 	})); err != nil {
 		return err
@@ -183,13 +189,33 @@ func (s *sidecar) databases(ctx context.Context) error {
 	if m.Divert == nil {
 		return nil
 	}
+	divertTLS, err := portTLS(m.Divert.TLS)
+	if err != nil {
+		return fmt.Errorf("mysql.divert.tls: %w", err)
+	}
 	return s.mysql("divert", divert.New(divert.Config{
-		Listen: string(m.Divert.Listen), Shadow: string(m.Divert.Upstream), Schema: m.Divert.Schema, Tables: writtenTables(m.Tables),
+		TLS: divertTLS, Listen: string(m.Divert.Listen), Shadow: string(m.Divert.Upstream), Schema: m.Divert.Schema, Tables: writtenTables(m.Tables),
 		Observer: s.sink, DrainTimeout: sqlDrain, Log: s.log, Metrics: s.registry,
 	}))
 }
 
 const dualWritePort = "dual-write"
+
+// portTLS gives what a port encrypts with; nil = plain text only.
+func portTLS(t *config.PortTLS) (*wire.TLS, error) {
+	if t == nil {
+		return nil, nil
+	}
+	server, err := t.Server()
+	if err != nil {
+		return nil, err
+	}
+	client, err := t.Client()
+	if err != nil {
+		return nil, err
+	}
+	return &wire.TLS{Server: server, Client: client}, nil
+}
 
 func writtenTables(tables []config.Table) []dualwrite.Table {
 	out := []dualwrite.Table{}

@@ -155,6 +155,10 @@ func (e *Egress) check(c *Checker) {
 }
 
 func (m MySQL) checkTables(c *Checker) {
+	m.Primary.TLS.check(c, "mysql.primary.tls")
+	if m.Divert != nil {
+		m.Divert.TLS.check(c, "mysql.divert.tls")
+	}
 	names := map[string]bool{}
 	for i, t := range m.Tables {
 		at := fmt.Sprintf("mysql.tables[%d].name", i)

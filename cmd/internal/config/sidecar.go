@@ -25,6 +25,7 @@ type Sidecar struct {
 	Cutover   Cutover   `yaml:"cutover" required:"true" oneof:"service,database"`
 	Release   string    `yaml:"release" required:"true"`
 	Epoch     uint64    `yaml:"epoch" default:"1" min:"1"`
+	Threads   int       `yaml:"threads" default:"1" min:"1" max:"256"` // that run at a time
 	Tag       Tag       `yaml:"tag" required:"true"`
 	Admin     Admin     `yaml:"admin" required:"true"`
 	Bus       BusClient `yaml:"bus" required:"true"`
@@ -154,20 +155,30 @@ type MySQL struct {
 	Divert  *DivertPort `yaml:"divert"` // service cutover
 	Prove   Prove       `yaml:"prove" required:"true"`
 	Apply   *Apply      `yaml:"apply"` // database cutover
+	Tag     SQLTag      `yaml:"tag"`
 	Tables  []Table     `yaml:"tables" required:"true"`
 }
 
 // PrimaryPort is the dual-write port.
 type PrimaryPort struct {
-	Listen   Addr `yaml:"listen" required:"true"`
-	Upstream Addr `yaml:"upstream" required:"true"`
+	Listen   Addr     `yaml:"listen" required:"true"`
+	Upstream Addr     `yaml:"upstream" required:"true"`
+	TLS      *PortTLS `yaml:"tls"`
+}
+
+// SQLTag says what tags statements besides the comment and the query attributes of their own.
+type SQLTag struct {
+	Port       bool   `yaml:"port"`        // every connection of the dual-write port
+	UserSuffix string `yaml:"user_suffix"` // connections of users whose name ends so
+	Variable   bool   `yaml:"variable"`    // SET @gray = 'v2', for what follows on the connection
 }
 
 // DivertPort is the candidate's database port; it reaches one schema of the shadow and nothing else.
 type DivertPort struct {
-	Listen   Addr   `yaml:"listen" required:"true"`
-	Upstream Addr   `yaml:"upstream" required:"true"`
-	Schema   string `yaml:"schema" required:"true"`
+	Listen   Addr     `yaml:"listen" required:"true"`
+	Upstream Addr     `yaml:"upstream" required:"true"`
+	Schema   string   `yaml:"schema" required:"true"`
+	TLS      *PortTLS `yaml:"tls"`
 }
 
 // Prove names the two databases that must be proved different before a port opens.
