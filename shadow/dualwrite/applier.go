@@ -3,6 +3,7 @@ package dualwrite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -18,15 +19,22 @@ import (
 // ApplierConfig is how write sets get to the shadow.
 type ApplierConfig struct {
 	Shadow       *sql.DB            // the shadow's schema, never the primary's
+	Stored       Stored             // the journal in which submitted sets stand; nil = none does
 	Report       func(shadow.Apply) // every state of every write set; it must not block
 	Workers      int                // 0 = 4; the write sets of one order stay in their sequence
-	Queue        int                // write sets that wait, over all workers; 0 = 4096
-	Tries        int                // of one write set; 0 = 50
+	Queue        int                // write sets that wait in memory, over all workers; 0 = 4096
+	Tries        int                // of one write set, while the shadow answers; 0 = 50
 	Backoff      time.Duration      // before the second try; doubles up to 20 times that; 0 = 50 ms
 	TryTimeout   time.Duration      // of one try; 0 = 10 s
 	DrainTimeout time.Duration      // for what waits when Run's context ends; 0 = 10 s
 	Log          *slog.Logger
 	Metrics      prometheus.Registerer
+}
+
+// Stored is what an applier needs of the journal.
+type Stored interface {
+	Payload(seq uint64) ([]byte, error)
+	Done(seq uint64) error
 }
 
 func (c *ApplierConfig) defaults() {
@@ -48,18 +56,18 @@ func (c *ApplierConfig) defaults() {
 	span(&c.DrainTimeout, 10*time.Second)
 }
 
-// Applier writes the rows of committed write sets to the shadow, each set in one transaction and at most once.
+// Applier writes the rows of committed write sets to the shadow, each set in one transaction and at most once. What
+// stands in the journal waits there for as long as the shadow is away, and comes back after a restart; what does not is
+// bounded in number and tries.
 //
-//	WriteSet ──► queue by order ──► one shadow transaction ──► applied
-//	               │ full              │ no answer: again, up to Tries
-//	               └─► dropped         └─► failed, or unknown if a COMMIT got no answer
+//	Submit ──► queue by order ──► one shadow transaction ──► applied
+//	             │ full, and not      │ no answer: again
+//	             │ in the journal     └─► failed, or unknown if a COMMIT got no answer
+//	             └─► dropped
 type Applier struct {
 	cfg     ApplierConfig
-	shards  []chan shadow.WriteSet
+	shards  []*shard
 	metrics *applyMetrics
-
-	mu     sync.RWMutex
-	closed bool
 }
 
 // NewApplier makes an applier; Run does the work.
@@ -67,22 +75,24 @@ func NewApplier(cfg ApplierConfig) *Applier {
 	cfg.defaults()
 	a := &Applier{cfg: cfg}
 	for range cfg.Workers {
-		a.shards = append(a.shards, make(chan shadow.WriteSet, max(1, cfg.Queue/cfg.Workers)))
+		a.shards = append(a.shards, newShard(max(1, cfg.Queue/cfg.Workers)))
 	}
-	a.metrics = newApplyMetrics(cfg.Metrics, a.depth)
+	a.metrics = newApplyMetrics(cfg.Metrics, func() float64 { return float64(a.Depth()) })
 	return a
 }
 
-func (a *Applier) depth() float64 {
+// Depth is how many write sets wait.
+func (a *Applier) Depth() int {
 	n := 0
 	for _, s := range a.shards {
-		n += len(s)
+		n += s.len()
 	}
-	return float64(n)
+	return n
 }
 
-// WriteSet queues a write set and never blocks. What has nothing to apply, or cannot be applied, is reported at once.
-func (a *Applier) WriteSet(ws shadow.WriteSet) {
+// Submit takes a sealed write set and never blocks; seq is its number in the journal, 0 = it is not there. What has
+// nothing to apply, or cannot be applied, is reported at once.
+func (a *Applier) Submit(seq uint64, ws shadow.WriteSet) {
 	switch {
 	case ws.Outcome == shadow.NothingWritten:
 		return
@@ -93,27 +103,31 @@ func (a *Applier) WriteSet(ws shadow.WriteSet) {
 		a.report(ws, shadow.ApplyFailed, ws.Cause)
 		return
 	}
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	if a.closed {
-		a.report(ws, shadow.ApplyDropped, shadow.ReasonShutdown)
-		return
-	}
 	a.report(ws, shadow.ApplyPending, "")
-	select {
-	case a.shards[a.shard(ws.Order)] <- ws:
+	switch err := a.shard(ws.Order).push(waiting{seq: seq, ws: &ws}); {
+	case err == nil, seq != 0 && errors.Is(err, errQueueClosed):
+	case errors.Is(err, errQueueClosed):
+		a.report(ws, shadow.ApplyDropped, shadow.ReasonShutdown)
 	default:
 		a.report(ws, shadow.ApplyDropped, shadow.ReasonQueueFull)
 	}
 }
 
-func (a *Applier) shard(order string) int {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(order)) // never fails
-	return int(h.Sum32() % uint32(len(a.shards)))
+// Resolve takes a write set whose transaction's end is not known. Without another witness it stays unknown.
+func (a *Applier) Resolve(seq uint64, ws shadow.WriteSet) {
+	ws.Outcome = shadow.CommitUnknown
+	a.report(ws, shadow.ApplyUnknown, shadow.CauseUnknownCommit)
+	a.done(seq)
 }
 
-// Run applies until ctx ends, then what waits for at most the drain time; the rest is reported as dropped.
+func (a *Applier) shard(order string) *shard {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(order)) // never fails
+	return a.shards[h.Sum32()%uint32(len(a.shards))]
+}
+
+// Run applies until ctx ends, then what waits for at most the drain time. What is left by then is reported as dropped,
+// unless it stands in the journal.
 func (a *Applier) Run(ctx context.Context) error {
 	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -126,31 +140,69 @@ func (a *Applier) Run(ctx context.Context) error {
 		}()
 	}
 	<-ctx.Done()
-	a.mu.Lock()
-	a.closed = true
 	for _, queue := range a.shards {
-		close(queue)
+		queue.close()
 	}
-	a.mu.Unlock()
 	late := time.AfterFunc(a.cfg.DrainTimeout, cancel)
 	defer late.Stop()
 	wg.Wait()
 	return nil
 }
 
-func (a *Applier) work(ctx context.Context, queue <-chan shadow.WriteSet) {
+func (a *Applier) work(ctx context.Context, queue *shard) {
 	prepared := false
-	for ws := range queue {
-		state, cause := a.deliver(ctx, ws, &prepared)
+	for w, more := queue.pop(); more; w, more = queue.pop() {
+		if w.seq != 0 && ctx.Err() != nil {
+			continue // it stays in the journal
+		}
+		ws, err := a.read(w)
+		if err != nil {
+			a.cfg.Log.Error("write set is lost", logEntry, w.seq, logError, err)
+			a.report(shadow.WriteSet{ID: w.id, Order: w.order}, shadow.ApplyFailed, shadow.CauseApply)
+			a.done(w.seq)
+			continue
+		}
+		state, cause := a.deliver(ctx, w.seq != 0, ws, &prepared)
+		if w.seq != 0 && cause == shadow.ReasonShutdown {
+			continue
+		}
 		a.report(ws, state, cause)
+		a.done(w.seq)
 		if state == shadow.Applied {
 			a.metrics.lag.Observe(time.Since(ws.Sealed).Seconds())
 		}
 	}
 }
 
-// deliver tries until the shadow has the write set, refuses it, or the tries or the time are used up.
-func (a *Applier) deliver(ctx context.Context, ws shadow.WriteSet, prepared *bool) (shadow.ApplyState, string) {
+// read gives the write set, from the journal if it was too much for the memory.
+func (a *Applier) read(w waiting) (shadow.WriteSet, error) {
+	if w.ws != nil {
+		return *w.ws, nil
+	}
+	payload, err := a.cfg.Stored.Payload(w.seq)
+	if err != nil {
+		return shadow.WriteSet{}, fmt.Errorf("read write set back: %w", err)
+	}
+	var ws shadow.WriteSet
+	if err := json.Unmarshal(payload, &ws); err != nil {
+		return shadow.WriteSet{}, fmt.Errorf("decode write set: %w", err)
+	}
+	return ws, nil
+}
+
+// done takes a write set out of the journal. If that fails it comes back at the next start, and the shadow knows its id.
+func (a *Applier) done(seq uint64) {
+	if seq == 0 || a.cfg.Stored == nil {
+		return
+	}
+	if err := a.cfg.Stored.Done(seq); err != nil {
+		a.cfg.Log.Warn("journal entry stays", logEntry, seq, logError, err)
+	}
+}
+
+// deliver tries until the shadow has the write set, refuses it, or the tries or the time are used up. A shadow that is
+// away costs a stored set no tries.
+func (a *Applier) deliver(ctx context.Context, stored bool, ws shadow.WriteSet, prepared *bool) (shadow.ApplyState, string) {
 	wait, unsure := a.cfg.Backoff, false
 	for try := 1; ; try++ {
 		if ctx.Err() != nil {
@@ -161,6 +213,9 @@ func (a *Applier) deliver(ctx context.Context, ws shadow.WriteSet, prepared *boo
 			return shadow.Applied, ""
 		}
 		unsure = unsure || errors.Is(err, errCommitUnanswered)
+		if stored && errors.Is(err, errAway) {
+			try--
+		}
 		if !errors.Is(err, errAgain) || try == a.cfg.Tries {
 			a.cfg.Log.Warn("write set not applied", logWriteSet, ws.ID, logTries, try, logError, err)
 			return undelivered(unsure, shadow.ApplyFailed), shadow.CauseApply
@@ -177,6 +232,7 @@ const (
 	logWriteSet = "write_set"
 	logTries    = "tries"
 	logError    = "error"
+	logEntry    = "entry"
 )
 
 func undelivered(unsure bool, state shadow.ApplyState) shadow.ApplyState {

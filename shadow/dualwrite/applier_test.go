@@ -120,9 +120,9 @@ func TestApplierReportsWhatDoesNotArrive(t *testing.T) {
 	db := createSchema(t, "reports")
 	t.Run("refused by the shadow", func(t *testing.T) {
 		a, st, stop := startApplier(t, db, nil)
-		a.WriteSet(orderSet("1", "X"))
-		a.WriteSet(orderSet("1", "X")) // the same set again is no second write
-		a.WriteSet(orderSet("2", "X")) // another set with the same key is
+		a.Submit(0, orderSet("1", "X"))
+		a.Submit(0, orderSet("1", "X")) // the same set again is no second write
+		a.Submit(0, orderSet("2", "X")) // another set with the same key is
 		stop()
 		if st.last["1"].State != shadow.Applied || st.last["2"].State != shadow.ApplyFailed || st.last["2"].Cause != shadow.CauseApply {
 			t.Fatalf("%+v", st.last)
@@ -133,7 +133,7 @@ func TestApplierReportsWhatDoesNotArrive(t *testing.T) {
 		spoiled, unknown, nothing := orderSet("3", "Y"), orderSet("4", "Y"), orderSet("5", "Y")
 		spoiled.Cause, unknown.Outcome, nothing.Outcome = shadow.CauseNotInsert, shadow.CommitUnknown, shadow.NothingWritten
 		for _, ws := range []shadow.WriteSet{spoiled, unknown, nothing} {
-			a.WriteSet(ws)
+			a.Submit(0, ws)
 		}
 		stop()
 		if st.last["3"].State != shadow.ApplyFailed || st.last["4"].State != shadow.ApplyUnknown || len(st.last) != 2 {
@@ -153,13 +153,13 @@ func TestApplierReportsWhatDoesNotArrive(t *testing.T) {
 			c.Workers, c.Queue, c.Tries, c.DrainTimeout = 1, 3, 1_000_000, 50*time.Millisecond
 		})
 		for i := range 20 {
-			a.WriteSet(orderSet(fmt.Sprint("q", i), "Z"))
+			a.Submit(0, orderSet(fmt.Sprint("q", i), "Z"))
 		}
 		if n := st.tally()[shadow.ApplyDropped]; n < 16 {
 			t.Errorf("%d dropped for want of room", n)
 		}
 		stop()
-		a.WriteSet(orderSet("late", "Z"))
+		a.Submit(0, orderSet("late", "Z"))
 		if got := st.tally(); got[shadow.ApplyDropped] != 21 || st.last["late"].Cause != shadow.ReasonShutdown {
 			t.Fatalf("%v", got)
 		}
@@ -171,7 +171,7 @@ func TestApplierReportsWhatDoesNotArrive(t *testing.T) {
 		}
 		must(t, locked, "INSERT INTO orders (order_no, amount) VALUES ('L', 1)")
 		a, st, stop := startApplier(t, db, func(c *ApplierConfig) { c.Tries, c.TryTimeout = 2, 50*time.Millisecond })
-		a.WriteSet(orderSet("locked", "L"))
+		a.Submit(0, orderSet("locked", "L"))
 		stop()
 		if err := locked.Rollback(); err != nil {
 			t.Fatal(err)

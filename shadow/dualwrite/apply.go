@@ -22,6 +22,7 @@ const createApplied = "CREATE TABLE IF NOT EXISTS " + TableApplied +
 
 var (
 	errAgain            = errors.New("shadow may take it later")
+	errAway             = fmt.Errorf("%w: it is away", errAgain)
 	errCommitUnanswered = errors.New("commit got no answer")
 )
 
@@ -87,15 +88,17 @@ func sorted(err error) error {
 	var e *mysql.MySQLError
 	if errors.As(err, &e) {
 		switch e.Number {
-		case errDeadlock, errLockTimeout, 1040, 1053, 1203, 1290, 1317, 1836, 1927:
+		case errDeadlock, errLockTimeout, 1317:
 			return fmt.Errorf("%w: mysql error %d", errAgain, e.Number)
+		case 1040, 1053, 1203, 1290, 1836, 1927: // no room, shutting down, read-only, killed
+			return fmt.Errorf("%w: mysql error %d", errAway, e.Number)
 		}
 		return fmt.Errorf("mysql error %d", e.Number)
 	}
 	var network net.Error
 	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn) || errors.As(err, &network) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return fmt.Errorf("%w: no connection", errAgain)
+		return fmt.Errorf("%w: no connection", errAway)
 	}
 	return fmt.Errorf("%w: %w", errAgain, err)
 }

@@ -20,7 +20,6 @@ type Mode uint8
 const (
 	Observe Mode = iota // tell of them
 	Apply               // and hand them to the shadow: spoilt by everything that is not an insert by value
-	Follow              // the row log tells of them; only announce what it cannot see
 )
 
 // Table is the policy of one table.
@@ -44,12 +43,10 @@ type Config struct {
 	Schema            string // the schema of the tables; "" = any
 	Tables            []Table
 	Tagging           Tagging
-	Journal           Journal                    // of Apply; nil = none
-	Shadow            Shadow                     // of Apply
-	Sync              bool                       // of Apply: answers wait, for a moment, for the shadow
-	Announce          func(gtid, release string) // of Follow: a transaction that is tagged, though not by its text
-	RollbackOnTimeout bool                       // the server runs with innodb_rollback_on_timeout
-	MaxRows           int                        // of one transaction that are kept; 0 = 10000
+	Journal           Journal // of Apply; nil = none
+	Shadow            Shadow  // of Apply
+	RollbackOnTimeout bool    // the server runs with innodb_rollback_on_timeout
+	MaxRows           int     // of one transaction that are kept; 0 = 10000
 	Observer          Observer
 	Log               *slog.Logger
 	Metrics           prometheus.Registerer

@@ -113,7 +113,8 @@ func count(t *testing.T, db *sql.DB, table string) (n int) {
 
 type panicking struct{}
 
-func (panicking) WriteSet(shadow.WriteSet) { panic("observer") }
+func (panicking) Submit(uint64, shadow.WriteSet)  { panic("observer") }
+func (panicking) Resolve(uint64, shadow.WriteSet) { panic("observer") }
 
 func TestPanicInTheObserverDoesNotReachTheClient(t *testing.T) {
 	b := newBench(t, "panics", Apply, panicking{})

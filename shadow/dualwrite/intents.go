@@ -23,8 +23,6 @@ type Shadow interface {
 	Submit(seq uint64, ws shadow.WriteSet)
 	// Resolve takes one whose transaction's end is not known.
 	Resolve(seq uint64, ws shadow.WriteSet)
-	// Wait returns when the write set has arrived, or when it takes longer than a client should wait for it.
-	Wait(id string)
 }
 
 // sent is a command with tagged writes that the server has not answered.
@@ -141,9 +139,6 @@ func (r *Recorder) deliver(ws shadow.WriteSet, i intent, noted bool) {
 		return
 	}
 	cfg.Shadow.Submit(r.commit(ws, i, noted), ws)
-	if cfg.Sync {
-		cfg.Shadow.Wait(ws.ID)
-	}
 }
 
 // commit notes in the journal that a write set committed, and gives its number there; 0 = it is not there.

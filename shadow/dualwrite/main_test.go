@@ -31,16 +31,12 @@ const mark = "/* gray='v2' */ "
 type notes struct {
 	mu   sync.Mutex
 	sets []shadow.WriteSet
-	next Observer
 }
 
 func (n *notes) WriteSet(ws shadow.WriteSet) {
 	n.mu.Lock()
 	n.sets = append(n.sets, ws)
 	n.mu.Unlock()
-	if n.next != nil {
-		n.next.WriteSet(ws)
-	}
 }
 
 func (n *notes) take() []shadow.WriteSet {
@@ -53,13 +49,15 @@ func (n *notes) take() []shadow.WriteSet {
 
 // bench is a port in front of a schema of its own.
 type bench struct {
-	t      *testing.T
-	schema string
-	direct *sql.DB // to the server, not through the port
-	seen   *notes
-	addr   string
-	stop   func()
-	reg    *prometheus.Registry
+	t       *testing.T
+	schema  string
+	direct  *sql.DB // to the server, not through the port
+	seen    *notes
+	side    Shadow // nil = write sets are only told
+	journal Journal
+	addr    string
+	stop    func()
+	reg     *prometheus.Registry
 }
 
 func tables() []Table {
@@ -96,9 +94,9 @@ func createSchema(t *testing.T, name string) *sql.DB {
 	return db
 }
 
-func newBench(t *testing.T, schema string, mode Mode, next Observer) *bench {
+func newBench(t *testing.T, schema string, mode Mode, side Shadow) *bench {
 	t.Helper()
-	b := &bench{t: t, schema: schema, direct: createSchema(t, schema), seen: &notes{next: next}, reg: prometheus.NewRegistry()}
+	b := &bench{t: t, schema: schema, direct: createSchema(t, schema), seen: &notes{}, side: side, reg: prometheus.NewRegistry()}
 	b.listen(server.Addr, mode, b.seen)
 	return b
 }
@@ -106,7 +104,7 @@ func newBench(t *testing.T, schema string, mode Mode, next Observer) *bench {
 func (b *bench) listen(upstream string, mode Mode, observer Observer) {
 	b.t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	rs := New(Config{Port: "dual-write", Side: shadow.Primary, Mode: mode, Schema: b.schema, Tables: tables(), Observer: observer, Log: log, Metrics: b.reg})
+	rs := New(Config{Port: "dual-write", Side: shadow.Primary, Mode: mode, Schema: b.schema, Tables: tables(), Observer: observer, Shadow: b.side, Journal: b.journal, Log: log, Metrics: b.reg})
 	s := wire.New(wire.Config{Port: "dual-write", Listen: "127.0.0.1:0", Upstream: upstream, Sessions: rs, Log: log, Metrics: b.reg, DrainTimeout: 200 * time.Millisecond})
 	if err := s.Listen(); err != nil {
 		b.t.Fatal(err)

@@ -228,9 +228,7 @@ func (r *Recorder) step(it item, w *work, part wire.Part) {
 	if written == nil && it.statement != nil && part.Status&wire.StatusInTrans != 0 {
 		r.tx.orders = append(r.tx.orders, r.orders(it.statement, w)...)
 	}
-	ended := r.tx.ok(it.control, written, part.Status)
-	r.announce(ended, part)
-	r.tell(ended)
+	r.tell(r.tx.ok(it.control, written, part.Status))
 }
 
 // track takes what an OK packet told of the session.
@@ -239,16 +237,6 @@ func (r *Recorder) track(t *wire.Track) {
 		r.schema = *t.Schema
 	}
 	r.around.track(t.Variables)
-}
-
-// announce tells the reader of the row log of a tagged transaction whose text may not say so.
-func (r *Recorder) announce(ended []sealed, part wire.Part) {
-	if r.shared.cfg.Announce == nil || part.Track == nil || part.Track.GTID == "" {
-		return
-	}
-	for _, s := range ended {
-		r.shared.cfg.Announce(part.Track.GTID, s.writes[0].release)
-	}
 }
 
 // OnPanic gives up what was collected: the order it belongs to cannot be told for certain.

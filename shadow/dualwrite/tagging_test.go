@@ -170,7 +170,6 @@ func (l *ledger) Submit(seq uint64, ws shadow.WriteSet) {
 	}
 }
 func (l *ledger) Resolve(seq uint64, _ shadow.WriteSet) { l.resolved = append(l.resolved, seq) }
-func (l *ledger) Wait(string)                           {}
 
 func journaled(t *testing.T) (*played, *ledger) {
 	l := &ledger{open: map[uint64]shadow.WriteSet{}, done: map[uint64]bool{}}
