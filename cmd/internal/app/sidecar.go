@@ -159,23 +159,23 @@ func (s *sidecar) databases(ctx context.Context) error {
 	if err := s.prove(ctx); err != nil {
 		return err
 	}
-	mode, observer := dualwrite.Observe, dualwrite.Observer(s.sink)
+	var kept keptSets
+	var applier *dualwrite.Applier
 	if m.Apply != nil {
 		db, err := s.open(m.Apply.ShadowDSN)
 		if err != nil {
 			return fmt.Errorf("open shadow: %w", err)
 		}
-		applier := dualwrite.NewApplier(dualwrite.ApplierConfig{
-			Shadow: db, Report: s.sink.apply, Workers: m.Apply.Workers, Queue: m.Apply.Queue, DrainTimeout: m.Apply.Drain, Log: s.log, Metrics: s.registry,
+		if kept, err = s.journal(); err != nil {
+			return err
+		}
+		applier = dualwrite.NewApplier(dualwrite.ApplierConfig{
+			Shadow: db, Stored: kept.journal, Report: s.sink.apply, Workers: m.Apply.Workers, Queue: m.Apply.Queue, DrainTimeout: m.Apply.Drain, Log: s.log, Metrics: s.registry,
 		})
 		s.part("applier", m.Apply.Drain+partBound, applier.Run)
-		mode, observer = dualwrite.Apply, both{s.sink, applier}
+		s.resume(kept, applier)
 	}
-	recorders := dualwrite.New(dualwrite.Config{
-		Port: dualWritePort, Side: shadow.Primary, Mode: mode, Tables: writtenTables(m.Tables),
-		Tagging:  dualwrite.Tagging{Release: s.cfg.Release, Port: m.Tag.Port, UserSuffix: m.Tag.UserSuffix, Variable: m.Tag.Variable},
-		Observer: observer, Log: s.log, Metrics: s.registry,
-	})
+	recorders := dualwrite.New(s.recording(kept, applier))
 	primaryTLS, err := portTLS(m.Primary.TLS)
 	if err != nil {
 		return fmt.Errorf("mysql.primary.tls: %w", err)
@@ -200,6 +200,19 @@ func (s *sidecar) databases(ctx context.Context) error {
 }
 
 const dualWritePort = "dual-write"
+
+// recording is how the dual-write port's recorders work; without an applier they only tell.
+func (s *sidecar) recording(kept keptSets, applier *dualwrite.Applier) dualwrite.Config {
+	m := s.cfg.MySQL
+	cfg := dualwrite.Config{
+		Port: dualWritePort, Side: shadow.Primary, Tables: writtenTables(m.Tables), Observer: s.sink, Log: s.log, Metrics: s.registry,
+		Tagging: dualwrite.Tagging{Release: s.cfg.Release, Port: m.Tag.Port, UserSuffix: m.Tag.UserSuffix, Variable: m.Tag.Variable},
+	}
+	if applier != nil {
+		cfg.Mode, cfg.Shadow, cfg.Journal = dualwrite.Apply, applier, kept.journal
+	}
+	return cfg
+}
 
 // portTLS gives what a port encrypts with; nil = plain text only.
 func portTLS(t *config.PortTLS) (*wire.TLS, error) {

@@ -6,8 +6,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/seed-3356bd69/touchstone/shadow"
-	"github.com/seed-3356bd69/touchstone/shadow/dualwrite"
 )
 
 // tallyEvery is how often a sidecar tells its own count, besides at its end.
@@ -32,6 +33,17 @@ func newSink(instance string, p publisher) *sink { return &sink{publisher: p, in
 func (s *sink) WriteSet(ws shadow.WriteSet) {
 	s.writeSets.Add(1)
 	s.Publish(shadow.Event{ID: ws.ID, Kind: shadow.EventWriteSet, Instance: s.instance, Time: ws.Sealed, WriteSet: &ws})
+}
+
+// again tells a transaction that an earlier run of this sidecar may have told.
+func (s *sink) again(ws shadow.WriteSet) {
+	s.writeSets.Add(1)
+	s.Publish(shadow.Event{ID: ws.ID + ":" + s.instance, Kind: shadow.EventWriteSet, Instance: s.instance, Time: ws.Sealed, WriteSet: &ws})
+}
+
+// taint tells that something happened to an order of which nobody knows which it is.
+func (s *sink) taint(cause string) {
+	s.Publish(shadow.Event{ID: uuid.NewString(), Kind: shadow.EventTaint, Instance: s.instance, Time: time.Now(), Taint: &shadow.TaintNote{Cause: cause}})
 }
 
 // apply tells where a write set is on its way to the shadow.
@@ -60,14 +72,4 @@ func (s *sink) tallies(ctx context.Context, count func() shadow.Tally) error {
 func (s *sink) tally(t shadow.Tally) {
 	s.tallied++
 	s.Publish(shadow.Event{ID: fmt.Sprintf("%s:tally:%d", s.instance, s.tallied), Kind: shadow.EventTally, Instance: s.instance, Time: time.Now(), Tally: &t})
-}
-
-// both hands a write set to two observers, in this order.
-type both [2]dualwrite.Observer
-
-// WriteSet implements dualwrite.Observer.
-func (b both) WriteSet(ws shadow.WriteSet) {
-	for _, o := range b {
-		o.WriteSet(ws)
-	}
 }

@@ -190,7 +190,9 @@ type Prove struct {
 // Apply says how committed write sets go to the shadow.
 type Apply struct {
 	ShadowDSN SecretFile    `yaml:"shadow_dsn_file" required:"true"`
-	Queue     int           `yaml:"queue" default:"10000" min:"1" max:"1000000"`
+	Journal   Path          `yaml:"journal" required:"true"` // folder of its own, of what the shadow has not taken yet
+	MaxBytes  Size          `yaml:"journal_max" default:"1GiB" min:"1MiB" max:"1TiB"`
+	Queue     int           `yaml:"queue" default:"10000" min:"1" max:"1000000"` // write sets held in memory
 	Workers   int           `yaml:"workers" default:"4" min:"1" max:"256"`
 	Drain     time.Duration `yaml:"drain" default:"30s" min:"0s"`
 }
