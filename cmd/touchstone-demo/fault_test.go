@@ -225,6 +225,33 @@ func TestSidecarKilledInTheMiddle(t *testing.T) {
 	}
 }
 
+// TestJournalOutlivesTheSidecar: the shadow is away, then the sidecar is killed; when both are back, the shadow gets what
+// it missed.
+func TestJournalOutlivesTheSidecar(t *testing.T) {
+	t.Parallel()
+	s := stand(t, options{DB: world.MariaDB, Payments: 100, Cutover: cutoverDatabase})
+	p := driveAndBreak(t, s, func() {
+		if err := s.shadow.Break(); err != nil {
+			t.Error(err)
+		}
+	})
+	s.sidecar.Kill()
+	if err := s.shadow.Mend(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if have, all := len(entries(t, s.settings.ShadowDB)), load.Requests(grayOrders(p)); have >= all {
+		t.Fatalf("the shadow missed nothing (%d entries of %d): the test could not fail", have, all)
+	}
+	if err := s.guard(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	all := load.Requests(grayOrders(p))
+	for deadline := time.Now().Add(20 * time.Second); len(entries(t, s.settings.ShadowDB)) < all && time.Now().Before(deadline); {
+		time.Sleep(50 * time.Millisecond)
+	}
+	sameEntries(t, s, p)
+}
+
 // TestRealClients: programs that we did not write work through the ports of the running sidecar.
 func TestRealClients(t *testing.T) {
 	t.Parallel()

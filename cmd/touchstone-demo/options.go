@@ -11,9 +11,10 @@ import (
 
 // Faults of the surroundings; those of the service itself are payservice's.
 const (
-	bugCrash   payservice.Bug = "crash"   // the candidate is killed half-way
-	bugChannel payservice.Bug = "channel" // the channel's file differs from both databases
-	bugSchema  payservice.Bug = "schema"  // the shadow keeps one decimal less
+	bugCrash   payservice.Bug = "crash"       // the candidate is killed half-way
+	bugChannel payservice.Bug = "channel"     // the channel's file differs from both databases
+	bugShadow  payservice.Bug = "shadow-down" // the shadow database goes away and comes back
+	bugSchema  payservice.Bug = "schema"      // the shadow keeps one decimal less
 )
 
 // The two cutovers.
@@ -41,6 +42,7 @@ func scenarios() []scenario {
 		{bugCrash, service, gate.Hold},
 		{bugChannel, []string{cutoverService, cutoverDatabase}, gate.Pass},
 		{bugSchema, database, gate.Rollback},
+		{bugShadow, database, gate.Pass},
 		{payservice.RollsBack, database, gate.Pass},
 	}
 }

@@ -21,7 +21,7 @@ const (
 	pace        = 15 * time.Millisecond // between two orders
 	drainBound  = 2 * time.Minute
 	judgeBound  = 3 * time.Minute
-	crashAtPart = 2 // the candidate is killed when this part of the requests is done: a half
+	crashAtPart = 2 // the candidate is killed, or the shadow broken, when this part of the requests is done: a half
 )
 
 // run plays one demo, prints its report and writes it.
@@ -66,18 +66,26 @@ func (s *stage) play(ctx context.Context) (played, error) {
 	return p, nil
 }
 
-// drive sends the plan through the sidecar, with a progress line; half-way it may kill the candidate.
+// drive sends the plan through the sidecar, with a progress line; half-way it may kill the candidate or break the shadow.
 func (s *stage) drive(ctx context.Context, orders []load.Order) (load.Outcome, error) {
 	total := load.Requests(orders)
 	bar := newProgress(os.Stderr, total)
 	defer bar.end()
+	var trouble error
 	client := load.Client{Base: "http://" + s.settings.HTTP, Workers: inFlight, Pace: pace, Sent: func(n int) {
 		bar.at(n)
-		if s.options.Bug == bugCrash && n == total/crashAtPart {
+		switch {
+		case s.options.Bug == bugCrash && n == total/crashAtPart:
 			s.rival.Kill()
+		case s.options.Bug == bugShadow && n == total/crashAtPart:
+			trouble = errors.Join(trouble, s.shadow.Break())
 		}
 	}}
-	return client.Drive(ctx, orders)
+	outcome, err := client.Drive(ctx, orders)
+	if s.options.Bug == bugShadow && trouble == nil {
+		trouble = s.shadow.Mend(ctx)
+	}
+	return outcome, errors.Join(err, trouble)
 }
 
 // commonEvery is how many rows of the bill the channel fault spares before it strikes one.

@@ -424,6 +424,11 @@ func TestOnMariaDB(t *testing.T) {
 		t.Parallel()
 		playDemo(t, options{DB: world.MariaDB, Bug: bugCrash})
 	})
+	t.Run("shadow-down", func(t *testing.T) {
+		t.Parallel()
+		s, p := playDemo(t, options{DB: world.MariaDB, Cutover: cutoverDatabase, Bug: bugShadow})
+		sameEntries(t, s, p)
+	})
 	t.Run("database", func(t *testing.T) {
 		t.Parallel()
 		s, p := playDemo(t, options{DB: world.MariaDB, Cutover: cutoverDatabase, Bug: payservice.RollsBack})

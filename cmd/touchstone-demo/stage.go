@@ -31,7 +31,8 @@ type stage struct {
 	settings world.Settings
 	channel  *channelsim.Sim
 	sidecar  *world.Process
-	rival    *world.Process // the candidate; nil in a database cutover
+	rival    *world.Process  // the candidate; nil in a database cutover
+	shadow   *world.Database // which a fault may break
 	closers  []func() error
 }
 
@@ -94,6 +95,7 @@ func (s *stage) databases(ctx context.Context) error {
 			return fmt.Errorf("%s database: %w", d.name, err)
 		}
 		s.onClose(db.Stop)
+		s.shadow = db // the last one
 		*d.addr = db.Addr
 	}
 	return nil

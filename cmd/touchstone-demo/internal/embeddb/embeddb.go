@@ -30,42 +30,101 @@ const lockWait = 30 * time.Second
 
 // Server is one embedded server.
 type Server struct {
-	Addr string // host:port
-
-	inner *server.Server
-	done  chan error
+	Addr     string
+	engine   *sqle.Engine
+	provider *memory.DbProvider
+	lock     *txLock
+	clients  *clients
+	inner    *server.Server
+	done     chan error
 }
 
 // Start runs a server with one empty schema on a free loopback port.
 func Start(schema string) (*Server, error) {
 	logrus.SetOutput(io.Discard) // the library logs every failed statement of a client to the process's log
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("listen for the embedded database: %w", err)
-	}
 	db := memory.NewDatabase(schema)
 	db.EnablePrimaryKeyIndexes()
-	provider := memory.NewDBProvider(db)
-	config := server.Config{Protocol: "tcp", Listener: ln, Address: ln.Addr().String()}
-	lock := &txLock{free: make(chan struct{}, 1)}
-	wrap := func(h mysql.Handler) (mysql.Handler, error) {
-		return &serialised{Handler: h, lock: lock}, nil
-	}
-	inner, err := server.NewServerWithHandler(config, sqle.NewDefault(provider), sql.NewContext, memory.NewSessionBuilder(provider), nil, wrap)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("create the embedded database: %w", err), ln.Close())
-	}
-	s := &Server{Addr: ln.Addr().String(), inner: inner, done: make(chan error, 1)}
-	go func() { s.done <- inner.Start() }()
-	return s, nil
+	s := &Server{provider: memory.NewDBProvider(db), lock: &txLock{free: make(chan struct{}, 1)}}
+	s.engine = sqle.NewDefault(s.provider)
+	return s, s.listen("127.0.0.1:0")
 }
 
-// Stop closes the listener; what the server held is gone.
+func (s *Server) listen(addr string) error {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("listen for the embedded database: %w", err)
+	}
+	s.Addr, s.clients = ln.Addr().String(), &clients{Listener: ln, open: map[net.Conn]struct{}{}}
+	config := server.Config{Protocol: "tcp", Listener: s.clients, Address: s.Addr}
+	wrap := func(h mysql.Handler) (mysql.Handler, error) {
+		return &serialised{Handler: h, lock: s.lock}, nil
+	}
+	inner, err := server.NewServerWithHandler(config, s.engine, sql.NewContext, memory.NewSessionBuilder(s.provider), nil, wrap)
+	if err != nil {
+		return errors.Join(fmt.Errorf("create the embedded database: %w", err), ln.Close())
+	}
+	done := make(chan error, 1)
+	s.inner, s.done = inner, done
+	go func() { done <- inner.Start() }()
+	return nil
+}
+
+// Stop closes the listener; what the server held is gone with the process.
 func (s *Server) Stop() error {
 	if err := s.inner.Close(); err != nil {
 		return fmt.Errorf("stop the embedded database: %w", err)
 	}
 	return <-s.done
+}
+
+// Break makes the server unreachable: its connections and its listener are closed. Mend opens it again on the same address.
+func (s *Server) Break() error {
+	err := s.Stop()
+	s.clients.closeAll()
+	return err
+}
+
+// Mend makes a broken server reachable again, with all it held.
+func (s *Server) Mend() error { return s.listen(s.Addr) }
+
+// clients is a listener that can close what it accepted.
+type clients struct {
+	net.Listener
+	mu   sync.Mutex
+	open map[net.Conn]struct{}
+}
+
+// Accept remembers the connection until it is closed.
+func (c *clients) Accept() (net.Conn, error) {
+	conn, err := c.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open[conn] = struct{}{}
+	return client{conn, c}, nil
+}
+
+func (c *clients) closeAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.open {
+		_ = conn.Close() // it is to be broken
+	}
+}
+
+type client struct {
+	net.Conn
+	of *clients
+}
+
+// Close forgets the connection.
+func (c client) Close() error {
+	c.of.mu.Lock()
+	delete(c.of.open, c.Conn)
+	c.of.mu.Unlock()
+	return c.Conn.Close()
 }
 
 // txLock is held by the connection whose transaction runs.

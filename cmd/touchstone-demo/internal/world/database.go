@@ -28,8 +28,10 @@ const (
 
 // Database is one running server with the service's schema.
 type Database struct {
-	Addr string
-	Stop func() error
+	Addr  string
+	Stop  func() error
+	Break func() error                // as a crash would
+	Mend  func(context.Context) error // runs again what was broken, with its data and address
 }
 
 // StartDatabase runs a server and creates the service's tables in it. dir is where MariaDB keeps its data.
@@ -50,13 +52,16 @@ func start(ctx context.Context, kind Kind, dir string) (*Database, error) {
 		if err != nil {
 			return nil, fmt.Errorf("start MariaDB: %w", err)
 		}
-		return &Database{Addr: s.Addr, Stop: func() error { s.Stop(); return nil }}, nil
+		return &Database{
+			Addr: s.Addr, Stop: func() error { s.Stop(); return nil },
+			Break: func() error { s.Kill(); return nil }, Mend: s.Restart,
+		}, nil
 	}
 	s, err := embeddb.Start(Schema)
 	if err != nil {
 		return nil, err
 	}
-	return &Database{Addr: s.Addr, Stop: s.Stop}, nil
+	return &Database{Addr: s.Addr, Stop: s.Stop, Break: s.Break, Mend: func(context.Context) error { return s.Mend() }}, nil
 }
 
 func create(ctx context.Context, d *Database, kind Kind, columns payservice.Columns) error {
