@@ -28,7 +28,17 @@ var (
 
 // apply writes one set in one transaction together with its id. A set whose id is there is done.
 func apply(ctx context.Context, db *sql.DB, ws shadow.WriteSet) error {
-	tx, err := db.BeginTx(ctx, nil)
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to shadow: %w", sorted(err))
+	}
+	defer func() { _ = conn.Close() }() // back to the pool
+	restore, err := surround(ctx, conn, ws)
+	defer restore()
+	if err != nil {
+		return fmt.Errorf("set up session on shadow: %w", sorted(err))
+	}
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin on shadow: %w", sorted(err))
 	}
@@ -54,6 +64,28 @@ func apply(ctx context.Context, db *sql.DB, ws shadow.WriteSet) error {
 		return fmt.Errorf("commit on shadow: %w", err)
 	}
 	return nil
+}
+
+// surround gives the connection the settings under which the values were written. What restore cannot undo is not used again.
+func surround(ctx context.Context, conn *sql.Conn, ws shadow.WriteSet) (restore func(), err error) {
+	var set, undo []string
+	var args []any
+	if ws.TimeZone != "" {
+		set, undo, args = append(set, "time_zone = ?"), append(undo, "time_zone = DEFAULT"), append(args, ws.TimeZone)
+	}
+	if ws.SQLMode != nil {
+		set, undo, args = append(set, "sql_mode = ?"), append(undo, "sql_mode = DEFAULT"), append(args, *ws.SQLMode)
+	}
+	if len(set) == 0 {
+		return func() {}, nil
+	}
+	restore = func() {
+		if _, err := conn.ExecContext(ctx, "SET "+strings.Join(undo, ", ")); err != nil {
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // closes it
+		}
+	}
+	_, err = conn.ExecContext(ctx, "SET "+strings.Join(set, ", "), args...)
+	return restore, err
 }
 
 func insert(ctx context.Context, tx *sql.Tx, table string, row shadow.Row) error {

@@ -2,6 +2,7 @@ package dualwrite
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -119,5 +120,35 @@ func TestJournaledSetsOutliveTheShadowAndTheSidecar(t *testing.T) {
 	}
 	if _, left := openJournal(t, dir); len(left) != 0 {
 		t.Fatalf("%d entries are left in the journal", len(left))
+	}
+}
+
+// A moment and an empty date mean the same in the shadow as in the session that wrote them.
+func TestSettingsOfTheSessionHoldInTheShadow(t *testing.T) {
+	side := createSchema(t, "around_shadow")
+	a, st, stop := startApplier(t, side, func(c *ApplierConfig) { c.Workers = 1 })
+	b := newBench(t, "around", Apply, a)
+	for _, db := range []*sql.DB{side, b.direct} {
+		must(t, db, "ALTER TABLE orders ADD COLUMN ts TIMESTAMP(3) NULL, ADD COLUMN d DATE NULL")
+	}
+	client := b.open(nil)
+	for i, around := range []string{"DO 1", "SET time_zone='+08:00'", "SET time_zone='-03:00', sql_mode=''", "SET time_zone='+00:00', sql_mode='ANSI_QUOTES'"} {
+		must(t, client, around)
+		must(t, client, mark+"INSERT INTO orders (order_no, amount, ts, d) VALUES (?, 1, '2026-01-01 00:00:00.123', ?)", fmt.Sprint("Z", i), map[bool]string{true: "0000-00-00", false: "2026-01-01"}[i == 2])
+	}
+	b.stop()
+	stop()
+	read := func(db *sql.DB) (out string) {
+		for i := range 4 {
+			var line string
+			if err := db.QueryRowContext(t.Context(), "SELECT CONCAT(UNIX_TIMESTAMP(ts), ' ', d) FROM orders WHERE order_no = ?", fmt.Sprint("Z", i)).Scan(&line); err != nil {
+				t.Fatal(i, err, st.tally())
+			}
+			out += line + "; "
+		}
+		return out
+	}
+	if got, want := read(side), read(b.direct); got != want {
+		t.Fatalf("shadow %s, primary %s", got, want)
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-3356bd69/touchstone/shadow"
-	"github.com/seed-3356bd69/touchstone/shadow/divert"
 	"github.com/seed-3356bd69/touchstone/shadow/dualwrite"
 	"github.com/seed-3356bd69/touchstone/shadow/wire"
 )
@@ -72,18 +71,7 @@ func dualWrite(t *testing.T, upstream, schema string, tagging dualwrite.Tagging)
 	return p
 }
 
-// diverted starts a divert port before the shared server.
-func diverted(t *testing.T, schema string) *port {
-	t.Helper()
-	p := &port{seen: &notes{}, metrics: prometheus.NewRegistry()}
-	p.serve(t, divert.New(divert.Config{
-		Listen: "127.0.0.1:0", Shadow: server.Addr, Schema: schema, Tables: policy(), Observer: p.seen, DrainTimeout: time.Second,
-		Log: slog.New(slog.DiscardHandler), Metrics: p.metrics,
-	}))
-	return p
-}
-
-// listener is what both kinds of ports are.
+// listener is what a port is.
 type listener interface {
 	Listen() error
 	Addr() string
