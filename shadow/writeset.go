@@ -30,27 +30,21 @@ type WriteSet struct {
 
 // Statement is one write as the wire showed it.
 type Statement struct {
-	Verb         string `json:"verb"`             // insert, update, delete, replace, ...
-	Table        string `json:"table"`            // "" when it could not be told
-	Text         string `json:"text"`             // SQL with literals replaced by ?
-	Rows         []Row  `json:"rows,omitempty"`   // after-images: of inserts by value, and of everything read from the row log
-	Before       []Row  `json:"before,omitempty"` // images before, from the row log: of an update row by row with Rows, of a delete alone
-	Affected     uint64 `json:"affected"`         // rows, from the server's OK
-	LastInsertID uint64 `json:"last_insert_id"`   // from the server's OK; 0 = none
-	Cause        string `json:"cause,omitempty"`  // why Rows could not be told
+	Verb         string   `json:"verb"`             // insert, update, delete, replace, ...
+	Table        string   `json:"table"`            // "" when it could not be told
+	Text         string   `json:"text"`             // SQL with literals replaced by ?
+	Rows         []Row    `json:"rows,omitempty"`   // after-images: of inserts by value, and of everything read from the row log
+	Before       []Row    `json:"before,omitempty"` // images before, from the row log: of an update row by row with Rows, of a delete alone
+	Key          []string `json:"key,omitempty"`    // columns that name a row, from the row log
+	Affected     uint64   `json:"affected"`         // rows, from the server's OK
+	LastInsertID uint64   `json:"last_insert_id"`   // from the server's OK; 0 = none
+	Cause        string   `json:"cause,omitempty"`  // why Rows could not be told
 }
 
 // Row is one row's columns in the order of the statement.
 type Row struct {
 	Columns []string `json:"columns"`
 	Values  []Value  `json:"values"`
-}
-
-// Value is a column's value as text; MySQL compares and converts it as it would a string literal, or as bytes.
-type Value struct {
-	Null   bool   `json:"null,omitempty"`
-	Text   string `json:"text,omitempty"`
-	Binary bool   `json:"binary,omitempty"` // Text holds raw bytes that are not text
 }
 
 // ApplyState is where a write set is on its way to the shadow.
