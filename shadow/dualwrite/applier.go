@@ -6,9 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,8 +21,10 @@ type ApplierConfig struct {
 	Shadow       *sql.DB            // the shadow's schema, never the primary's
 	Stored       Stored             // the journal in which submitted sets stand; nil = none does
 	Report       func(shadow.Apply) // every state of every write set; it must not block
-	Workers      int                // 0 = 4; the write sets of one order stay in their sequence
-	Queue        int                // write sets that wait in memory, over all workers; 0 = 4096
+	Workers      int                // 0 = 4; write sets of one order or row stay in their sequence
+	Queue        int                // write sets that wait in memory; 0 = 4096
+	Wait         time.Duration      // that Submit waits for the shadow to take the set; 0 = it does not wait
+	Mappings     map[string]Mapping // by the primary's table, lower case: what is otherwise on the shadow
 	Tries        int                // of one write set, while the shadow answers; 0 = 50
 	Backoff      time.Duration      // before the second try; doubles up to 20 times that; 0 = 50 ms
 	TryTimeout   time.Duration      // of one try; 0 = 10 s
@@ -60,57 +62,109 @@ func (c *ApplierConfig) defaults() {
 // stands in the journal waits there for as long as the shadow is away, and comes back after a restart; what does not is
 // bounded in number and tries.
 //
-//	Submit ──► queue by order ──► one shadow transaction ──► applied
-//	             │ full, and not      │ no answer: again
-//	             │ in the journal     └─► failed, or unknown if a COMMIT got no answer
+//	Submit ──► schedule by order and row ──► one shadow transaction ──► applied
+//	             │ full, and it does              │ no answer: again
+//	             │ not come back                  └─► failed, or unknown if a COMMIT got no answer
 //	             └─► dropped
 type Applier struct {
-	cfg     ApplierConfig
-	shards  []*shard
-	metrics *applyMetrics
+	cfg      ApplierConfig
+	schedule *schedule
+	breaker  *breaker
+	target   *target
+	prepared atomic.Bool
+	counts   counts
+	metrics  *applyMetrics
 }
+
+// counts is what became of the write sets so far.
+type counts struct{ applied, dropped, failed, unknown atomic.Uint64 }
 
 // NewApplier makes an applier; Run does the work.
 func NewApplier(cfg ApplierConfig) *Applier {
 	cfg.defaults()
-	a := &Applier{cfg: cfg}
-	for range cfg.Workers {
-		a.shards = append(a.shards, newShard(max(1, cfg.Queue/cfg.Workers)))
+	a := &Applier{
+		cfg: cfg, schedule: newSchedule(cfg.Queue), breaker: newBreaker(cfg.Backoff, 20*cfg.Backoff), target: newTarget(cfg.Shadow, cfg.Mappings),
 	}
-	a.metrics = newApplyMetrics(cfg.Metrics, func() float64 { return float64(a.Depth()) })
+	a.metrics = newApplyMetrics(cfg.Metrics, func() float64 { return float64(a.schedule.len()) })
 	return a
 }
 
-// Depth is how many write sets wait.
-func (a *Applier) Depth() int {
-	n := 0
-	for _, s := range a.shards {
-		n += s.len()
-	}
-	return n
+// ApplierStatus is the applier's own view.
+type ApplierStatus struct {
+	Depth   int    `json:"depth"` // write sets that wait
+	Away    bool   `json:"away"`  // the shadow gives no answer
+	Applied uint64 `json:"applied"`
+	Dropped uint64 `json:"dropped"`
+	Failed  uint64 `json:"failed"`
+	Unknown uint64 `json:"unknown"`
 }
 
-// Submit takes a sealed write set and never blocks; seq is its number in the journal, 0 = it is not there. What has
-// nothing to apply, or cannot be applied, is reported at once.
+// Status tells how the applier stands.
+func (a *Applier) Status() ApplierStatus {
+	return ApplierStatus{
+		Depth: a.schedule.len(), Away: a.breaker.open(), Applied: a.counts.applied.Load(), Dropped: a.counts.dropped.Load(),
+		Failed: a.counts.failed.Load(), Unknown: a.counts.unknown.Load(),
+	}
+}
+
+// Submit takes a sealed write set; seq is its number in the journal, 0 = it is not there. It does not block, but for the
+// configured wait while the shadow is there. What has nothing to apply, or cannot be applied, is reported at once.
 func (a *Applier) Submit(seq uint64, ws shadow.WriteSet) {
-	switch {
-	case ws.Outcome == shadow.NothingWritten:
-		return
-	case ws.Outcome == shadow.CommitUnknown:
-		a.report(ws, shadow.ApplyUnknown, shadow.CauseUnknownCommit)
-		return
-	case ws.Cause != "":
-		a.report(ws, shadow.ApplyFailed, ws.Cause)
+	if a.hopeless(ws) {
 		return
 	}
 	a.report(ws, shadow.ApplyPending, "")
-	switch err := a.shard(ws.Order).push(waiting{seq: seq, ws: &ws}); {
-	case err == nil, seq != 0 && errors.Is(err, errQueueClosed):
+	w := &waiting{seq: seq, ws: &ws}
+	if a.cfg.Wait > 0 && !a.breaker.open() {
+		w.ended = make(chan struct{})
+	}
+	ended := w.ended
+	switch err := a.schedule.push(w); {
+	case err == nil:
+		a.await(ended)
+	case seq != 0 && errors.Is(err, errQueueClosed):
 	case errors.Is(err, errQueueClosed):
 		a.report(ws, shadow.ApplyDropped, shadow.ReasonShutdown)
 	default:
 		a.report(ws, shadow.ApplyDropped, shadow.ReasonQueueFull)
 	}
+}
+
+func (a *Applier) await(ended <-chan struct{}) {
+	if ended == nil {
+		return
+	}
+	timer := time.NewTimer(a.cfg.Wait)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+		a.metrics.late.Inc()
+	}
+}
+
+// Follow takes a write set that comes back until done was called. It waits while there is no room.
+func (a *Applier) Follow(ctx context.Context, ws shadow.WriteSet, done func()) error {
+	if a.hopeless(ws) {
+		done()
+		return nil
+	}
+	a.report(ws, shadow.ApplyPending, "")
+	return a.schedule.pushWhenRoom(ctx, &waiting{ws: &ws, done: done})
+}
+
+// hopeless reports what cannot be applied.
+func (a *Applier) hopeless(ws shadow.WriteSet) bool {
+	switch {
+	case ws.Outcome == shadow.NothingWritten:
+	case ws.Outcome == shadow.CommitUnknown:
+		a.report(ws, shadow.ApplyUnknown, shadow.CauseUnknownCommit)
+	case ws.Cause != "":
+		a.report(ws, shadow.ApplyFailed, ws.Cause)
+	default:
+		return false
+	}
+	return true
 }
 
 // Resolve takes a write set whose transaction's end is not known. Without another witness it stays unknown.
@@ -120,62 +174,57 @@ func (a *Applier) Resolve(seq uint64, ws shadow.WriteSet) {
 	a.done(seq)
 }
 
-func (a *Applier) shard(order string) *shard {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(order)) // never fails
-	return a.shards[h.Sum32()%uint32(len(a.shards))]
-}
-
 // Run applies until ctx ends, then what waits for at most the drain time. What is left by then is reported as dropped,
 // unless it stands in the journal.
 func (a *Applier) Run(ctx context.Context) error {
 	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	var wg sync.WaitGroup
-	for _, queue := range a.shards {
+	for range a.cfg.Workers {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			a.work(hard, queue)
+			for w, more := a.schedule.pop(); more; w, more = a.schedule.pop() {
+				a.work(hard, w)
+				a.schedule.finish(w)
+			}
 		}()
 	}
 	<-ctx.Done()
-	for _, queue := range a.shards {
-		queue.close()
-	}
+	a.schedule.close()
 	late := time.AfterFunc(a.cfg.DrainTimeout, cancel)
 	defer late.Stop()
 	wg.Wait()
 	return nil
 }
 
-func (a *Applier) work(ctx context.Context, queue *shard) {
-	prepared := false
-	for w, more := queue.pop(); more; w, more = queue.pop() {
-		if w.seq != 0 && ctx.Err() != nil {
-			continue // it stays in the journal
-		}
-		ws, err := a.read(w)
-		if err != nil {
-			a.cfg.Log.Error("write set is lost", logEntry, w.seq, logError, err)
-			a.report(shadow.WriteSet{ID: w.id, Order: w.order}, shadow.ApplyFailed, shadow.CauseApply)
-			a.done(w.seq)
-			continue
-		}
-		state, cause := a.deliver(ctx, w.seq != 0, ws, &prepared)
-		if w.seq != 0 && cause == shadow.ReasonShutdown {
-			continue
-		}
-		a.report(ws, state, cause)
+func (a *Applier) work(ctx context.Context, w *waiting) {
+	if w.kept() && ctx.Err() != nil {
+		return
+	}
+	ws, err := a.read(w)
+	if err != nil {
+		a.cfg.Log.Error("write set is lost", logEntry, w.seq, logError, err)
+		a.report(shadow.WriteSet{ID: w.id, Order: w.order}, shadow.ApplyFailed, shadow.CauseApply)
 		a.done(w.seq)
-		if state == shadow.Applied {
-			a.metrics.lag.Observe(time.Since(ws.Sealed).Seconds())
-		}
+		return
+	}
+	state, cause := a.deliver(ctx, w.kept(), ws)
+	if w.kept() && cause == shadow.ReasonShutdown {
+		return
+	}
+	a.report(ws, state, cause)
+	a.done(w.seq)
+	if w.done != nil {
+		w.done()
+	}
+	if state == shadow.Applied {
+		a.metrics.lag.Observe(time.Since(ws.Sealed).Seconds())
 	}
 }
 
 // read gives the write set, from the journal if it was too much for the memory.
-func (a *Applier) read(w waiting) (shadow.WriteSet, error) {
+func (a *Applier) read(w *waiting) (shadow.WriteSet, error) {
 	if w.ws != nil {
 		return *w.ws, nil
 	}
@@ -201,24 +250,29 @@ func (a *Applier) done(seq uint64) {
 }
 
 // deliver tries until the shadow has the write set, refuses it, or the tries or the time are used up. A shadow that is
-// away costs a stored set no tries.
-func (a *Applier) deliver(ctx context.Context, stored bool, ws shadow.WriteSet, prepared *bool) (shadow.ApplyState, string) {
+// away costs a set that comes back no tries.
+func (a *Applier) deliver(ctx context.Context, kept bool, ws shadow.WriteSet) (shadow.ApplyState, string) {
 	wait, unsure := a.cfg.Backoff, false
 	for try := 1; ; try++ {
-		if ctx.Err() != nil {
+		if a.breaker.enter(ctx) != nil {
 			return undelivered(unsure, shadow.ApplyDropped), shadow.ReasonShutdown
 		}
-		err := a.try(ctx, ws, prepared)
+		err := a.try(ctx, ws)
+		away := errors.Is(err, errAway)
+		a.breaker.leave(away)
 		if err == nil {
 			return shadow.Applied, ""
 		}
 		unsure = unsure || errors.Is(err, errCommitUnanswered)
-		if stored && errors.Is(err, errAway) {
+		if kept && away {
 			try--
 		}
 		if !errors.Is(err, errAgain) || try == a.cfg.Tries {
 			a.cfg.Log.Warn("write set not applied", logWriteSet, ws.ID, logTries, try, logError, err)
 			return undelivered(unsure, shadow.ApplyFailed), shadow.CauseApply
+		}
+		if away {
+			continue // the breaker waits
 		}
 		select {
 		case <-ctx.Done():
@@ -242,35 +296,39 @@ func undelivered(unsure bool, state shadow.ApplyState) shadow.ApplyState {
 	return state
 }
 
-func (a *Applier) try(ctx context.Context, ws shadow.WriteSet, prepared *bool) error {
+func (a *Applier) try(ctx context.Context, ws shadow.WriteSet) error {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.TryTimeout)
 	defer cancel()
-	if !*prepared {
+	if !a.prepared.Load() {
 		if _, err := a.cfg.Shadow.ExecContext(ctx, createApplied); err != nil {
 			return fmt.Errorf("create table of applied write sets: %w", sorted(err))
 		}
-		*prepared = true
+		a.prepared.Store(true)
 	}
-	return apply(ctx, a.cfg.Shadow, ws)
+	return a.target.apply(ctx, ws)
 }
 
 func (a *Applier) report(ws shadow.WriteSet, state shadow.ApplyState, cause string) {
 	switch state {
 	case shadow.Applied:
 		a.metrics.applied.Inc()
+		a.counts.applied.Add(1)
 	case shadow.ApplyDropped:
 		a.metrics.dropped.Inc()
+		a.counts.dropped.Add(1)
 	case shadow.ApplyFailed:
 		a.metrics.failed.Inc()
+		a.counts.failed.Add(1)
 	case shadow.ApplyUnknown:
 		a.metrics.unknown.Inc()
+		a.counts.unknown.Add(1)
 	}
 	a.cfg.Report(shadow.Apply{WriteSet: ws.ID, Order: ws.Order, State: state, Cause: cause})
 }
 
 type applyMetrics struct {
-	applied, dropped, failed, unknown prometheus.Counter
-	lag                               prometheus.Histogram
+	applied, dropped, failed, unknown, late prometheus.Counter
+	lag                                     prometheus.Histogram
 }
 
 func newApplyMetrics(reg prometheus.Registerer, depth func() float64) *applyMetrics {
@@ -279,10 +337,11 @@ func newApplyMetrics(reg prometheus.Registerer, depth func() float64) *applyMetr
 		dropped: counter("touchstone_dualwrite_dropped_total", "Write sets that found no room, or no time before the end."),
 		failed:  counter("touchstone_dualwrite_failed_total", "Write sets that cannot be applied or that the shadow refused."),
 		unknown: counter("touchstone_dualwrite_apply_unknown_total", "Write sets of which nobody knows whether the shadow has them."),
+		late:    counter("touchstone_dualwrite_wait_exceeded_total", "Commits whose client did not wait any longer for the shadow."),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "touchstone_dualwrite_lag_seconds", Help: "From the primary's commit to the shadow's.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 9)}),
 	}
 	queued := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "touchstone_dualwrite_queue_depth", Help: "Write sets that wait for the shadow."}, depth)
-	reg.MustRegister(m.applied, m.dropped, m.failed, m.unknown, m.lag, queued)
+	reg.MustRegister(m.applied, m.dropped, m.failed, m.unknown, m.late, m.lag, queued)
 	return m
 }

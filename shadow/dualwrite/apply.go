@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -23,12 +24,26 @@ const createApplied = "CREATE TABLE IF NOT EXISTS " + TableApplied +
 var (
 	errAgain            = errors.New("shadow may take it later")
 	errAway             = fmt.Errorf("%w: it is away", errAgain)
+	errFinal            = errors.New("shadow cannot take it")
 	errCommitUnanswered = errors.New("commit got no answer")
 )
 
+// target is the shadow's schema.
+type target struct {
+	db       *sql.DB
+	mappings map[string]Mapping
+
+	mu        sync.Mutex
+	generated map[string][]string // columns the shadow computes, by its own table's name
+}
+
+func newTarget(db *sql.DB, mappings map[string]Mapping) *target {
+	return &target{db: db, mappings: mappings, generated: map[string][]string{}}
+}
+
 // apply writes one set in one transaction together with its id. A set whose id is there is done.
-func apply(ctx context.Context, db *sql.DB, ws shadow.WriteSet) error {
-	conn, err := db.Conn(ctx)
+func (t *target) apply(ctx context.Context, ws shadow.WriteSet) error {
+	conn, err := t.db.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("connect to shadow: %w", sorted(err))
 	}
@@ -38,7 +53,7 @@ func apply(ctx context.Context, db *sql.DB, ws shadow.WriteSet) error {
 	if err != nil {
 		return fmt.Errorf("set up session on shadow: %w", sorted(err))
 	}
-	tx, err := conn.BeginTx(ctx, nil)
+	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted}) // without locks on rows that are not there
 	if err != nil {
 		return fmt.Errorf("begin on shadow: %w", sorted(err))
 	}
@@ -50,10 +65,8 @@ func apply(ctx context.Context, db *sql.DB, ws shadow.WriteSet) error {
 		return fmt.Errorf("note write set on shadow: %w", sorted(err))
 	}
 	for _, s := range ws.Statements {
-		for _, row := range s.Rows {
-			if err := insert(ctx, tx, s.Table, row); err != nil {
-				return fmt.Errorf("insert on shadow: %w", sorted(err))
-			}
+		if err := t.statement(ctx, tx, s); err != nil {
+			return fmt.Errorf("write on shadow: %w", sorted(err))
 		}
 	}
 	if err := tx.Commit(); err != nil {
@@ -88,27 +101,86 @@ func surround(ctx context.Context, conn *sql.Conn, ws shadow.WriteSet) (restore 
 	return restore, err
 }
 
-func insert(ctx context.Context, tx *sql.Tx, table string, row shadow.Row) error {
-	names, marks := make([]string, len(row.Columns)), make([]string, len(row.Columns))
-	args := make([]any, len(row.Columns))
-	for i, v := range row.Values {
-		names[i], marks[i] = quote(row.Columns[i]), "?"
-		switch {
-		case v.Null:
-		case v.Binary:
-			args[i] = []byte(v.Text)
-		default:
-			args[i] = v.Text
+// statement brings the shadow's rows to where the statement brought the primary's: by key if the images have one, as
+// inserts alone otherwise.
+func (t *target) statement(ctx context.Context, tx *sql.Tx, s shadow.Statement) error {
+	if len(s.Rows) == 0 && len(s.Before) == 0 {
+		return nil
+	}
+	m := t.mappings[strings.ToLower(s.Table)]
+	table := m.table(s.Table)
+	computed, err := t.computed(ctx, tx, table)
+	if err != nil {
+		return err
+	}
+	im := images{tx: tx, table: table, key: m.columns(s.Key)}
+	for i := range max(len(s.Rows), len(s.Before)) {
+		var before, after *row
+		if i < len(s.Before) {
+			if before, err = m.row(s.Before[i], computed); err != nil {
+				return err
+			}
+		}
+		if i < len(s.Rows) {
+			if after, err = m.row(s.Rows[i], computed); err != nil {
+				return err
+			}
+		}
+		if err := im.write(ctx, before, after); err != nil {
+			if is(err, errGenerated) || is(err, errGeneratedMySQL) {
+				t.forget(table)
+				return fmt.Errorf("%w: a column of %s became a computed one", errAgain, table)
+			}
+			return err
 		}
 	}
-	text := "INSERT INTO " + quote(table) + " (" + strings.Join(names, ", ") + ") VALUES (" + strings.Join(marks, ", ") + ")"
-	_, err := tx.ExecContext(ctx, text, args...)
-	return err
+	return nil
+}
+
+// computed gives the columns of a table that the shadow computes by itself.
+func (t *target) computed(ctx context.Context, tx *sql.Tx, table string) ([]string, error) {
+	t.mu.Lock()
+	names, known := t.generated[table]
+	t.mu.Unlock()
+	if known {
+		return names, nil
+	}
+	rows, err := tx.QueryContext(ctx, "SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ? AND COALESCE(generation_expression, '') <> ''", table)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // Err below tells what went wrong
+	names = []string{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	t.generated[table] = names
+	t.mu.Unlock()
+	return names, nil
+}
+
+func (t *target) forget(table string) {
+	t.mu.Lock()
+	delete(t.generated, table)
+	t.mu.Unlock()
 }
 
 func quote(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
 
-const errDuplicate = 1062
+const (
+	errDuplicate      = 1062
+	errNoParent       = 1452 // another write set may bring it
+	errGenerated      = 1906
+	errGeneratedMySQL = 3105
+)
 
 func is(err error, code uint16) bool {
 	var e *mysql.MySQLError
@@ -118,9 +190,12 @@ func is(err error, code uint16) bool {
 // sorted marks errors after which another try makes sense. Of a server's error only the number is kept: its text may hold values.
 func sorted(err error) error {
 	var e *mysql.MySQLError
+	if errors.Is(err, errAgain) || errors.Is(err, errFinal) {
+		return err
+	}
 	if errors.As(err, &e) {
 		switch e.Number {
-		case errDeadlock, errLockTimeout, 1317:
+		case errDeadlock, errLockTimeout, errNoParent, 1317:
 			return fmt.Errorf("%w: mysql error %d", errAgain, e.Number)
 		case 1040, 1053, 1203, 1290, 1836, 1927: // no room, shutting down, read-only, killed
 			return fmt.Errorf("%w: mysql error %d", errAway, e.Number)
