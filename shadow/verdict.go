@@ -101,6 +101,7 @@ const (
 	CauseClientGone       = "client-gone"       // the client left before the stable answer was complete
 	CauseStableFailed     = "stable-failed"     // the stable service gave no whole answer
 	CauseNoChannelFile    = "no-channel-file"   // no final file covers the order
+	CauseForeignWrite     = "foreign-write"     // an untagged transaction wrote rows of a gray order
 	CauseUnkeyedTable     = "unkeyed-table"     // a written table without a declared key
 	CauseInternal         = "internal"          // the sidecar's own shadow-side code broke (a recovered panic)
 	ReasonQueueFull       = "queue-full"        //

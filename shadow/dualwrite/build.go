@@ -16,7 +16,7 @@ func (r *Recorder) write(it item, w *work, part wire.Part) *write {
 	if it.release == "" {
 		return nil
 	}
-	out := &write{release: it.release, statement: shadow.Statement{
+	out := &write{release: it.release, logged: it.logged && it.control.Kind != stmt.Opaque, statement: shadow.Statement{
 		Verb: "unknown", Text: it.masked, Affected: part.Affected, LastInsertID: part.LastInsertID, Cause: shadow.CauseUnclassified,
 	}}
 	s := it.statement
@@ -26,6 +26,9 @@ func (r *Recorder) write(it item, w *work, part wire.Part) *write {
 	case s == nil:
 		return out
 	case s.Writes():
+		if policy, declared := r.shared.table(s.Target, r.schema); declared && policy.Ignore {
+			return nil
+		}
 		r.fill(out, s, w, part)
 		return out
 	case s.Class == stmt.DDL:
@@ -33,6 +36,7 @@ func (r *Recorder) write(it item, w *work, part wire.Part) *write {
 		return out
 	case s.Class == stmt.Admin, s.Class == stmt.CallingRead && !locksOnly(s.Functions):
 		out.statement.Verb = s.Verb
+		out.logged = out.logged && s.Class != stmt.Admin
 		return out
 	}
 	return nil

@@ -20,6 +20,7 @@ type Mode uint8
 const (
 	Observe Mode = iota // tell of them
 	Apply               // and hand them to the shadow: spoilt by everything that is not an insert by value
+	Follow              // the row log tells of them: only those whose tag it does not show
 )
 
 // Table is the policy of one table.
@@ -28,6 +29,7 @@ type Table struct {
 	Key           []string // columns of the natural key; a row without them cannot be told from others
 	OrderColumn   string   // holds the order's key; "" = this table binds no transaction to an order
 	AutoIncrement string   // column the server numbers; "" = none
+	Ignore        bool     // its writes are left out, on purpose
 }
 
 // Observer takes write sets. It must not block: a client's answer waits for it.

@@ -272,7 +272,13 @@ func (r *Recorder) OnClose(unanswered []*wire.Command) {
 // tell seals write sets and gives them to the observer, whose panics stay here.
 func (r *Recorder) tell(all []sealed) {
 	for _, s := range all {
+		if r.shared.cfg.Mode == Follow && s.logged() {
+			continue
+		}
 		ws := r.writeSet(s)
+		if r.shared.cfg.Mode == Follow {
+			ws.Outcome, ws.Cause = shadow.CommitUnknown, shadow.CauseUnclassified
+		}
 		i, noted := r.takeIntent()
 		if noted {
 			ws.ID = i.id

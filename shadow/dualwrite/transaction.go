@@ -11,6 +11,7 @@ type write struct {
 	statement shadow.Statement
 	release   string
 	orders    []string // values of the order column, one for each row that tells it
+	logged    bool     // the row log shows its tag
 }
 
 // sealed is what a transaction left when it ended.
@@ -19,6 +20,16 @@ type sealed struct {
 	writes   []write
 	orders   []string // that statements other than writes yielded
 	overflow bool     // not all writes were kept
+}
+
+// logged tells whether the row log shows every tag of what was sealed.
+func (s sealed) logged() bool {
+	for _, w := range s.writes {
+		if !w.logged {
+			return false
+		}
+	}
+	return len(s.writes) > 0
 }
 
 const maxSavepoints = 1000

@@ -14,6 +14,7 @@ type item struct {
 	release   string          // of its mark, or of the text's
 	statement *stmt.Statement // of a tagged one that could be read
 	masked    string          // of a tagged one
+	logged    bool            // its own text is marked, so that the row log shows it
 }
 
 // work is what a command is about to do.
@@ -104,7 +105,7 @@ func (r *Recorder) readText(text, release string, truncated bool) *work {
 		it := item{control: stmt.ControlOf(part, mode), release: release}
 		r.around.assign(it.control.Assigned, r.shared.cfg.Tagging.Variable)
 		if own, ok := stmt.Mark([]byte(part), mode); ok {
-			it.release = own
+			it.release, it.logged = own, true
 		}
 		if it.release != "" {
 			r.tagged = true
@@ -212,7 +213,7 @@ func (w *work) lateMark(end []byte) {
 	if release, ok := stmt.Mark(trailing(end), 0); ok {
 		w.release = release
 		for i := range w.items {
-			w.items[i].release = release
+			w.items[i].release, w.items[i].logged = release, true
 		}
 	}
 }

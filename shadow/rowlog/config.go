@@ -54,6 +54,7 @@ type Config struct {
 	PositionFile string // keeps the position over a restart
 	MaxRows      int    // of one transaction; 0 = 10000
 	Backoff      time.Duration
+	Drain        time.Duration // for what committed before Run's context ended; 0 = 10 s
 	Sink         Sink
 	Log          *slog.Logger
 	Metrics      prometheus.Registerer
@@ -63,6 +64,7 @@ type Config struct {
 const (
 	defaultMaxRows = 10_000
 	defaultBackoff = 200 * time.Millisecond
+	defaultDrain   = 10 * time.Second
 	maxBackoff     = 5 * time.Second
 	heartbeat      = 5 * time.Second
 	silence        = 20 * time.Second // without even a heartbeat the connection is given up
@@ -105,6 +107,9 @@ func New(cfg Config) (*Reader, error) {
 	}
 	if cfg.Backoff <= 0 {
 		cfg.Backoff = defaultBackoff
+	}
+	if cfg.Drain <= 0 {
+		cfg.Drain = defaultDrain
 	}
 	connector, err := driver.NewConnector(account)
 	if err != nil {

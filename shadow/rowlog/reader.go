@@ -55,12 +55,16 @@ func (r *Reader) Open(ctx context.Context) error {
 // Position gives up to where all is done.
 func (r *Reader) Position() string { return r.progress.position() }
 
-// Run reads until ctx ends. It connects again for as long as that can help; an error is one that waiting does not heal.
+// Run reads until ctx ends, and then what had committed by that time, for at most the drain time. It connects again for as
+// long as that can help; an error is one that waiting does not heal.
 func (r *Reader) Run(ctx context.Context) error {
 	stop := make(chan struct{})
 	saved := make(chan error, 1)
 	go func() { saved <- r.keep(stop) }()
-	err := r.read(ctx)
+	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(r.cfg.Drain, cancel) })()
+	err := r.read(ctx, hard)
 	close(stop)
 	return errors.Join(err, <-saved)
 }
@@ -93,7 +97,8 @@ func (r *Reader) keep(stop <-chan struct{}) error {
 
 const logError = "error"
 
-func (r *Reader) read(ctx context.Context) error {
+// read connects again and again; what is on its way goes on until hard ends.
+func (r *Reader) read(ctx, hard context.Context) error {
 	at, err := mysql.ParseGTIDSet(r.flavor, r.Position())
 	if err != nil {
 		return fmt.Errorf("row log position: %w", err)
@@ -101,9 +106,9 @@ func (r *Reader) read(ctx context.Context) error {
 	wait := r.cfg.Backoff
 	for {
 		before := at.String()
-		err := r.stream(ctx, at)
+		err := r.stream(ctx, hard, at)
 		switch {
-		case ctx.Err() != nil:
+		case errors.Is(err, errReached), hard.Err() != nil:
 			return nil
 		case permanent(err):
 			return fmt.Errorf("read the row log from %s: %w; try: empty the shadow with 'touchstone shadow discard', remove %s, and start a new run", before, err, r.cfg.PositionFile)
@@ -114,7 +119,7 @@ func (r *Reader) read(ctx context.Context) error {
 		r.metrics.reconnects.Inc()
 		r.cfg.Log.Warn("row log connection ended", logError, err)
 		select {
-		case <-ctx.Done():
+		case <-hard.Done():
 			return nil
 		case <-time.After(wait):
 		}
@@ -135,10 +140,12 @@ func permanent(err error) bool {
 	return false
 }
 
+var errReached = errors.New("all that had committed was read")
+
 const annotate = 2 // flag of the dump command: the statements' texts are wanted
 
 // stream reads over one connection and moves at behind each transaction that was handed over.
-func (r *Reader) stream(ctx context.Context, at mysql.GTIDSet) error {
+func (r *Reader) stream(ctx, hard context.Context, at mysql.GTIDSet) error {
 	cfg := replication.BinlogSyncerConfig{
 		ServerID: r.cfg.ServerID, Flavor: r.flavor, Host: r.host, Port: r.port, User: r.account.User, Password: r.account.Passwd,
 		TLSConfig: r.account.TLS, TimestampStringLocation: time.UTC, HeartbeatPeriod: heartbeat, ReadTimeout: silence, DisableRetrySync: true,
@@ -155,8 +162,17 @@ func (r *Reader) stream(ctx context.Context, at mysql.GTIDSet) error {
 		return err
 	}
 	g := &group{reader: r}
-	for {
-		event, err := streamer.GetEvent(ctx)
+	var until mysql.GTIDSet // set when ctx has ended
+	for pull := ctx; ; {
+		event, err := streamer.GetEvent(pull)
+		if err != nil && ctx.Err() != nil && hard.Err() == nil && until == nil {
+			pull = hard
+			if until, err = r.end(hard); err == nil && at.Contain(until) {
+				return errReached
+			} else if err == nil {
+				continue
+			}
+		}
 		if err != nil {
 			return err
 		}
@@ -168,17 +184,29 @@ func (r *Reader) stream(ctx context.Context, at mysql.GTIDSet) error {
 			continue
 		}
 		if !ended.begun {
-			if err := r.readOdd(ctx); err != nil { // it may have been a definition
+			if err := r.readOdd(hard); err != nil { // it may have been a definition
 				return err
 			}
 		}
 		if err := at.Update(ended.gtid); err != nil {
 			return fmt.Errorf("transaction %s: %w", ended.gtid, err)
 		}
-		if err := r.hand(ctx, ended, at.String()); err != nil {
+		if err := r.hand(hard, ended, at.String()); err != nil {
 			return err
 		}
+		if until != nil && at.Contain(until) {
+			return errReached
+		}
 	}
+}
+
+// end gives the present end of the log.
+func (r *Reader) end(ctx context.Context) (mysql.GTIDSet, error) {
+	position, err := end(ctx, r.db, r.flavor)
+	if err != nil {
+		return nil, err
+	}
+	return mysql.ParseGTIDSet(r.flavor, position)
 }
 
 // decode reads the rows of the tables that have a policy, and only the head of others.

@@ -6,7 +6,6 @@ import (
 
 	"github.com/seed-3356bd69/touchstone/cmd/internal/telemetry"
 	"github.com/seed-3356bd69/touchstone/shadow"
-	"github.com/seed-3356bd69/touchstone/shadow/dualwrite"
 	"github.com/seed-3356bd69/touchstone/shadow/journal"
 )
 
@@ -29,16 +28,16 @@ func (s *sidecar) journal() (keptSets, error) {
 
 // resume tells again of what an earlier run left, since that run may not have, and goes on with it. What that run did not
 // learn the end of stays unknown.
-func (s *sidecar) resume(kept keptSets, applier *dualwrite.Applier) {
+func (s *sidecar) resume(kept keptSets) {
 	for _, path := range kept.damaged {
 		s.log.Error("journal was damaged: a part of it is lost", telemetry.KeyFile, path)
-		s.sink.taint(shadow.CauseUnknownCommit)
+		s.sink.taint("", shadow.CauseUnknownCommit)
 	}
 	for _, entry := range kept.left {
 		ws, err := readSet(kept.journal, entry.Seq)
 		if err != nil {
 			s.log.Error("journal entry is lost", telemetry.KeyError, err)
-			s.sink.taint(shadow.CauseUnknownCommit)
+			s.sink.taint("", shadow.CauseUnknownCommit)
 			continue
 		}
 		if !entry.Committed {
@@ -46,9 +45,9 @@ func (s *sidecar) resume(kept keptSets, applier *dualwrite.Applier) {
 		}
 		s.sink.again(ws)
 		if entry.Committed {
-			applier.Submit(entry.Seq, ws)
+			s.applier.Submit(entry.Seq, ws)
 		} else {
-			applier.Resolve(entry.Seq, ws)
+			s.applier.Resolve(entry.Seq, ws)
 		}
 	}
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/seed-3356bd69/touchstone/shadow"
 	"github.com/seed-3356bd69/touchstone/shadow/divert"
 	"github.com/seed-3356bd69/touchstone/shadow/dualwrite"
+	"github.com/seed-3356bd69/touchstone/shadow/rowlog"
 	"github.com/seed-3356bd69/touchstone/shadow/wire"
 )
 
@@ -44,7 +45,9 @@ type sidecar struct {
 	signer   *shadow.Signer
 	bus      *bus.Publisher
 	sink     *sink
-	guard    *egress.Guard // nil without outgoing calls
+	guard    *egress.Guard      // nil without outgoing calls
+	applier  *dualwrite.Applier // nil in a service cutover
+	rowLog   *rowlog.Reader     // nil where the wire tells all
 	proxy    *proxy.Sidecar
 	parts    []daemon.Component
 	closers  []func() error
@@ -134,10 +137,21 @@ type status struct {
 	Release  string       `json:"release"`
 	Tally    shadow.Tally `json:"tally"`
 	Unsent   int          `json:"unsent"` // events that the bus has not acknowledged yet
+
+	Applier *dualwrite.ApplierStatus `json:"applier,omitempty"` // of a database cutover
+	RowLog  string                   `json:"row_log,omitempty"` // position up to which the shadow has all of the primary's log
 }
 
 func (s *sidecar) status() status {
-	return status{Instance: s.sink.instance, Cutover: string(s.cfg.Cutover), Release: s.cfg.Release, Tally: s.tally(), Unsent: s.bus.Pending()}
+	out := status{Instance: s.sink.instance, Cutover: string(s.cfg.Cutover), Release: s.cfg.Release, Tally: s.tally(), Unsent: s.bus.Pending()}
+	if s.applier != nil {
+		a := s.applier.Status()
+		out.Applier = &a
+	}
+	if s.rowLog != nil {
+		out.RowLog = s.rowLog.Position()
+	}
+	return out
 }
 
 func (s *sidecar) tally() shadow.Tally {
@@ -160,22 +174,13 @@ func (s *sidecar) databases(ctx context.Context) error {
 		return err
 	}
 	var kept keptSets
-	var applier *dualwrite.Applier
 	if m.Apply != nil {
-		db, err := s.open(m.Apply.ShadowDSN)
-		if err != nil {
-			return fmt.Errorf("open shadow: %w", err)
-		}
-		if kept, err = s.journal(); err != nil {
+		var err error
+		if kept, err = s.applying(ctx); err != nil {
 			return err
 		}
-		applier = dualwrite.NewApplier(dualwrite.ApplierConfig{
-			Shadow: db, Stored: kept.journal, Report: s.sink.apply, Workers: m.Apply.Workers, Queue: m.Apply.Queue, DrainTimeout: m.Apply.Drain, Log: s.log, Metrics: s.registry,
-		})
-		s.part("applier", m.Apply.Drain+partBound, applier.Run)
-		s.resume(kept, applier)
 	}
-	recorders := dualwrite.New(s.recording(kept, applier))
+	recorders := dualwrite.New(s.recording(kept))
 	primaryTLS, err := portTLS(m.Primary.TLS)
 	if err != nil {
 		return fmt.Errorf("mysql.primary.tls: %w", err)
@@ -202,14 +207,17 @@ func (s *sidecar) databases(ctx context.Context) error {
 const dualWritePort = "dual-write"
 
 // recording is how the dual-write port's recorders work; without an applier they only tell.
-func (s *sidecar) recording(kept keptSets, applier *dualwrite.Applier) dualwrite.Config {
+func (s *sidecar) recording(kept keptSets) dualwrite.Config {
 	m := s.cfg.MySQL
 	cfg := dualwrite.Config{
 		Port: dualWritePort, Side: shadow.Primary, Tables: writtenTables(m.Tables), Observer: s.sink, Log: s.log, Metrics: s.registry,
 		Tagging: dualwrite.Tagging{Release: s.cfg.Release, Port: m.Tag.Port, UserSuffix: m.Tag.UserSuffix, Variable: m.Tag.Variable},
 	}
-	if applier != nil {
-		cfg.Mode, cfg.Shadow, cfg.Journal = dualwrite.Apply, applier, kept.journal
+	switch {
+	case s.rowLog != nil:
+		cfg.Mode = dualwrite.Follow
+	case s.applier != nil:
+		cfg.Mode, cfg.Shadow, cfg.Journal = dualwrite.Apply, s.applier, kept.journal
 	}
 	return cfg
 }
@@ -233,7 +241,7 @@ func portTLS(t *config.PortTLS) (*wire.TLS, error) {
 func writtenTables(tables []config.Table) []dualwrite.Table {
 	out := []dualwrite.Table{}
 	for _, t := range tables {
-		out = append(out, dualwrite.Table{Name: t.Name, OrderColumn: t.Order, AutoIncrement: t.AutoIncrement})
+		out = append(out, dualwrite.Table{Name: t.Name, Key: t.Key, OrderColumn: t.Order, AutoIncrement: t.AutoIncrement, Ignore: t.Policy == config.TableIgnore})
 	}
 	return out
 }

@@ -41,9 +41,9 @@ func (s *sink) again(ws shadow.WriteSet) {
 	s.Publish(shadow.Event{ID: ws.ID + ":" + s.instance, Kind: shadow.EventWriteSet, Instance: s.instance, Time: ws.Sealed, WriteSet: &ws})
 }
 
-// taint tells that something happened to an order of which nobody knows which it is.
-func (s *sink) taint(cause string) {
-	s.Publish(shadow.Event{ID: uuid.NewString(), Kind: shadow.EventTaint, Instance: s.instance, Time: time.Now(), Taint: &shadow.TaintNote{Cause: cause}})
+// taint tells that something happened to an order outside of any sample; "" = of which nobody knows which it is.
+func (s *sink) taint(order, cause string) {
+	s.Publish(shadow.Event{ID: uuid.NewString(), Kind: shadow.EventTaint, Instance: s.instance, Time: time.Now(), Taint: &shadow.TaintNote{Order: order, Cause: cause}})
 }
 
 // apply tells where a write set is on its way to the shadow.

@@ -49,12 +49,13 @@ func (s *Sidecar) checkCutover(c *Checker) {
 		{"mysql.divert", s.MySQL.Divert != nil, CutoverService},
 		{"egress", s.Egress != nil, CutoverService},
 		{"mysql.apply", s.MySQL.Apply != nil, CutoverDatabase},
+		{"mysql.row_log", s.MySQL.RowLog != nil, CutoverDatabase},
 	} {
 		wanted := (rule.only == CutoverService) == service
 		switch {
 		case c.Blamed("cutover"):
 			return
-		case wanted && !rule.set:
+		case wanted && !rule.set && rule.path != "mysql.row_log":
 			c.Complain(rule.path, fmt.Sprintf("is missing, a %s cutover needs it", s.Cutover), "add it, or change cutover")
 		case !wanted && rule.set && rule.path != "egress":
 			c.Complain(rule.path, fmt.Sprintf("has no place in a %s cutover", s.Cutover), "take it out, or change cutover")
@@ -159,13 +160,29 @@ func (m MySQL) checkTables(c *Checker) {
 	if m.Divert != nil {
 		m.Divert.TLS.check(c, "mysql.divert.tls")
 	}
-	names := map[string]bool{}
+	if t := m.Tag; m.RowLog != nil && (t.Port || t.UserSuffix != "" || t.Variable) {
+		c.Complain("mysql.tag", "tags connections, which the row log does not show", "take it out and tag by the comment /* gray='v2' */ in the statements, or take out mysql.row_log")
+	}
+	if m.RowLog != nil && m.Apply != nil && m.Apply.Wait > 0 {
+		c.Complain("mysql.apply.wait", "has no place beside mysql.row_log: a commit is read back after its client was answered", "take it out")
+	}
+	names, orders := map[string]bool{}, false
 	for i, t := range m.Tables {
-		at := fmt.Sprintf("mysql.tables[%d].name", i)
+		at := fmt.Sprintf("mysql.tables[%d]", i)
 		if t.Name != "" && names[t.Name] {
-			c.Complain(at, "stands here a second time", "one entry a table")
+			c.Complain(child(at, "name"), "stands here a second time", "one entry a table")
+		}
+		if t.Policy == TableAll && m.RowLog == nil {
+			c.Complain(child(at, "policy"), "is all, which needs the row log", "mysql.row_log: {dsn_file: FILE, server_id: NUMBER}, or policy: insert")
+		}
+		if t.Shadow != nil && m.Apply == nil {
+			c.Complain(child(at, "shadow"), "has no place here: nothing is applied in a service cutover", "take it out")
 		}
 		names[t.Name] = true
+		orders = orders || t.Order != "" && t.Policy != TableIgnore
+	}
+	if !orders && len(m.Tables) > 0 {
+		c.Complain("mysql.tables", "names no table with an order column, so no transaction could be bound to its order", "order: COLUMN on the table that holds the orders")
 	}
 }
 

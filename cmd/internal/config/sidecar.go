@@ -156,8 +156,26 @@ type MySQL struct {
 	Prove   Prove       `yaml:"prove" required:"true"`
 	Apply   *Apply      `yaml:"apply"` // database cutover
 	Tag     SQLTag      `yaml:"tag"`
+	RowLog  *RowLog     `yaml:"row_log"` // database cutover: what is applied comes from the primary's log
 	Tables  []Table     `yaml:"tables" required:"true"`
 }
+
+// RowLog says how the primary's row log is read.
+type RowLog struct {
+	DSN      SecretFile `yaml:"dsn_file" required:"true"`                           // of an account that may read the log; names the schema
+	ServerID int        `yaml:"server_id" required:"true" min:"1" max:"4294967295"` // that no server and no other reader of the log has
+	MaxRows  int        `yaml:"max_rows" default:"10000" min:"1" max:"10000000"`    // of one transaction
+}
+
+// TablePolicy says which writes of a table are taken.
+type TablePolicy string
+
+// The policies of a table.
+const (
+	TableInsert TablePolicy = "insert" // an update or delete makes its order inconclusive
+	TableAll    TablePolicy = "all"    // needs the row log
+	TableIgnore TablePolicy = "ignore"
+)
 
 // PrimaryPort is the dual-write port.
 type PrimaryPort struct {
@@ -194,12 +212,24 @@ type Apply struct {
 	MaxBytes  Size          `yaml:"journal_max" default:"1GiB" min:"1MiB" max:"1TiB"`
 	Queue     int           `yaml:"queue" default:"10000" min:"1" max:"1000000"` // write sets held in memory
 	Workers   int           `yaml:"workers" default:"4" min:"1" max:"256"`
+	Wait      time.Duration `yaml:"wait" min:"0s" max:"10s"` // that a commit waits for the shadow; 0s = it does not
 	Drain     time.Duration `yaml:"drain" default:"30s" min:"0s"`
 }
 
 // Table is one written table.
 type Table struct {
-	Name          string `yaml:"name" required:"true"`
-	Order         string `yaml:"order" required:"true"` // column that holds the order key
-	AutoIncrement string `yaml:"auto_increment"`        // generated column; "" = none
+	Name          string       `yaml:"name" required:"true"`
+	Policy        TablePolicy  `yaml:"policy" default:"insert" oneof:"insert,all,ignore"`
+	Order         string       `yaml:"order"`          // column that holds the order key; "" = its rows belong to many orders
+	AutoIncrement string       `yaml:"auto_increment"` // generated column; "" = none
+	Key           []string     `yaml:"key"`            // columns that name a row; none = the primary key
+	Shadow        *ShadowTable `yaml:"shadow"`         // what is otherwise on the shadow
+}
+
+// ShadowTable says how a table differs on the shadow.
+type ShadowTable struct {
+	Name    string            `yaml:"name"`
+	Columns map[string]string `yaml:"columns"` // the primary's column: the shadow's
+	Drop    []string          `yaml:"drop"`    // columns that the shadow does not have
+	Shift   map[string]int    `yaml:"shift"`   // column of a decimal amount: places to the right, 2 from major to minor units
 }

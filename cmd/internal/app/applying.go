@@ -1,0 +1,96 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
+	"github.com/seed-3356bd69/touchstone/shadow"
+	"github.com/seed-3356bd69/touchstone/shadow/dualwrite"
+	"github.com/seed-3356bd69/touchstone/shadow/rowlog"
+)
+
+// applying starts what brings committed writes to the shadow: the applier, and before it the row log if there is one.
+func (s *sidecar) applying(ctx context.Context) (keptSets, error) {
+	m := s.cfg.MySQL
+	db, err := s.open(m.Apply.ShadowDSN)
+	if err != nil {
+		return keptSets{}, fmt.Errorf("open shadow: %w", err)
+	}
+	kept, err := s.journal()
+	if err != nil {
+		return keptSets{}, err
+	}
+	s.applier = dualwrite.NewApplier(dualwrite.ApplierConfig{
+		Shadow: db, Stored: kept.journal, Report: s.sink.apply, Workers: m.Apply.Workers, Queue: m.Apply.Queue, Wait: m.Apply.Wait,
+		Mappings: mappings(m.Tables), DrainTimeout: m.Apply.Drain, Log: s.log, Metrics: s.registry,
+	})
+	s.part("applier", m.Apply.Drain+partBound, s.applier.Run)
+	s.resume(kept)
+	if m.RowLog == nil {
+		return kept, nil
+	}
+	return kept, s.following(ctx)
+}
+
+// following opens the row log before any port, so that it holds all that comes through them.
+func (s *sidecar) following(ctx context.Context) error {
+	m := s.cfg.MySQL
+	account, err := mysql.ParseDSN(m.RowLog.DSN.Text())
+	if err != nil || account.DBName == "" {
+		return errors.New("mysql.row_log.dsn_file: the DSN names no schema; try: USER:PASSWORD@tcp(HOST:PORT)/SCHEMA")
+	}
+	reader, err := rowlog.New(rowlog.Config{
+		DSN: m.RowLog.DSN.Text(), ServerID: uint32(m.RowLog.ServerID), Schema: account.DBName, Tables: loggedTables(m.Tables), MaxRows: m.RowLog.MaxRows,
+		PositionFile: filepath.Join(string(m.Apply.Journal), "position"), Drain: m.Apply.Drain, Sink: follower{s.sink, s.applier}, Log: s.log, Metrics: s.registry,
+	})
+	if err != nil {
+		return fmt.Errorf("mysql.row_log: %w", err)
+	}
+	s.closers = append(s.closers, reader.Close)
+	ctx, cancel := context.WithTimeout(ctx, proveBound)
+	defer cancel()
+	if err := reader.Open(ctx); err != nil {
+		return fmt.Errorf("mysql.row_log: %w", err)
+	}
+	s.rowLog = reader
+	s.part("row log", m.Apply.Drain+partBound, reader.Run)
+	return nil
+}
+
+// follower takes what the row log tells to the bus and to the shadow.
+type follower struct {
+	sink    *sink
+	applier *dualwrite.Applier
+}
+
+func (f follower) WriteSet(ctx context.Context, ws shadow.WriteSet, done func()) error {
+	f.sink.again(ws)
+	return f.applier.Follow(ctx, ws, done)
+}
+
+func (f follower) Foreign(order string) { f.sink.taint(order, shadow.CauseForeignWrite) }
+
+func loggedTables(tables []config.Table) []rowlog.Table {
+	policies := map[config.TablePolicy]rowlog.Policy{config.TableAll: rowlog.All, config.TableInsert: rowlog.InsertOnly, config.TableIgnore: rowlog.Ignore}
+	out := []rowlog.Table{}
+	for _, t := range tables {
+		out = append(out, rowlog.Table{Name: t.Name, Policy: policies[t.Policy], OrderColumn: t.Order, Key: t.Key})
+	}
+	return out
+}
+
+func mappings(tables []config.Table) map[string]dualwrite.Mapping {
+	out := map[string]dualwrite.Mapping{}
+	for _, t := range tables {
+		if m := t.Shadow; m != nil {
+			out[strings.ToLower(t.Name)] = dualwrite.Mapping{Table: m.Name, Columns: m.Columns, Drop: m.Drop, Shift: m.Shift}
+		}
+	}
+	return out
+}
