@@ -14,9 +14,9 @@ CONCURRENT := ./cmd/internal/... ./comparer/... ./plugins/... ./proxy/... ./shad
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: build $(if $(filter mariadb,$(DB)),deps) ## run the whole system on this machine; DB= PAYMENTS= BUG= CUTOVER=
+demo: build $(if $(filter mariadb,$(DB)),deps) ## run the whole system on this machine; DB= PAYMENTS= BUG= CUTOVER= CAPTURE=
 	@bin/touchstone-demo $(if $(DB),--db=$(DB)) $(if $(PAYMENTS),--payments=$(PAYMENTS)) $(if $(BUG),--bug=$(BUG)) \
-		$(if $(CUTOVER),--cutover=$(CUTOVER)) --out out/demo --expect
+		$(if $(CUTOVER),--cutover=$(CUTOVER)) $(if $(CAPTURE),--capture=$(CAPTURE)) --out out/demo --expect
 
 build: ## build the binaries into bin/
 	$(BUILD) -o bin/touchstone ./cmd/touchstone

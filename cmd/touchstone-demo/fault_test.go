@@ -226,30 +226,34 @@ func TestSidecarKilledInTheMiddle(t *testing.T) {
 }
 
 // TestJournalOutlivesTheSidecar: the shadow is away, then the sidecar is killed; when both are back, the shadow gets what
-// it missed.
+// it missed, from the journal or from the primary's row log.
 func TestJournalOutlivesTheSidecar(t *testing.T) {
-	t.Parallel()
-	s := stand(t, options{DB: world.MariaDB, Payments: 100, Cutover: cutoverDatabase})
-	p := driveAndBreak(t, s, func() {
-		if err := s.shadow.Break(); err != nil {
-			t.Error(err)
-		}
-	})
-	s.sidecar.Kill()
-	if err := s.shadow.Mend(t.Context()); err != nil {
-		t.Fatal(err)
+	for _, capture := range []world.Capture{world.Wire, world.RowLog} {
+		t.Run(string(capture), func(t *testing.T) {
+			t.Parallel()
+			s := stand(t, options{DB: world.MariaDB, Payments: 100, Cutover: cutoverDatabase, Capture: capture})
+			p := driveAndBreak(t, s, func() {
+				if err := s.shadow.Break(); err != nil {
+					t.Error(err)
+				}
+			})
+			s.sidecar.Kill()
+			if err := s.shadow.Mend(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			all := load.Requests(grayOrders(p))
+			if have := len(entries(t, s.settings.ShadowDB)); have >= all {
+				t.Fatalf("the shadow missed nothing (%d entries of %d): the test could not fail", have, all)
+			}
+			if err := s.guard(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for deadline := time.Now().Add(20 * time.Second); len(entries(t, s.settings.ShadowDB)) < all && time.Now().Before(deadline); {
+				time.Sleep(50 * time.Millisecond)
+			}
+			sameEntries(t, s, p)
+		})
 	}
-	if have, all := len(entries(t, s.settings.ShadowDB)), load.Requests(grayOrders(p)); have >= all {
-		t.Fatalf("the shadow missed nothing (%d entries of %d): the test could not fail", have, all)
-	}
-	if err := s.guard(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	all := load.Requests(grayOrders(p))
-	for deadline := time.Now().Add(20 * time.Second); len(entries(t, s.settings.ShadowDB)) < all && time.Now().Before(deadline); {
-		time.Sleep(50 * time.Millisecond)
-	}
-	sameEntries(t, s, p)
 }
 
 // TestRealClients: programs that we did not write work through the ports of the running sidecar.

@@ -40,6 +40,7 @@ type serviceCmd struct {
 	Channel string         `required:""`
 	Account string         `required:""`
 	Key     string         `required:"" help:"File with the merchant's signing key."`
+	InSteps bool           `help:"Insert rows as new and update them to their status."`
 }
 
 // Exit codes of a run.
@@ -109,7 +110,7 @@ func (cmd *serviceCmd) Run() error {
 	}
 	ctx, stop := daemon.Signals(context.Background(), log, os.Exit)
 	defer stop()
-	service := payservice.New(payservice.Config{Release: cmd.Release, Bug: cmd.Bug, Channel: cmd.Channel, Account: cmd.Account, Key: key, DB: db})
+	service := payservice.New(payservice.Config{Release: cmd.Release, Bug: cmd.Bug, Channel: cmd.Channel, Account: cmd.Account, Key: key, DB: db, InSteps: cmd.InSteps})
 	if err := daemon.Serve(ctx, log, ln, service.Handler(), serviceDrain); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

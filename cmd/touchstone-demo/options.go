@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -53,6 +54,7 @@ type options struct {
 	Payments int            `default:"500" help:"Number of payments, 50 to 100000."`
 	Bug      payservice.Bug `default:"" help:"Fault to build in; see the README."`
 	Cutover  string         `default:"service" help:"What is replaced: service or database."`
+	Capture  world.Capture  `default:"wire" help:"What a database cutover reads writes from: wire or rowlog."`
 	Out      string         `default:"out/demo" help:"Folder of the run; what it held is removed."`
 	Seed     uint64         `default:"1" help:"Seed of the payments."`
 	Expect   bool           `help:"Exit 0 when the run ends as its fault is meant to end."`
@@ -62,6 +64,12 @@ type options struct {
 func (o options) scenario() (scenario, error) {
 	if o.DB != world.Embedded && o.DB != world.MariaDB {
 		return scenario{}, fmt.Errorf("DB: unknown server (got %q); try: embedded, mariadb", o.DB)
+	}
+	if o.Capture != world.Wire && o.Capture != world.RowLog {
+		return scenario{}, fmt.Errorf("CAPTURE: unknown (got %q); try: wire, rowlog", o.Capture)
+	}
+	if o.Capture == world.RowLog && (o.DB != world.MariaDB || o.Cutover != cutoverDatabase) {
+		return scenario{}, errors.New("CAPTURE: rowlog needs a real server and a database cutover; try: DB=mariadb CUTOVER=database CAPTURE=rowlog")
 	}
 	if o.Payments < 50 || o.Payments > 100_000 {
 		return scenario{}, fmt.Errorf("PAYMENTS: out of range (got %d); try: 50 to 100000", o.Payments)

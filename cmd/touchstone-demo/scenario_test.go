@@ -51,7 +51,7 @@ func playDemo(t *testing.T, o options) (*stage, played) {
 	t.Helper()
 	o.Out, o.Seed = t.TempDir(), 1
 	o.Payments = cmp.Or(o.Payments, payments)
-	o.DB, o.Cutover = cmp.Or(o.DB, world.Embedded), cmp.Or(o.Cutover, cutoverService)
+	o.DB, o.Cutover, o.Capture = cmp.Or(o.DB, world.Embedded), cmp.Or(o.Cutover, cutoverService), cmp.Or(o.Capture, world.Wire)
 	wanted, err := o.scenario()
 	if err != nil {
 		t.Fatal(err)
@@ -427,6 +427,16 @@ func TestOnMariaDB(t *testing.T) {
 	t.Run("shadow-down", func(t *testing.T) {
 		t.Parallel()
 		s, p := playDemo(t, options{DB: world.MariaDB, Cutover: cutoverDatabase, Bug: bugShadow})
+		sameEntries(t, s, p)
+	})
+	t.Run("shadow-down by the row log", func(t *testing.T) {
+		t.Parallel()
+		s, p := playDemo(t, options{DB: world.MariaDB, Cutover: cutoverDatabase, Capture: world.RowLog, Bug: bugShadow})
+		sameEntries(t, s, p)
+	})
+	t.Run("rolled back by the row log", func(t *testing.T) {
+		t.Parallel()
+		s, p := playDemo(t, options{DB: world.MariaDB, Cutover: cutoverDatabase, Capture: world.RowLog, Bug: payservice.RollsBack})
 		sameEntries(t, s, p)
 	})
 	t.Run("database", func(t *testing.T) {

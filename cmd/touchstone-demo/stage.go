@@ -71,7 +71,7 @@ func (s *stage) folder(context.Context) error {
 		return err
 	}
 	s.settings = world.Settings{
-		Cutover: s.options.Cutover, Release: "v2", GrayPercent: "50%", MaxBound: s.options.maxBound(), Account: account,
+		Cutover: s.options.Cutover, Capture: s.options.Capture, Release: "v2", GrayPercent: "50%", MaxBound: s.options.maxBound(), Account: account,
 		Stable: free[0], Candidate: free[1], HTTP: free[2], Admin: free[3], Bus: free[4], Comparer: free[5],
 		EgressPrimary: free[6], EgressShadow: free[7], DualWrite: free[8], Divert: free[9], ChannelAddr: free[10],
 	}
@@ -90,13 +90,21 @@ func (s *stage) databases(ctx context.Context) error {
 		columns payservice.Columns
 		addr    *string
 	}{{"primary", payservice.StableColumns(), &s.settings.PrimaryDB}, {"shadow", shadowColumns, &s.settings.ShadowDB}} {
-		db, err := world.StartDatabase(ctx, s.options.DB, filepath.Join(s.options.Out, "mariadb-"+d.name), d.columns)
+		db, err := world.StartDatabase(ctx, s.options.DB, filepath.Join(s.options.Out, "mariadb-"+d.name), d.columns, s.logging(d.name)...)
 		if err != nil {
 			return fmt.Errorf("%s database: %w", d.name, err)
 		}
 		s.onClose(db.Stop)
 		s.shadow = db // the last one
 		*d.addr = db.Addr
+	}
+	return nil
+}
+
+// logging gives the arguments of a server whose row log is read.
+func (s *stage) logging(name string) []string {
+	if s.options.Capture == world.RowLog && name == "primary" {
+		return world.LogArgs()
 	}
 	return nil
 }
@@ -208,7 +216,7 @@ func (s *stage) release(name, release string, bug payservice.Bug, listen, databa
 	if err != nil {
 		return nil, err
 	}
-	p, err := world.Spawn(name, filepath.Join(s.options.Out, name+".log"), self, "service", "--release", release, "--bug="+string(bug),
+	p, err := world.Spawn(name, filepath.Join(s.options.Out, name+".log"), self, "service", "--release", release, "--bug="+string(bug), fmt.Sprintf("--in-steps=%t", s.options.Capture == world.RowLog),
 		"--listen", listen, "--dsn", world.DSN(database, world.Schema), "--channel", "http://"+channel, "--account", account,
 		"--key", filepath.Join(s.options.Out, world.MerchantKey))
 	if err != nil {

@@ -25,6 +25,7 @@ type Config struct {
 	Account string          // merchant account at the channel
 	Key     *rsa.PrivateKey // signs what goes to the channel
 	DB      *sql.DB
+	InSteps bool // a row is inserted as new and updated to its status, in one transaction
 }
 
 // Service answers the payment API. It is safe for concurrent use.
@@ -190,6 +191,8 @@ const (
 	insertPayment = "INSERT INTO payments (order_id, payment_no, account, amount, currency, channel_txn, status, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 	insertRefund  = "INSERT INTO refunds (refund_id, order_id, payment_no, account, amount, currency, channel_txn, status, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	insertEntry   = "INSERT INTO entries (order_id, payment_no, account, direction, amount) VALUES (?, ?, ?, ?, ?)"
+	updatePayment = "UPDATE payments SET status = ? WHERE order_id = ?"
+	updateRefund  = "UPDATE refunds SET status = ? WHERE refund_id = ?"
 	selectPayment = "SELECT payment_no, amount FROM payments WHERE order_id = ?"
 )
 
@@ -200,7 +203,11 @@ func (s *Service) book(ctx context.Context, tag string, a Answer, direction, sta
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
-	args := []any{a.OrderID, a.PaymentNo, a.Account, a.Amount, a.Currency, a.ChannelTxn, a.Status, time.Now().UTC().Format("2006-01-02 15:04:05")}
+	status := a.Status
+	if s.config.InSteps {
+		status = "NEW"
+	}
+	args := []any{a.OrderID, a.PaymentNo, a.Account, a.Amount, a.Currency, a.ChannelTxn, status, time.Now().UTC().Format("2006-01-02 15:04:05")}
 	if a.RefundID != "" {
 		args = append([]any{a.RefundID}, args...)
 	}
@@ -210,11 +217,28 @@ func (s *Service) book(ctx context.Context, tag string, a Answer, direction, sta
 	if _, err := tx.ExecContext(ctx, marked(tag, insertEntry), a.OrderID, a.PaymentNo, a.Account, direction, a.Amount); err != nil {
 		return fmt.Errorf("book entry: %w", err)
 	}
+	if s.config.InSteps {
+		if err := settle(ctx, tx, tag, a); err != nil {
+			return err
+		}
+	}
 	if last != nil {
 		return last
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// settle gives a booked row its status.
+func settle(ctx context.Context, tx *sql.Tx, tag string, a Answer) error {
+	statement, row := updatePayment, a.OrderID
+	if a.RefundID != "" {
+		statement, row = updateRefund, a.RefundID
+	}
+	if _, err := tx.ExecContext(ctx, marked(tag, statement), a.Status, row); err != nil {
+		return fmt.Errorf("settle: %w", err)
 	}
 	return nil
 }

@@ -26,6 +26,20 @@ const (
 	MariaDB  Kind = "mariadb"
 )
 
+// Capture names what a database cutover reads the service's writes from.
+type Capture string
+
+// The captures.
+const (
+	Wire   Capture = "wire"
+	RowLog Capture = "rowlog"
+)
+
+// LogArgs make a MariaDB server keep a row log that says enough.
+func LogArgs() []string {
+	return []string{"--log-bin=log", "--server-id=1", "--binlog-format=ROW", "--binlog-row-metadata=FULL"}
+}
+
 // Database is one running server with the service's schema.
 type Database struct {
 	Addr  string
@@ -34,9 +48,9 @@ type Database struct {
 	Mend  func(context.Context) error // runs again what was broken, with its data and address
 }
 
-// StartDatabase runs a server and creates the service's tables in it. dir is where MariaDB keeps its data.
-func StartDatabase(ctx context.Context, kind Kind, dir string, columns payservice.Columns) (*Database, error) {
-	db, err := start(ctx, kind, dir)
+// StartDatabase runs a server and creates the service's tables in it. dir is where MariaDB keeps its data, args are for it.
+func StartDatabase(ctx context.Context, kind Kind, dir string, columns payservice.Columns, args ...string) (*Database, error) {
+	db, err := start(ctx, kind, dir, args)
 	if err != nil {
 		return nil, err
 	}
@@ -46,9 +60,9 @@ func StartDatabase(ctx context.Context, kind Kind, dir string, columns payservic
 	return db, nil
 }
 
-func start(ctx context.Context, kind Kind, dir string) (*Database, error) {
+func start(ctx context.Context, kind Kind, dir string, args []string) (*Database, error) {
 	if kind == MariaDB {
-		s, err := mariadb.Start(ctx, filepath.Clean(dir))
+		s, err := mariadb.Start(ctx, filepath.Clean(dir), args...)
 		if err != nil {
 			return nil, fmt.Errorf("start MariaDB: %w", err)
 		}

@@ -20,6 +20,7 @@ var templates embed.FS
 // Settings are what the configuration files of a run are made of.
 type Settings struct {
 	Cutover       string
+	Capture       Capture
 	Release       string
 	GrayPercent   string
 	MaxBound      string
