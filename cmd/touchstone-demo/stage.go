@@ -20,6 +20,7 @@ import (
 	"github.com/seed-3356bd69/touchstone/plugins"
 	"github.com/seed-3356bd69/touchstone/test/channelsim"
 	"github.com/seed-3356bd69/touchstone/test/loopback"
+	"github.com/seed-3356bd69/touchstone/test/mariadb"
 )
 
 const account = "1900000109" // merchant account of the demo
@@ -104,7 +105,7 @@ func (s *stage) databases(ctx context.Context) error {
 // logging gives the arguments of a server whose row log is read.
 func (s *stage) logging(name string) []string {
 	if s.options.Capture == world.RowLog && name == "primary" {
-		return world.LogArgs()
+		return mariadb.RowLog()
 	}
 	return nil
 }

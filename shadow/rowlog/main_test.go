@@ -21,9 +21,7 @@ import (
 
 var server *mariadb.Server
 
-func logging() []string {
-	return []string{"--log-bin=log", "--server-id=1", "--binlog-format=ROW", "--binlog-row-metadata=FULL", "--innodb-lock-wait-timeout=2"}
-}
+func logging() []string { return append(mariadb.RowLog(), "--innodb-lock-wait-timeout=2") }
 
 func TestMain(m *testing.M) { os.Exit(mariadb.Main(m, &server, logging()...)) }
 

@@ -23,3 +23,8 @@ func Main(m *testing.M, into **Server, extra ...string) int {
 	defer (*into).Stop()
 	return m.Run()
 }
+
+// RowLog gives the arguments of a server whose row log says enough to read transactions back from it.
+func RowLog() []string {
+	return []string{"--log-bin=log", "--server-id=1", "--binlog-format=ROW", "--binlog-row-metadata=FULL"}
+}

@@ -35,11 +35,6 @@ const (
 	RowLog Capture = "rowlog"
 )
 
-// LogArgs make a MariaDB server keep a row log that says enough.
-func LogArgs() []string {
-	return []string{"--log-bin=log", "--server-id=1", "--binlog-format=ROW", "--binlog-row-metadata=FULL"}
-}
-
 // Database is one running server with the service's schema.
 type Database struct {
 	Addr  string
