@@ -1,0 +1,63 @@
+// Command touchstone-bench measures the MySQL port of the sidecar against its peers, in pairs within one run, and prints
+// ratios with the peers' figures beside them.
+//
+// In:    the built sidecar, a private MariaDB, haproxy and sysbench of this machine.
+// Out:   a table on standard output: what was measured, the peer, the ratio, the goal.
+// Never: a verdict on absolute times, a process left behind.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+type options struct {
+	Part     string        `default:"all" enum:"all,passthrough,latency,loss" help:"What is measured."`
+	Sidecar  string        `default:"bin/touchstone" help:"The built sidecar."`
+	Pairs    int           `default:"5" help:"Pairs of the pass-through part; the latency part takes twice as many."`
+	Seconds  int           `default:"4" help:"Length of one measurement."`
+	Rate     int           `default:"300" help:"Writes a second of the latency part; they must need less than half of the CPU."`
+	LossRate int           `default:"2000" help:"Tagged writes a second of the loss part."`
+	LossFor  time.Duration `default:"30s" help:"Length of the loss part."`
+}
+
+func main() {
+	var o options
+	kong.Parse(&o, kong.Description("Measures the sidecar's MySQL port against its peers."))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) (err error) {
+	for _, part := range []struct {
+		name string
+		run  func(context.Context, *machine, options) error
+	}{{"passthrough", passthrough}, {"latency", latency}, {"loss", loss}} {
+		if o.Part != "all" && o.Part != part.name {
+			continue
+		}
+		if err := one(ctx, o, part.run); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	return nil
+}
+
+func one(ctx context.Context, o options, measure func(context.Context, *machine, options) error) (err error) {
+	m, err := newMachine(ctx, o.Sidecar)
+	if err != nil {
+		return err
+	}
+	defer m.close()
+	return measure(ctx, m, o)
+}
