@@ -35,6 +35,10 @@ lint: ## formatting, vet, module file, staticcheck
 	$(GO) mod tidy -diff
 	$(GO) run $(STATICCHECK) ./...
 
+bench: build deps ## measure the MySQL port against haproxy, with sysbench; BENCH= for its flags
+	@for need in haproxy sysbench; do command -v $$need >/dev/null || [ -x /usr/sbin/$$need ] || { echo "missing: $$need; try: apt-get install -y haproxy sysbench" >&2; exit 1; }; done
+	@$(GO) run ./cmd/touchstone-bench $(BENCH)
+
 race: deps ## run the tests of concurrent packages under the race detector
 	CGO_ENABLED=1 $(GO) test -race $(CONCURRENT)
 

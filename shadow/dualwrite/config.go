@@ -67,6 +67,7 @@ type Recorders struct {
 	tables     map[string]Table // by lower-case name
 	classifier *stmt.Classifier
 	metrics    *metrics
+	known      known
 	plain      *work // of every untagged statement that controls no transaction
 }
 

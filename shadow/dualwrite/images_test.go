@@ -120,6 +120,40 @@ func TestMappingToAnotherSchema(t *testing.T) {
 	}
 }
 
+// Through the pool that a sidecar uses every value arrives as it was, whatever the session's mode.
+func TestValuesArriveExactly(t *testing.T) {
+	createSchema(t, "exactly")
+	db, err := OpenShadow(server.Config("exactly").FormatDSN(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	must(t, db, createApplied)
+	target := newTarget(db, nil)
+	every := make([]byte, 256)
+	for i := range every {
+		every[i] = byte(i)
+	}
+	quoted, escapes := "it's \\ \"x\" \n\x1a % _ \u0000 支付 👍 ? ?", "NO_BACKSLASH_ESCAPES"
+	for i, mode := range []*string{nil, &escapes} {
+		order := fmt.Sprint("E", i)
+		row := shadow.Row{Columns: []string{"order_no", "amount", "note", "raw"}, Values: []shadow.Value{{Text: order}, {Text: "-9223372036854775808"}, {Text: quoted}, {Text: string(every), Binary: true}}}
+		ws := rowSet(order, order, shadow.Statement{Table: "orders", Affected: 1, Rows: []shadow.Row{row}})
+		ws.SQLMode = mode
+		if err := target.apply(t.Context(), ws); err != nil {
+			t.Fatal(err)
+		}
+		var amount, note string
+		var raw []byte
+		if err := db.QueryRow("SELECT amount, note, raw FROM orders WHERE order_no='"+order+"'").Scan(&amount, &note, &raw); err != nil {
+			t.Fatal(err)
+		}
+		if amount != "-9223372036854775808" || note != quoted || string(raw) != string(every) {
+			t.Errorf("mode %v: %s %q %x", mode, amount, note, raw)
+		}
+	}
+}
+
 func TestShift(t *testing.T) {
 	for in, want := range map[string]string{"12.50/2": "1250", "1250/-2": "12.50", "0/2": "0", "-0.07/2": "-7", "7/-3": "0.007", "-7/-3": "-0.007", "0.001/2": "0.1", "99999999999999999999.99/2": "9999999999999999999999"} {
 		text, places, _ := strings.Cut(in, "/")

@@ -34,20 +34,21 @@ func (w *waiting) kept() bool { return w.seq != 0 || w.done != nil }
 // schedule holds write sets until nothing before them touches the same order or row; what touches nothing in common goes
 // in parallel.
 type schedule struct {
-	mu      sync.Mutex
-	changed *sync.Cond
-	seed    maphash.Seed
-	last    map[uint64]*waiting // who writes the key last
-	ready   []*waiting
-	total   int
-	held    int // whose content is in memory
-	bound   int
-	closed  bool
+	mu     sync.Mutex
+	work   *sync.Cond // something is ready, or all is over
+	room   *sync.Cond // something ended
+	seed   maphash.Seed
+	last   map[uint64]*waiting // who writes the key last
+	ready  []*waiting
+	total  int
+	held   int // whose content is in memory
+	bound  int
+	closed bool
 }
 
 func newSchedule(bound int) *schedule {
 	s := &schedule{bound: bound, seed: maphash.MakeSeed(), last: map[uint64]*waiting{}}
-	s.changed = sync.NewCond(&s.mu)
+	s.work, s.room = sync.NewCond(&s.mu), sync.NewCond(&s.mu)
 	return s
 }
 
@@ -74,13 +75,13 @@ func (s *schedule) pushWhenRoom(ctx context.Context, w *waiting) error {
 	stop := context.AfterFunc(ctx, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.changed.Broadcast()
+		s.room.Broadcast()
 	})
 	defer stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.held >= s.bound && !s.closed && ctx.Err() == nil {
-		s.changed.Wait()
+		s.room.Wait()
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -106,7 +107,7 @@ func (s *schedule) take(w *waiting) {
 	}
 	if w.before == 0 {
 		s.ready = append(s.ready, w)
-		s.changed.Broadcast()
+		s.work.Signal()
 	}
 }
 
@@ -115,7 +116,7 @@ func (s *schedule) pop() (*waiting, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.ready) == 0 && (!s.closed || s.total > 0) {
-		s.changed.Wait()
+		s.work.Wait()
 	}
 	if len(s.ready) == 0 {
 		return nil, false
@@ -144,20 +145,25 @@ func (s *schedule) finish(w *waiting) {
 	for _, next := range w.behind {
 		if next.before--; next.before == 0 {
 			s.ready = append(s.ready, next)
+			s.work.Signal()
 		}
 	}
 	w.behind = nil
 	if w.ended != nil {
 		close(w.ended)
 	}
-	s.changed.Broadcast()
+	s.room.Broadcast()
+	if s.closed && s.total == 0 {
+		s.work.Broadcast()
+	}
 }
 
 func (s *schedule) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	s.changed.Broadcast()
+	s.work.Broadcast()
+	s.room.Broadcast()
 }
 
 func (s *schedule) len() int {

@@ -121,6 +121,10 @@ func (r *Recorder) readText(text, release string, truncated bool) *work {
 
 func (r *Recorder) classify(it *item, text string, truncated bool) {
 	mode := r.Mode()
+	if before, ok := r.shared.known.get(text, mode); ok && !truncated {
+		it.statement, it.masked = before.statement, before.masked
+		return
+	}
 	it.masked = stmt.Mask(text, mode)
 	if truncated || len(text) > maxClassified {
 		r.shared.metrics.unclassified.Inc()
@@ -129,6 +133,7 @@ func (r *Recorder) classify(it *item, text string, truncated bool) {
 	all, err := r.shared.classifier.Classify(text, mode)
 	if err == nil && len(all) == 1 {
 		it.statement = &all[0]
+		r.shared.known.put(text, mode, reading{it.statement, it.masked})
 		return
 	}
 	if it.control.Kind == stmt.NoControl {

@@ -18,10 +18,11 @@ import (
 // applying starts what brings committed writes to the shadow: the applier, and before it the row log if there is one.
 func (s *sidecar) applying(ctx context.Context) (keptSets, error) {
 	m := s.cfg.MySQL
-	db, err := s.open(m.Apply.ShadowDSN)
+	db, err := dualwrite.OpenShadow(m.Apply.ShadowDSN.Text(), m.Apply.Workers)
 	if err != nil {
-		return keptSets{}, fmt.Errorf("open shadow: %w", err)
+		return keptSets{}, fmt.Errorf("mysql.apply.shadow_dsn_file: %w", err)
 	}
+	s.closers = append(s.closers, db.Close)
 	kept, err := s.journal()
 	if err != nil {
 		return keptSets{}, err
