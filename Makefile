@@ -9,7 +9,7 @@ FUZZTIME    ?= 10s
 CONCURRENT := ./cmd/internal/... ./comparer/... ./plugins/... ./proxy/... ./shadow/...
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint race build fuzz generate deps
+.PHONY: help demo test check lint race bench build fuzz generate deps
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Provides what the tests run beside Go: a MariaDB server and client, and curl. Debian or Ubuntu, as root; anywhere
+# Provides what the tests run beside Go: a MariaDB server and client, curl, and MySQL drivers of Python and Perl. Debian or Ubuntu, as root; anywhere
 # else it says what to install. Nothing is started: each test starts a private server of its own.
 set -eu
 
@@ -7,6 +7,8 @@ missing=""
 for need in mariadbd:mariadb-server mariadb:mariadb-client curl:curl; do
 	command -v "${need%%:*}" >/dev/null 2>&1 || [ -x "/usr/sbin/${need%%:*}" ] || missing="$missing ${need##*:}"
 done
+/usr/bin/python3 -c 'import pymysql' 2>/dev/null || missing="$missing python3-pymysql"
+/usr/bin/perl -MDBD::mysql -e 1 2>/dev/null || missing="$missing libdbd-mysql-perl"
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then

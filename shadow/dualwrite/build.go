@@ -250,7 +250,8 @@ func (r *Recorder) writeSet(s sealed) shadow.WriteSet {
 	cfg := r.shared.cfg
 	ws := shadow.WriteSet{ID: cfg.NewID(), Side: cfg.Side, Outcome: s.outcome, Sealed: cfg.Now(), Thread: r.thread, TimeZone: r.around.zone.value}
 	if r.around.mode.known {
-		ws.SQLMode = &r.around.mode.value
+		mode := r.around.mode.value // a copy: the session goes on
+		ws.SQLMode = &mode
 	}
 	changed := s.outcome != shadow.Committed
 	orders := slices.Clone(s.orders)

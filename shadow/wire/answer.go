@@ -109,7 +109,7 @@ func (a *answer) first(b []byte, length int) (bool, error) {
 		return false, nil
 	}
 	count, size := lenenc(b)
-	if size == 0 || count == 0 || count > 1<<16 {
+	if size == 0 || size != length || count == 0 || count > 1<<16 { // metadata caching, which would add a byte, is withheld
 		return false, fmt.Errorf("%w: column count", errAnswer)
 	}
 	a.define((*answer).row, int(count))

@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-3356bd69/touchstone/shadow"
+	"github.com/seed-3356bd69/touchstone/shadow/divert"
 	"github.com/seed-3356bd69/touchstone/shadow/dualwrite"
 	"github.com/seed-3356bd69/touchstone/shadow/wire"
 )
@@ -71,7 +73,18 @@ func dualWrite(t *testing.T, upstream, schema string, tagging dualwrite.Tagging)
 	return p
 }
 
-// listener is what a port is.
+// diverted starts a divert port before the shared server.
+func diverted(t *testing.T, schema string) *port {
+	t.Helper()
+	p := &port{seen: &notes{}, metrics: prometheus.NewRegistry()}
+	p.serve(t, divert.New(divert.Config{
+		Listen: "127.0.0.1:0", Shadow: server.Addr, Schema: schema, Tables: policy(), Observer: p.seen, DrainTimeout: time.Second,
+		Log: slog.New(slog.DiscardHandler), Metrics: p.metrics,
+	}))
+	return p
+}
+
+// listener is what both kinds of ports are.
 type listener interface {
 	Listen() error
 	Addr() string
@@ -96,8 +109,8 @@ func (p *port) serve(t *testing.T, l listener) {
 	t.Cleanup(p.stop)
 }
 
-// count gives the sum of a counter over its labels.
-func (p *port) count(t *testing.T, name string) (sum float64) {
+// counter gives the sum of a counter over its labels.
+func (p *port) counter(t *testing.T, name string) (sum float64) {
 	t.Helper()
 	families, err := p.metrics.Gather()
 	if err != nil {
@@ -111,6 +124,16 @@ func (p *port) count(t *testing.T, name string) (sum float64) {
 		}
 	}
 	return sum
+}
+
+// checkPanics: neither the relay nor what watches broke.
+func (p *port) checkPanics(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"touchstone_mysql_panics_total", "touchstone_dualwrite_panics_total"} {
+		if n := p.counter(t, name); n != 0 {
+			t.Errorf("%s is %v", name, n)
+		}
+	}
 }
 
 // direct is a pool on the database itself.
@@ -131,4 +154,17 @@ func mustExec(t *testing.T, db *sql.DB, queries ...string) {
 			t.Fatalf("%.60s: %v", q, err)
 		}
 	}
+}
+
+// openCfg is a pool of one connection.
+func openCfg(t *testing.T, cfg *mysql.Config) *sql.DB {
+	t.Helper()
+	c, err := mysql.NewConnector(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(c)
+	db.SetMaxOpenConns(1)
+	t.Cleanup(func() { db.Close() })
+	return db
 }

@@ -1,0 +1,6 @@
+{mark}LOAD DATA LOCAL INFILE 'bulk.csv' INTO TABLE bulk FIELDS TERMINATED BY ',';
+LOAD DATA LOCAL INFILE 'no-such-file.csv' INTO TABLE bulk;
+SELECT COUNT(*), SUM(id), MAX(LENGTH(body)) FROM bulk;
+CALL report(3);
+SELECT FROM;
+SELECT 1;
