@@ -41,7 +41,14 @@ type Judgement struct {
 
 // Scope says what the channel's file covers.
 type Scope struct {
-	ChannelFinal bool // a final file covers the run: a booking that it lacks is missing
+	ChannelFinal bool            // a final file covers the run: a booking that it lacks is missing
+	Rows         map[string]Rows // by order: what its rows say; nil = they were not compared
+}
+
+// Rows is what comparing an order's rows column by column found.
+type Rows struct {
+	Mismatches []shadow.Mismatch
+	Cause      string // why nothing conclusive can be said; "" = everything was compared
 }
 
 // Judge holds the three sides of a join (primary, shadow, channel, in this order) against the population of the ledger.
@@ -156,9 +163,24 @@ func (w *weighing) order(id string) *JudgedOrder {
 // finish gives a class to the gray orders that no side has a booking of.
 func (w *weighing) finish() {
 	for id := range w.population {
-		if o := w.order(id); o.Records == 0 && o.Class == Agree {
+		o := w.order(id)
+		if o.Records == 0 && o.Class == Agree {
 			o.Class = Unbooked
 		}
+		if w.population[id].Taint == "" {
+			o.rows(w.scope.Rows[id])
+		}
+	}
+}
+
+// rows takes in what an order's rows say beside its bookings.
+func (o *JudgedOrder) rows(found Rows) {
+	switch {
+	case len(found.Mismatches) > 0:
+		o.Mismatches = slices.Concat(o.Mismatches, found.Mismatches)
+		o.Class, o.Cause = Worse(o.Class, Regression), ""
+	case found.Cause != "" && o.Class.rank() == 0:
+		o.Class, o.Cause = Inconclusive, found.Cause
 	}
 }
 

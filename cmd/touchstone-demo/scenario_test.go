@@ -349,11 +349,13 @@ func TestNarrowSchema(t *testing.T) {
 	injected := []string{}
 	for _, o := range grayOrders(p) {
 		if o.Fen%10 != 0 {
-			injected = append(injected, fmt.Sprintf("%s payment %s amount %s %s", o.ID, o.ID, o.Amount(), narrow(o.Fen)))
+			injected = append(injected, fmt.Sprintf("%s payment %s amount %s %s", o.ID, o.ID, o.Amount(), narrow(o.Fen)),
+				fmt.Sprintf("%s entries amount %s CNY %s CNY", o.ID, o.Amount(), narrow(o.Fen)))
 		}
 		for _, r := range o.Refunds {
 			if r.Fen%10 != 0 {
-				injected = append(injected, fmt.Sprintf("%s refund %s amount %s %s", o.ID, r.ID, r.Amount(), narrow(r.Fen)))
+				injected = append(injected, fmt.Sprintf("%s refund %s amount %s %s", o.ID, r.ID, r.Amount(), narrow(r.Fen)),
+					fmt.Sprintf("%s entries amount %s CNY %s CNY", o.ID, r.Amount(), narrow(r.Fen)))
 			}
 		}
 	}

@@ -49,7 +49,12 @@ func RunComparer(ctx context.Context, cfg *config.Comparer, p Process) (err erro
 	}
 	defer stopBus()
 	consumer := bus.NewConsumer(bus.ConsumerConfig{Login: login, Durable: "comparer", Logger: log, Registerer: registry})
-	run, err := openRun(ctx, string(cfg.Data), judge{config: cfg, log: log, metrics: plugins.NewMetrics(registry)}, newRunMetrics(registry), consumer, log)
+	j := judge{config: cfg, log: log, metrics: plugins.NewMetrics(registry)}
+	if err := j.openRows(registry); err != nil {
+		return err
+	}
+	defer j.closeRows()
+	run, err := openRun(ctx, string(cfg.Data), j, newRunMetrics(registry), consumer, log)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ type judge struct {
 	config  *config.Comparer
 	log     *slog.Logger
 	metrics *plugins.Metrics
+	rows    *rowSides // nil where rows are not compared
 }
 
 // judged is a report with what it rests on.
@@ -39,6 +40,9 @@ type judged struct {
 func (j *judge) run(ctx context.Context, l *comparer.Ledger) (judged, error) {
 	joined, scope, problem, err := j.sides(ctx)
 	if err != nil {
+		return judged{}, err
+	}
+	if scope.Rows, err = j.compareRows(ctx, l); err != nil {
 		return judged{}, err
 	}
 	judgement, err := comparer.Judge(l, joined, scope)

@@ -2,8 +2,10 @@ package config
 
 import (
 	"net/url"
+	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon"
+	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
 // Comparer is the configuration of the comparer.
@@ -47,6 +49,42 @@ type Sides struct {
 	Primary Books    `yaml:"primary" required:"true"`
 	Shadow  Books    `yaml:"shadow" required:"true"`
 	Channel *Channel `yaml:"channel"` // nil: what a channel file would settle stays inconclusive
+	Rows    *Rows    `yaml:"rows"`    // nil: of the databases only the bookings are compared
+}
+
+// Rows says which tables are compared row by row, column by column.
+type Rows struct {
+	Delay  time.Duration `yaml:"delay" default:"2s" min:"0s" max:"10m"` // before what differs is read again
+	Tables []RowTable    `yaml:"tables" required:"true"`
+}
+
+// RowTable is one such table. Columns are named as in the primary.
+type RowTable struct {
+	Name      string                       `yaml:"name" required:"true"`
+	Order     string                       `yaml:"order" required:"true"`
+	Key       []string                     `yaml:"key"`     // natural key; none: its orders are inconclusive
+	Aliases   map[string]string            `yaml:"aliases"` // column of a generated id: name of the id, the same in its foreign keys
+	Money     []RowMoney                   `yaml:"money"`
+	Classes   map[string]shadow.FieldClass `yaml:"classes" oneof:"money,currency,order,account,direction,alias,plain"`
+	Tolerance map[string]time.Duration     `yaml:"tolerance"` // of points in time
+	Noise     []Noise                      `yaml:"noise"`
+	Shadow    *RowShadow                   `yaml:"shadow"` // what is otherwise there
+}
+
+// RowMoney says how a column states an amount: in one currency, or in that of another column.
+type RowMoney struct {
+	Column         string     `yaml:"column" required:"true"`
+	Unit           recon.Unit `yaml:"unit" required:"true" oneof:"major,minor"`
+	Currency       string     `yaml:"currency"`
+	CurrencyColumn string     `yaml:"currency_column"`
+}
+
+// RowShadow says how a table differs on the shadow.
+type RowShadow struct {
+	Name    string            `yaml:"name"`
+	Columns map[string]string `yaml:"columns"` // the primary's column: the shadow's
+	Money   []RowMoney        `yaml:"money"`   // where the shadow states an amount otherwise
+	Added   []Noise           `yaml:"added"`   // columns that only the shadow has
 }
 
 // Books are the tables of one database.
