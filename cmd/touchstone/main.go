@@ -8,7 +8,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -29,6 +31,7 @@ type cli struct {
 
 	Sidecar  sidecarCmd  `cmd:"" help:"Run the sidecar of a payment service."`
 	Comparer comparerCmd `cmd:"" help:"Run the comparer: evidence in, verdict out."`
+	Shadow   shadowCmd   `cmd:"" help:"Prepare the shadow database, compare it with the primary, empty it."`
 	Explain  explainCmd  `cmd:"" help:"Print the whole chain of one order from what a run stored."`
 	Check    checkCmd    `cmd:"" help:"Check configuration files and print every complaint."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
@@ -40,6 +43,27 @@ type sidecarCmd struct {
 
 type comparerCmd struct {
 	Config string `arg:"" help:"Configuration file with role: comparer."`
+}
+
+type shadowCmd struct {
+	Prepare prepareCmd `cmd:"" help:"Create the tables the shadow lacks and copy the rows of reference tables."`
+	Drift   driftCmd   `cmd:"" help:"Print what is otherwise on the shadow; exit code 1 when it blocks a run."`
+	Discard discardCmd `cmd:"" help:"Empty what gray runs wrote on the shadow; the sidecar must not run."`
+}
+
+type prepareCmd struct {
+	Config string `arg:"" help:"Configuration file of the sidecar."`
+	DryRun bool   `help:"Print what would be done."`
+}
+
+type driftCmd struct {
+	Config string `arg:"" help:"Configuration file of the sidecar."`
+}
+
+type discardCmd struct {
+	Config string `arg:"" help:"Configuration file of the sidecar."`
+	DryRun bool   `help:"Print what would be done."`
+	Yes    bool   `help:"Really empty it."`
 }
 
 type explainCmd struct {
@@ -96,6 +120,36 @@ func (cmd *comparerCmd) Run(c *cli, s *streams) error {
 		return err
 	}
 	return c.serve(s, func(ctx context.Context, p app.Process) error { return app.RunComparer(ctx, cfg, p) })
+}
+
+// onShadow runs a command on the databases of a sidecar until it is done or a signal ends it.
+func onShadow(file string, do func(context.Context, *config.Sidecar) error) error {
+	cfg, err := config.LoadSidecar(file)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return do(ctx, cfg)
+}
+
+func (cmd *prepareCmd) Run(_ *cli, s *streams) error {
+	return onShadow(cmd.Config, func(ctx context.Context, cfg *config.Sidecar) error {
+		return app.PrepareShadow(ctx, cfg, s.out, cmd.DryRun)
+	})
+}
+
+func (cmd *driftCmd) Run(_ *cli, s *streams) error {
+	return onShadow(cmd.Config, func(ctx context.Context, cfg *config.Sidecar) error { return app.DriftShadow(ctx, cfg, s.out) })
+}
+
+func (cmd *discardCmd) Run(_ *cli, s *streams) error {
+	if !cmd.Yes && !cmd.DryRun {
+		return errors.New("discard empties tables of the shadow; try: --dry-run to see which, --yes to do it")
+	}
+	return onShadow(cmd.Config, func(ctx context.Context, cfg *config.Sidecar) error {
+		return app.DiscardShadow(ctx, cfg, s.out, cmd.DryRun)
+	})
 }
 
 func (cmd *checkCmd) Run(_ *cli, s *streams) error {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/shadow"
@@ -177,6 +178,9 @@ func (m MySQL) checkTables(c *Checker) {
 		}
 		if t.Shadow != nil && m.Apply == nil {
 			c.Complain(child(at, "shadow"), "has no place here: nothing is applied in a service cutover", "take it out")
+		}
+		if slices.Contains(m.References, t.Name) {
+			c.Complain(child(at, "name"), "stands among mysql.reference_tables too", "one of the two")
 		}
 		names[t.Name] = true
 		orders = orders || t.Order != "" && t.Policy != TableIgnore

@@ -158,6 +158,8 @@ type MySQL struct {
 	Tag     SQLTag      `yaml:"tag"`
 	RowLog  *RowLog     `yaml:"row_log"` // database cutover: what is applied comes from the primary's log
 	Tables  []Table     `yaml:"tables" required:"true"`
+
+	References []string `yaml:"reference_tables"` // whose rows "touchstone shadow prepare" copies to the shadow
 }
 
 // RowLog says how the primary's row log is read.
