@@ -3,7 +3,6 @@ package dualwrite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -232,11 +231,7 @@ func (a *Applier) read(w *waiting) (shadow.WriteSet, error) {
 	if err != nil {
 		return shadow.WriteSet{}, fmt.Errorf("read write set back: %w", err)
 	}
-	var ws shadow.WriteSet
-	if err := json.Unmarshal(payload, &ws); err != nil {
-		return shadow.WriteSet{}, fmt.Errorf("decode write set: %w", err)
-	}
-	return ws, nil
+	return Kept(payload, true)
 }
 
 // done takes a write set out of the journal. If that fails it comes back at the next start, and the shadow knows its id.

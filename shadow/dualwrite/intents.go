@@ -2,6 +2,7 @@ package dualwrite
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/seed-3356bd69/touchstone/shadow"
@@ -13,7 +14,8 @@ import (
 type Journal interface {
 	// Intent notes what may be about to commit; the payload is a shadow.WriteSet as JSON.
 	Intent(payload []byte) (seq uint64, err error)
-	// Outcome says how it ended. A payload replaces the intent's; what did not commit is forgotten.
+	// Outcome says how it ended. A payload replaces the intent's, which otherwise stands but for its outcome; what did not
+	// commit is forgotten.
 	Outcome(seq uint64, committed bool, payload []byte) error
 }
 
@@ -23,6 +25,19 @@ type Shadow interface {
 	Submit(seq uint64, ws shadow.WriteSet)
 	// Resolve takes one whose transaction's end is not known.
 	Resolve(seq uint64, ws shadow.WriteSet)
+}
+
+// Kept reads a write set back from the journal, with what the journal says of its end.
+func Kept(payload []byte, committed bool) (shadow.WriteSet, error) {
+	var ws shadow.WriteSet
+	if err := json.Unmarshal(payload, &ws); err != nil {
+		return shadow.WriteSet{}, fmt.Errorf("decode write set: %w", err)
+	}
+	ws.Outcome, ws.Cause = shadow.Committed, "" // only what can be applied is noted as committed
+	if !committed {
+		ws.Outcome, ws.Cause = shadow.CommitUnknown, shadow.CauseUnknownCommit
+	}
+	return ws, nil
 }
 
 // sent is a command with tagged writes that the server has not answered.
@@ -87,13 +102,24 @@ func (r *Recorder) note() {
 		r.shared.metrics.unjournaled.Inc()
 		return
 	}
-	r.intents = append(r.intents, intent{seq, ws.ID})
+	r.intents = append(r.intents, intent{seq, ws.ID, ws.Order, ws.Statements})
 }
 
 // intent is one entry of the journal whose outcome is still to be told.
 type intent struct {
-	seq uint64
-	id  string
+	seq        uint64
+	id         string
+	order      string
+	statements []shadow.Statement
+}
+
+// says tells whether the intent already says what the write set turned out to be, but for how it ended.
+func (i intent) says(ws shadow.WriteSet) bool {
+	return i.order == ws.Order && slices.EqualFunc(i.statements, ws.Statements, func(a, b shadow.Statement) bool {
+		return a.Text == b.Text && a.Table == b.Table && a.Affected == b.Affected && a.Cause == b.Cause && slices.EqualFunc(a.Rows, b.Rows, func(x, y shadow.Row) bool {
+			return slices.Equal(x.Columns, y.Columns) && slices.Equal(x.Values, y.Values)
+		})
+	})
 }
 
 // answeredIntent forgets a command the server has answered; when nothing is open any more, neither is any intent.
@@ -145,6 +171,12 @@ func (r *Recorder) deliver(ws shadow.WriteSet, i intent, noted bool) {
 func (r *Recorder) commit(ws shadow.WriteSet, i intent, noted bool) uint64 {
 	if r.shared.cfg.Journal == nil {
 		return 0
+	}
+	if noted && i.says(ws) {
+		if !r.journal(i.seq, true, nil) {
+			return 0
+		}
+		return i.seq
 	}
 	payload, err := json.Marshal(ws)
 	if err != nil {

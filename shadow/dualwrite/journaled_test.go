@@ -3,7 +3,6 @@ package dualwrite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -35,8 +34,8 @@ func resume(t *testing.T, a *Applier, j *journal.Journal, left []journal.Entry) 
 		if err != nil {
 			t.Fatal(err)
 		}
-		var ws shadow.WriteSet
-		if err := json.Unmarshal(payload, &ws); err != nil {
+		ws, err := Kept(payload, e.Committed)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if e.Committed {

@@ -1,11 +1,11 @@
 package app
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/seed-3356bd69/touchstone/cmd/internal/telemetry"
 	"github.com/seed-3356bd69/touchstone/shadow"
+	"github.com/seed-3356bd69/touchstone/shadow/dualwrite"
 	"github.com/seed-3356bd69/touchstone/shadow/journal"
 )
 
@@ -34,14 +34,11 @@ func (s *sidecar) resume(kept keptSets) {
 		s.sink.taint("", shadow.CauseUnknownCommit)
 	}
 	for _, entry := range kept.left {
-		ws, err := readSet(kept.journal, entry.Seq)
+		ws, err := readSet(kept.journal, entry)
 		if err != nil {
 			s.log.Error("journal entry is lost", telemetry.KeyError, err)
 			s.sink.taint("", shadow.CauseUnknownCommit)
 			continue
-		}
-		if !entry.Committed {
-			ws.Outcome, ws.Cause = shadow.CommitUnknown, shadow.CauseUnknownCommit
 		}
 		s.sink.again(ws)
 		if entry.Committed {
@@ -52,14 +49,14 @@ func (s *sidecar) resume(kept keptSets) {
 	}
 }
 
-func readSet(j *journal.Journal, seq uint64) (shadow.WriteSet, error) {
-	payload, err := j.Payload(seq)
+func readSet(j *journal.Journal, entry journal.Entry) (shadow.WriteSet, error) {
+	payload, err := j.Payload(entry.Seq)
 	if err != nil {
 		return shadow.WriteSet{}, err
 	}
-	var ws shadow.WriteSet
-	if err := json.Unmarshal(payload, &ws); err != nil {
-		return shadow.WriteSet{}, fmt.Errorf("decode journal entry %d: %w", seq, err)
+	ws, err := dualwrite.Kept(payload, entry.Committed)
+	if err != nil {
+		return ws, fmt.Errorf("journal entry %d: %w", entry.Seq, err)
 	}
 	return ws, nil
 }
