@@ -70,6 +70,7 @@ func port(t *testing.T) (*mysql.Config, *notes, *prometheus.Registry) {
 	seen, reg := &notes{}, prometheus.NewRegistry()
 	p := New(Config{
 		Listen: "127.0.0.1:0", Shadow: server.Addr, Schema: "side", Observer: seen, DrainTimeout: 100 * time.Millisecond,
+		Known:  []string{"Orders", "notes"},
 		Tables: []dualwrite.Table{{Name: "orders", Key: []string{"order_no"}, OrderColumn: "order_no"}},
 		Log:    slog.New(slog.DiscardHandler), Metrics: reg,
 	})
@@ -142,6 +143,10 @@ func TestRefusalsNameTheirRuleAndKeepTheConnection(t *testing.T) {
 		{"SELECT mysql.user.host FROM orders", "schema"},
 		{"SHOW TABLES FROM mysql", "schema"},
 		{"USE live", "schema"},
+		{"SELECT * FROM rates", "table"},
+		{"INSERT INTO orders (order_no) SELECT name FROM rates", "table"},
+		{"SELECT 1 FROM orders JOIN side.rates", "table"},
+		{"SHOW CREATE TABLE rates", "table"},
 		{"DROP TABLE orders", "ddl"},
 		{"CREATE TEMPORARY TABLE x (a INT)", "ddl"},
 		{"TRUNCATE orders", "ddl"},
@@ -195,7 +200,7 @@ func TestOrdinaryWorkPasses(t *testing.T) {
 	exec(t, db, "SET NAMES utf8mb4", "SET SESSION sql_mode='STRICT_TRANS_TABLES', time_zone='+00:00'", "SET @a = 1", "USE side", "SHOW TABLES", "SELECT @@version, DATABASE(), COUNT(*), NOW() FROM side.orders",
 		"SELECT * FROM information_schema.tables LIMIT 1", "SELECT * FROM orders FOR UPDATE", "EXPLAIN SELECT * FROM orders", "BEGIN",
 		"/* gray='v2' */ INSERT INTO orders (order_no, amount) VALUES ('A', 1)", "SAVEPOINT s", "ROLLBACK TO s", "COMMIT",
-		"/* gray='v2' */ UPDATE orders SET amount=amount+1 WHERE order_no='A'; SELECT 1", "SET autocommit=1", "WITH c AS (SELECT 1) SELECT * FROM c")
+		"/* gray='v2' */ UPDATE orders SET amount=amount+1 WHERE order_no='A'; SELECT 1", "SET autocommit=1", "WITH c AS (SELECT 1) SELECT * FROM c", "SELECT x.order_no FROM orders AS x", "DELETE o FROM orders o JOIN orders p ON p.order_no = o.order_no WHERE o.order_no = 'nobody'")
 	if _, err := db.Exec("/* gray='v2' */ INSERT INTO orders (order_no, amount) VALUES (?, ?)", "B", 2); err != nil {
 		t.Fatal(err)
 	}

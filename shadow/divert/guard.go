@@ -1,6 +1,8 @@
 package divert
 
 import (
+	"strings"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-3356bd69/touchstone/shadow/dualwrite"
@@ -11,14 +13,18 @@ import (
 // guards makes the guard of each connection.
 type guards struct {
 	schema     string
+	known      map[string]bool // tables that may be named, in lower case; empty = all of the schema
 	recorders  *dualwrite.Recorders
 	classifier *stmt.Classifier
 	refused    *prometheus.CounterVec
 }
 
-func newGuards(schema string, recorders *dualwrite.Recorders, reg prometheus.Registerer) *guards {
-	g := &guards{schema: schema, recorders: recorders, classifier: stmt.New(), refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+func newGuards(schema string, known []string, recorders *dualwrite.Recorders, reg prometheus.Registerer) *guards {
+	g := &guards{schema: schema, known: map[string]bool{}, recorders: recorders, classifier: stmt.New(), refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "touchstone_mysql_refused_total", Help: "Commands the divert port refused, by rule."}, []string{"rule"})}
+	for _, name := range known {
+		g.known[strings.ToLower(name)] = true
+	}
 	for _, r := range rules() {
 		g.refused.WithLabelValues(string(r))
 	}
@@ -52,7 +58,7 @@ func (g *guard) check(cmd *wire.Command) *refused {
 		if cmd.Truncated {
 			return &refused{ruleTooLong, ""}
 		}
-		return checkText(g.shared.classifier, g.Mode(), g.shared.schema, string(cmd.Data))
+		return g.shared.checkText(g.Mode(), string(cmd.Data))
 	case wire.ComLogin, wire.ComChangeUser, wire.ComInitDB:
 		if cmd.Schema != g.shared.schema && (cmd.Schema != "" || cmd.Code == wire.ComInitDB) {
 			return &refused{ruleSchema, cmd.Schema}

@@ -21,6 +21,7 @@ type Config struct {
 	TLS            *wire.TLS         // nil = plain text only
 	Schema         string            // the only schema that may be named, in its exact case
 	Tables         []dualwrite.Table // policy of the tables, for the write sets
+	Known          []string          // tables that may be named; none = all of the schema
 	Observer       dualwrite.Observer
 	MaxConnections int           // 0 = the default of wire.Config
 	DialTimeout    time.Duration // 0 = the default of wire.Config
@@ -42,7 +43,7 @@ func New(cfg Config) *Port {
 	return &Port{server: wire.New(wire.Config{
 		Port: portName, Listen: cfg.Listen, Upstream: cfg.Shadow, TLS: cfg.TLS, FailClosed: true, Capture: cfg.Capture,
 		MaxConnections: cfg.MaxConnections, DialTimeout: cfg.DialTimeout, DrainTimeout: cfg.DrainTimeout,
-		Sessions: newGuards(cfg.Schema, recorders, cfg.Metrics), Log: cfg.Log, Metrics: cfg.Metrics,
+		Sessions: newGuards(cfg.Schema, cfg.Known, recorders, cfg.Metrics), Log: cfg.Log, Metrics: cfg.Metrics,
 	})}
 }
 

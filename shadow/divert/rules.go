@@ -16,6 +16,7 @@ const (
 	ruleUnparsed rule = "unparsed" // the text could not be read
 	ruleTooLong  rule = "too-long" // the text is longer than what is read of it
 	ruleSchema   rule = "schema"   // another schema than the declared one
+	ruleTable    rule = "table"    // a table that nobody declared: the shadow may have nothing of it
 	ruleDDL      rule = "ddl"
 	ruleAdmin    rule = "admin"    // concerns the server, or hides what it does
 	ruleFunction rule = "function" // calls a function that is not known to change nothing
@@ -25,7 +26,7 @@ const (
 )
 
 func rules() []rule {
-	return []rule{ruleUnparsed, ruleTooLong, ruleSchema, ruleDDL, ruleAdmin, ruleFunction, ruleFile, ruleSetting, ruleCommand}
+	return []rule{ruleUnparsed, ruleTooLong, ruleSchema, ruleTable, ruleDDL, ruleAdmin, ruleFunction, ruleFile, ruleSetting, ruleCommand}
 }
 
 // refused says which rule a command breaks, and what it names.
@@ -37,7 +38,7 @@ type refused struct {
 // refusal is the ERR packet of a refused command.
 func (r refused) refusal() *wire.Refusal {
 	code := uint16(1235)
-	if r.rule == ruleSchema {
+	if r.rule == ruleSchema || r.rule == ruleTable {
 		code = 1142
 	}
 	text := "touchstone divert port: refused by rule " + string(r.rule)
@@ -48,13 +49,16 @@ func (r refused) refusal() *wire.Refusal {
 }
 
 // checkText reads every statement of a text; nil means that all are allowed.
-func checkText(c *stmt.Classifier, mode stmt.Mode, schema, text string) *refused {
-	all, err := c.Classify(text, mode)
+func (g *guards) checkText(mode stmt.Mode, text string) *refused {
+	all, err := g.classifier.Classify(text, mode)
 	if err != nil {
 		return &refused{ruleUnparsed, ""}
 	}
 	for _, s := range all {
-		if r := check(schema, s); r != nil {
+		if r := check(g.schema, s); r != nil {
+			return r
+		}
+		if r := g.checkTables(s); r != nil {
 			return r
 		}
 		if changesReading(s, text) {
@@ -117,6 +121,21 @@ func checkSchemas(schema string, s stmt.Statement) *refused {
 	for _, name := range s.Schemas {
 		if !allowed(name) {
 			return &refused{ruleSchema, name}
+		}
+	}
+	return nil
+}
+
+// checkTables allows the declared tables, if any are.
+func (g *guards) checkTables(s stmt.Statement) *refused {
+	if len(g.known) == 0 {
+		return nil
+	}
+	for _, t := range s.Tables {
+		name := strings.ToLower(t.Name)
+		declared := g.known[name] || strings.EqualFold(t.Schema, "information_schema") || t.Schema == "" && slices.Contains(s.Aliases, name)
+		if !declared {
+			return &refused{ruleTable, fmt.Sprintf("table %s is not declared; try: mysql.tables, or mysql.reference_tables and 'touchstone shadow prepare'", t.Name)}
 		}
 	}
 	return nil

@@ -58,7 +58,7 @@ func read(node ast.StmtNode) Statement {
 	v := &visitor{}
 	node.Accept(v)
 	v.numberParams()
-	s := Statement{Tables: v.tables, Schemas: v.schemas, Functions: v.functions, Outfile: v.outfile, Params: len(v.params)}
+	s := Statement{Tables: v.tables, Aliases: v.aliases, Schemas: v.schemas, Functions: v.functions, Outfile: v.outfile, Params: len(v.params)}
 	v.class(node, &s)
 	if s.Class == Read && v.locking {
 		s.Class = LockingRead
@@ -72,6 +72,7 @@ func read(node ast.StmtNode) Statement {
 // visitor collects what is named anywhere in a statement.
 type visitor struct {
 	tables    []Table
+	aliases   []string
 	schemas   []string
 	functions []string
 	params    []*test_driver.ParamMarkerExpr
@@ -85,6 +86,10 @@ func (v *visitor) Enter(n ast.Node) (ast.Node, bool) {
 	switch n := n.(type) {
 	case *ast.TableName:
 		v.tables = append(v.tables, Table{n.Schema.O, n.Name.O})
+	case *ast.TableSource:
+		v.alias(n.AsName.L)
+	case *ast.CommonTableExpression:
+		v.alias(n.Name.L)
 	case *ast.ColumnName:
 		v.schema(n.Schema.O)
 	case *ast.FuncCallExpr:
@@ -105,6 +110,12 @@ func (v *visitor) Enter(n ast.Node) (ast.Node, bool) {
 
 // Leave goes on with the next node.
 func (v *visitor) Leave(n ast.Node) (ast.Node, bool) { return n, true }
+
+func (v *visitor) alias(name string) {
+	if name != "" {
+		v.aliases = append(v.aliases, name)
+	}
+}
 
 func (v *visitor) schema(name string) {
 	if name != "" {

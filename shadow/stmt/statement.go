@@ -29,6 +29,7 @@ type Statement struct {
 	Verb      string        // lower case, for records: "insert", "commit", ...
 	Target    Table         // of a write to one table, or a read of one
 	Tables    []Table       // all tables named anywhere
+	Aliases   []string      // other names of tables and queries in it, lower case; some stand among Tables too
 	Schemas   []string      // schemas named otherwise: USE, SHOW FROM, functions, columns
 	Functions []string      // called functions that are not known to change nothing, lower case
 	Outfile   bool          // SELECT ... INTO OUTFILE

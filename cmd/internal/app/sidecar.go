@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -200,7 +201,7 @@ func (s *sidecar) databases(ctx context.Context) error {
 	}
 	return s.mysql("divert", divert.New(divert.Config{
 		TLS: divertTLS, Listen: string(m.Divert.Listen), Shadow: string(m.Divert.Upstream), Schema: m.Divert.Schema, Tables: writtenTables(m.Tables),
-		Observer: s.sink, DrainTimeout: sqlDrain, Log: s.log, Metrics: s.registry,
+		Known: knownTables(m), Observer: s.sink, DrainTimeout: sqlDrain, Log: s.log, Metrics: s.registry,
 	}))
 }
 
@@ -244,6 +245,15 @@ func writtenTables(tables []config.Table) []dualwrite.Table {
 		out = append(out, dualwrite.Table{Name: t.Name, Key: t.Key, OrderColumn: t.Order, AutoIncrement: t.AutoIncrement, Ignore: t.Policy == config.TableIgnore})
 	}
 	return out
+}
+
+// knownTables are those the shadow has something of.
+func knownTables(m config.MySQL) []string {
+	names := slices.Clone(m.References)
+	for _, t := range m.Tables {
+		names = append(names, t.Name)
+	}
+	return names
 }
 
 // mysqlPort is one of the two MySQL ports.
