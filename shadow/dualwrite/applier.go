@@ -18,6 +18,7 @@ import (
 // ApplierConfig is how write sets get to the shadow.
 type ApplierConfig struct {
 	Shadow       *sql.DB            // the shadow's schema, never the primary's
+	Batched      bool               // Shadow is of OpenShadow: inserts of a set go in one round trip
 	Stored       Stored             // the journal in which submitted sets stand; nil = none does
 	Report       func(shadow.Apply) // every state of every write set; it must not block
 	Workers      int                // 0 = 4; write sets of one order or row stay in their sequence
@@ -82,7 +83,7 @@ type counts struct{ applied, dropped, failed, unknown atomic.Uint64 }
 func NewApplier(cfg ApplierConfig) *Applier {
 	cfg.defaults()
 	a := &Applier{
-		cfg: cfg, schedule: newSchedule(cfg.Queue), breaker: newBreaker(cfg.Backoff, 20*cfg.Backoff), target: newTarget(cfg.Shadow, cfg.Mappings),
+		cfg: cfg, schedule: newSchedule(cfg.Queue), breaker: newBreaker(cfg.Backoff, 20*cfg.Backoff), target: newTarget(cfg.Shadow, cfg.Mappings, cfg.Batched),
 	}
 	a.metrics = newApplyMetrics(cfg.Metrics, func() float64 { return float64(a.schedule.len()) })
 	return a

@@ -32,13 +32,14 @@ var (
 type target struct {
 	db       *sql.DB
 	mappings map[string]Mapping
+	batched  bool // the pool takes several statements in one text
 
 	mu        sync.Mutex
 	generated map[string][]string // columns the shadow computes, by its own table's name
 }
 
-func newTarget(db *sql.DB, mappings map[string]Mapping) *target {
-	return &target{db: db, mappings: mappings, generated: map[string][]string{}}
+func newTarget(db *sql.DB, mappings map[string]Mapping, batched bool) *target {
+	return &target{db: db, mappings: mappings, batched: batched, generated: map[string][]string{}}
 }
 
 // apply writes one set in one transaction together with its id. A set whose id is there is done.
@@ -52,6 +53,9 @@ func (t *target) apply(ctx context.Context, ws shadow.WriteSet) error {
 	defer restore()
 	if err != nil {
 		return fmt.Errorf("set up session on shadow: %w", sorted(err))
+	}
+	if done, err := t.batch(ctx, conn, ws); done || err != nil {
+		return err
 	}
 	tx, err := conn.BeginTx(ctx, isolation(ws))
 	if err != nil {
@@ -149,9 +153,7 @@ func (t *target) statement(ctx context.Context, tx *sql.Tx, s shadow.Statement) 
 
 // computed gives the columns of a table that the shadow computes by itself.
 func (t *target) computed(ctx context.Context, tx *sql.Tx, table string) ([]string, error) {
-	t.mu.Lock()
-	names, known := t.generated[table]
-	t.mu.Unlock()
+	names, known := t.knownComputed(table)
 	if known {
 		return names, nil
 	}

@@ -179,7 +179,7 @@ func (b *bench) copyOver(t *testing.T, sets []shadow.WriteSet) string {
 	must(t, db, createApplied)
 	for range 2 { // the second time changes nothing
 		for _, ws := range sets {
-			if err := newTarget(db, nil).apply(t.Context(), ws); err != nil {
+			if err := newTarget(db, nil, false).apply(t.Context(), ws); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -55,12 +55,16 @@ func (m images) put(ctx context.Context, named, after *row) error {
 }
 
 func (m images) insert(ctx context.Context, after *row) error {
-	names, marks := make([]string, len(after.columns)), make([]string, len(after.columns))
-	for i, c := range after.columns {
+	_, err := m.tx.ExecContext(ctx, insertText(m.table, after), after.args...)
+	return err
+}
+
+func insertText(table string, r *row) string {
+	names, marks := make([]string, len(r.columns)), make([]string, len(r.columns))
+	for i, c := range r.columns {
 		names[i], marks[i] = quote(c), "?"
 	}
-	_, err := m.tx.ExecContext(ctx, "INSERT INTO "+quote(m.table)+" ("+strings.Join(names, ", ")+") VALUES ("+strings.Join(marks, ", ")+")", after.args...)
-	return err
+	return "INSERT INTO " + quote(table) + " (" + strings.Join(names, ", ") + ") VALUES (" + strings.Join(marks, ", ") + ")"
 }
 
 func (m images) delete(ctx context.Context, before *row) error {

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"math/rand/v2"
 	"strings"
@@ -83,7 +84,7 @@ func TestImagesByKey(t *testing.T) {
 			must(t, db, "CREATE TABLE w (a INT, b INT, v VARCHAR(20), g VARCHAR(30) AS (CONCAT(v, a)) STORED, PRIMARY KEY (a, b))")
 			must(t, db, "INSERT INTO w (a, b, v) VALUES (0, 0, 'old')")
 			must(t, db, createApplied)
-			target := newTarget(db, nil)
+			target := newTarget(db, nil, false)
 			for range 2 {
 				if err := target.apply(t.Context(), rowSet("id", "A", c.writes...)); (err != nil) != c.fails {
 					t.Fatalf("err %v, fails %v", err, c.fails)
@@ -129,13 +130,13 @@ func TestValuesArriveExactly(t *testing.T) {
 	}
 	defer db.Close()
 	must(t, db, createApplied)
-	target := newTarget(db, nil)
+	target := newTarget(db, nil, true)
 	every := make([]byte, 256)
 	for i := range every {
 		every[i] = byte(i)
 	}
 	quoted, escapes := "it's \\ \"x\" \n\x1a % _ \u0000 支付 👍 ? ?", "NO_BACKSLASH_ESCAPES"
-	for i, mode := range []*string{nil, &escapes} {
+	for i, mode := range []*string{nil, &escapes, nil, &escapes} { // the first goes the long way: the table is new to the pool
 		order := fmt.Sprint("E", i)
 		row := shadow.Row{Columns: []string{"order_no", "amount", "note", "raw"}, Values: []shadow.Value{{Text: order}, {Text: "-9223372036854775808"}, {Text: quoted}, {Text: string(every), Binary: true}}}
 		ws := rowSet(order, order, shadow.Statement{Table: "orders", Affected: 1, Rows: []shadow.Row{row}})
@@ -151,6 +152,44 @@ func TestValuesArriveExactly(t *testing.T) {
 		if amount != "-9223372036854775808" || note != quoted || string(raw) != string(every) {
 			t.Errorf("mode %v: %s %q %x", mode, amount, note, raw)
 		}
+	}
+}
+
+// What a batch meets is told as the long way tells it, and leaves no transaction open.
+func TestBatchThatIsRefused(t *testing.T) {
+	createSchema(t, "batched")
+	db, err := OpenShadow(server.Config("batched").FormatDSN(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	a, st, stop := startApplier(t, db, func(c *ApplierConfig) { c.Batched, c.Workers, c.Tries = true, 1, 3 })
+	for _, id := range []string{"1", "2", "3"} {
+		a.Submit(0, orderSet(id, "B"+id))
+	}
+	a.Submit(0, orderSet("2", "B2")) // again: its id is there
+	a.Submit(0, orderSet("4", "B1")) // another one with a row that is there
+	bad := orderSet("5", "B5")
+	bad.Statements[0].Rows[0].Columns[1] = "nosuch"
+	a.Submit(0, bad)
+	half := orderSet("6", "B6")
+	half.Statements = append(half.Statements, half.Statements[0]) // the second one is a duplicate of the first
+	a.Submit(0, half)
+	a.Submit(0, orderSet("7", "B7"))
+	stop()
+	got := map[string]shadow.ApplyState{}
+	for id, s := range st.last {
+		got[id] = s.State
+	}
+	want := map[string]shadow.ApplyState{"1": shadow.Applied, "2": shadow.Applied, "3": shadow.Applied, "4": shadow.ApplyFailed, "5": shadow.ApplyFailed, "6": shadow.ApplyFailed, "7": shadow.Applied}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if rows := content(t, db, "SELECT order_no FROM orders ORDER BY 1"); rows != "B1 B2 B3 B7" {
+		t.Errorf("the shadow holds %s", rows)
+	}
+	if ids := content(t, db, "SELECT id FROM "+TableApplied+" ORDER BY 1"); ids != "1 2 3 7" {
+		t.Errorf("applied ids %s", ids)
 	}
 }
 

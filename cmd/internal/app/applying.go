@@ -28,7 +28,7 @@ func (s *sidecar) applying(ctx context.Context) (keptSets, error) {
 		return keptSets{}, err
 	}
 	s.applier = dualwrite.NewApplier(dualwrite.ApplierConfig{
-		Shadow: db, Stored: kept.journal, Report: s.sink.apply, Workers: m.Apply.Workers, Queue: m.Apply.Queue, Wait: m.Apply.Wait,
+		Shadow: db, Batched: true, Stored: kept.journal, Report: s.sink.apply, Workers: m.Apply.Workers, Queue: m.Apply.Queue, Wait: m.Apply.Wait,
 		Mappings: mappings(m.Tables), DrainTimeout: m.Apply.Drain, Log: s.log, Metrics: s.registry,
 	})
 	s.part("applier", m.Apply.Drain+partBound, s.applier.Run)
