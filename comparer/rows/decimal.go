@@ -1,12 +1,8 @@
 package rows
 
 import (
-	"fmt"
-	"math/big"
 	"strconv"
 	"strings"
-
-	"github.com/seed-3356bd69/touchstone/recon"
 )
 
 // maxExponent bounds what a number may be blown up to; a DOUBLE reaches 308.
@@ -76,68 +72,4 @@ func shift(whole, fraction string, exponent int) (string, string) {
 		return whole[:cut], whole[cut:] + fraction
 	}
 	return whole, fraction
-}
-
-// Decimal is an exact decimal number of any size. The zero value is 0.
-type Decimal struct {
-	unscaled *big.Int // nil = 0
-	scale    int      // digits behind the point, not negative
-}
-
-// ParseDecimal reads "-12.50" or "1e3"; anything else is an error, never 0.
-func ParseDecimal(text string) (Decimal, error) {
-	plain, ok := canonical(text)
-	if !ok {
-		return Decimal{}, fmt.Errorf("%w: %q", recon.ErrAmountSyntax, clip(text))
-	}
-	whole, fraction, _ := strings.Cut(plain, ".")
-	n, _ := new(big.Int).SetString(whole+fraction, 10) // canonical lets only digits through
-	return Decimal{unscaled: n, scale: len(fraction)}, nil
-}
-
-func (d Decimal) at(scale int) *big.Int {
-	if d.unscaled == nil {
-		return new(big.Int)
-	}
-	factor := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale-d.scale)), nil)
-	return factor.Mul(factor, d.unscaled)
-}
-
-// Add gives d+o.
-func (d Decimal) Add(o Decimal) Decimal {
-	scale := max(d.scale, o.scale)
-	sum := d.at(scale)
-	return Decimal{unscaled: sum.Add(sum, o.at(scale)), scale: scale}
-}
-
-// Neg gives -d.
-func (d Decimal) Neg() Decimal {
-	n := d.at(d.scale)
-	return Decimal{unscaled: n.Neg(n), scale: d.scale}
-}
-
-// IsZero tells whether d is 0.
-func (d Decimal) IsZero() bool { return d.unscaled == nil || d.unscaled.Sign() == 0 }
-
-// Equal tells whether d and o are the same number, whatever their scale.
-func (d Decimal) Equal(o Decimal) bool { return d.Add(o.Neg()).IsZero() }
-
-// minorToMajor moves the point left by some digits: minor units to major ones.
-func (d Decimal) minorToMajor(exponent int) Decimal {
-	return Decimal{unscaled: d.unscaled, scale: d.scale + exponent}
-}
-
-// String prints the shortest form: "-12.5".
-func (d Decimal) String() string {
-	if d.unscaled == nil {
-		return "0"
-	}
-	digits := new(big.Int).Abs(d.unscaled).String()
-	digits = strings.Repeat("0", max(0, d.scale+1-len(digits))) + digits
-	text := digits[:len(digits)-d.scale] + "." + digits[len(digits)-d.scale:]
-	if d.unscaled.Sign() < 0 {
-		text = "-" + text
-	}
-	short, _ := canonical(text) // digits and a point: always a number
-	return short
 }

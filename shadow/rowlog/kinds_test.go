@@ -119,6 +119,9 @@ func TestColumnsTheLogDoesNotNameAreNotGuessed(t *testing.T) {
 		if ws := b.settled()[0]; ws.Cause != shadow.CauseUnclassified {
 			t.Errorf("%s: %s", kind, brief(ws))
 		}
+		if err := b.stop(); err != nil { // two readers with one server id would push each other out
+			t.Error(err)
+		}
 	}
 }
 

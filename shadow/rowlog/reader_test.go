@@ -153,7 +153,7 @@ func TestNothingIsLostOverRestarts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer own.Stop()
+	t.Cleanup(own.Stop) // after the reader
 	b := newBench(t, own)
 	b.start()
 	var mu sync.Mutex
@@ -253,7 +253,7 @@ func TestLogThatIsGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer own.Stop()
+	t.Cleanup(own.Stop) // after the reader
 	b := newBench(t, own)
 	b.start()
 	exec(t, b.db, mark+"INSERT INTO orders VALUES ('A',1,'n')")
