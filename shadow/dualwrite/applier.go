@@ -185,7 +185,7 @@ func (a *Applier) Run(ctx context.Context) error {
 		go func() {
 			defer wg.Done()
 			for w, more := a.schedule.pop(); more; w, more = a.schedule.pop() {
-				a.work(hard, w)
+				a.contained(hard, w)
 				a.schedule.finish(w)
 			}
 		}()
@@ -196,6 +196,26 @@ func (a *Applier) Run(ctx context.Context) error {
 	defer late.Stop()
 	wg.Wait()
 	return nil
+}
+
+// contained works on one write set and keeps a panic from the ports of the same process.
+func (a *Applier) contained(ctx context.Context, w *waiting) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		ws := shadow.WriteSet{ID: w.id, Order: w.order}
+		if w.ws != nil {
+			ws = *w.ws
+		}
+		a.cfg.Log.Error("applying a write set panicked", logWriteSet, ws.ID, logError, p)
+		a.report(ws, shadow.ApplyUnknown, shadow.CauseInternal)
+		if w.done != nil {
+			w.done()
+		}
+	}()
+	a.work(ctx, w)
 }
 
 func (a *Applier) work(ctx context.Context, w *waiting) {

@@ -340,6 +340,22 @@ func TestWaitingForTheShadow(t *testing.T) {
 	}
 }
 
+type broken struct{}
+
+func (broken) Payload(uint64) ([]byte, error) { panic("the journal's reader is broken") }
+func (broken) Done(uint64) error              { return nil }
+
+func TestPanicsStayInTheApplier(t *testing.T) {
+	db := createSchema(t, "panics")
+	a, st, stop := startApplier(t, db, func(c *ApplierConfig) { c.Stored = broken{} })
+	a.contained(t.Context(), &waiting{seq: 2, id: "broken", order: "Q"})
+	a.Submit(0, orderSet("good", "R"))
+	stop()
+	if st.last["broken"].State != shadow.ApplyUnknown || st.last["broken"].Order != "Q" || st.last["good"].State != shadow.Applied {
+		t.Errorf("states %v", st.last)
+	}
+}
+
 func TestBreakerLetsOneTry(t *testing.T) {
 	b := newBreaker(5*time.Millisecond, 20*time.Millisecond)
 	if err := b.enter(t.Context()); err != nil {

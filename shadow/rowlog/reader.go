@@ -110,6 +110,8 @@ func (r *Reader) read(ctx, hard context.Context) error {
 		switch {
 		case errors.Is(err, errReached), hard.Err() != nil:
 			return nil
+		case denied(err):
+			return fmt.Errorf("read the row log: %w; try: GRANT REPLICATION SLAVE ON *.* TO the account of the DSN", err)
 		case permanent(err):
 			return fmt.Errorf("read the row log from %s: %w; try: empty the shadow with 'touchstone shadow discard', remove %s, and start a new run", before, err, r.cfg.PositionFile)
 		}
@@ -127,14 +129,20 @@ func (r *Reader) read(ctx, hard context.Context) error {
 	}
 }
 
-// permanent tells whether the server said that it cannot give the log from there on, or not to this account.
+// permanent tells whether the server said that it cannot give the log from there on.
 func permanent(err error) bool {
+	var refused *mysql.MyError
+	return errors.As(err, &refused) && refused.Code == mysql.ER_MASTER_FATAL_ERROR_READING_BINLOG
+}
+
+// denied tells whether it said that it does not give it to this account.
+func denied(err error) bool {
 	var refused *mysql.MyError
 	if !errors.As(err, &refused) {
 		return false
 	}
 	switch refused.Code {
-	case mysql.ER_MASTER_FATAL_ERROR_READING_BINLOG, mysql.ER_ACCESS_DENIED_ERROR, mysql.ER_SPECIFIC_ACCESS_DENIED_ERROR, mysql.ER_DBACCESS_DENIED_ERROR:
+	case mysql.ER_ACCESS_DENIED_ERROR, mysql.ER_SPECIFIC_ACCESS_DENIED_ERROR, mysql.ER_DBACCESS_DENIED_ERROR:
 		return true
 	}
 	return false

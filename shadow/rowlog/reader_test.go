@@ -313,3 +313,34 @@ func TestDamagedPositionFile(t *testing.T) {
 		})
 	}
 }
+
+// An account with the rights that the documentation names is enough, and one without them is an error that says so.
+func TestAccountOfItsOwn(t *testing.T) {
+	b := newBench(t, server)
+	root := open(t, server, "")
+	exec(t, root, "CREATE USER reader@'%' IDENTIFIED BY 'secret'")
+	defer func() { _, _ = root.Exec("DROP USER reader@'%'") }() // the server ends with the tests
+	exec(t, root, "GRANT SELECT ON "+b.schema+".* TO reader@'%'")
+	cfg := server.Config(b.schema)
+	cfg.User, cfg.Passwd = "reader", "secret"
+	b.cfg.DSN = cfg.FormatDSN()
+	r, err := New(b.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := r.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := r.Run(ctx); err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "REPLICATION SLAVE") {
+		t.Errorf("without the right to read the log: %v", err)
+	}
+	exec(t, root, "GRANT REPLICATION SLAVE ON *.* TO reader@'%'")
+	b.start()
+	exec(t, b.db, mark+"INSERT INTO orders VALUES ('A',1,'n')")
+	if ws := b.sets(1)[0]; ws.Order != "A" {
+		t.Error(brief(ws))
+	}
+}

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/telemetry"
 	"github.com/seed-3356bd69/touchstone/shadow"
 	"github.com/seed-3356bd69/touchstone/shadow/dualwrite"
 	"github.com/seed-3356bd69/touchstone/shadow/rowlog"
@@ -60,8 +62,31 @@ func (s *sidecar) following(ctx context.Context) error {
 		return fmt.Errorf("mysql.row_log: %w", err)
 	}
 	s.rowLog = reader
-	s.part("row log", m.Apply.Drain+partBound, reader.Run)
+	s.part("row log", m.Apply.Drain+partBound, func(ctx context.Context) error { return s.follow(ctx, reader.Run) })
 	return nil
+}
+
+// follow reads the row log. When that ends for good, no order can be judged any more, but the ports, on which the service
+// depends, go on.
+func (s *sidecar) follow(ctx context.Context, run func(context.Context) error) error {
+	err := contained(ctx, run)
+	if err == nil {
+		return nil
+	}
+	s.log.Error("the row log cannot be read any more: what commits from now on is not applied", telemetry.KeyError, err)
+	s.sink.taint("", shadow.CauseUnknownCommit)
+	<-ctx.Done()
+	return nil
+}
+
+// contained makes an error of a panic.
+func contained(ctx context.Context, run func(context.Context) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return run(ctx)
 }
 
 // follower takes what the row log tells to the bus and to the shadow.
