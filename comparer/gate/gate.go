@@ -102,7 +102,7 @@ func rollbackReasons(j *comparer.Judgement) []string {
 		}
 	}
 	if hard > 0 {
-		reasons = append(reasons, fmt.Sprintf("%d differences of amount, currency, order, account or direction in responses or outgoing requests", hard))
+		reasons = append(reasons, fmt.Sprintf("%d differences of amount, currency, order, account or direction in responses, outgoing requests or rows", hard))
 	}
 	if calls > 0 {
 		reasons = append(reasons, fmt.Sprintf("%d money-moving calls that only one of the releases makes", calls))
