@@ -357,3 +357,38 @@ func TestCatchUpWaitsForWhatTheBusHolds(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A sidecar that tells events before the comparer made the stream loses none of them, and keeps their order.
+func TestEventsBeforeTheStreamWait(t *testing.T) {
+	for round := range 5 {
+		s := start(t, t.TempDir(), "127.0.0.1:0")
+		p := NewPublisher(PublisherConfig{Login: Login{s.URL(), "sidecar", sidecarPassword}, Buffer: 1000, Drain: time.Second, Logger: quiet(), Registerer: prometheus.NewRegistry()})
+		publishing := run(t, p.Run)
+		for i := range 300 {
+			p.Publish(shadow.Event{ID: fmt.Sprint(i), Kind: shadow.EventTally, Instance: "a"})
+		}
+		time.Sleep(time.Duration(round) * 15 * time.Millisecond)
+		var next atomic.Int64
+		c := NewConsumer(ConsumerConfig{Login: Login{s.URL(), "comparer", comparerPassword}, Durable: "d", Logger: quiet(), Registerer: prometheus.NewRegistry()})
+		consuming := run(t, func(ctx context.Context) error {
+			return c.Run(ctx, func(_ context.Context, batch []shadow.Event) error {
+				for _, e := range batch {
+					if e.ID != fmt.Sprint(next.Load()) {
+						t.Errorf("event %s where %d is due", e.ID, next.Load())
+					}
+					next.Add(1)
+				}
+				return nil
+			})
+		})
+		if err := p.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.CatchUp(t.Context()); err != nil || next.Load() != 300 || p.Lost() != 0 {
+			t.Errorf("round %d: %d of 300 events arrived, %d lost, %v", round, next.Load(), p.Lost(), err)
+		}
+		if err := errors.Join(publishing.end(t), consuming.end(t)); err != nil {
+			t.Error(err)
+		}
+	}
+}

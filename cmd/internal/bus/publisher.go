@@ -114,7 +114,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 	}
 	deliver, stop := lasting(ctx, p.cfg.Drain)
 	defer stop()
-	p.deliver(ctx, deliver, sender{nc, js})
+	p.deliver(ctx, deliver, &sender{conn: nc, js: js})
 	if left := p.queue.close(); left > 0 {
 		p.lose(lostShutdown, left)
 		return fmt.Errorf("drain bus: %d events were not delivered", left)
@@ -133,7 +133,7 @@ func lasting(ctx context.Context, drain time.Duration) (context.Context, func())
 }
 
 // deliver returns once ctx ended and the queue is empty, or when the drain time is over.
-func (p *Publisher) deliver(ctx, drain context.Context, s sender) {
+func (p *Publisher) deliver(ctx, drain context.Context, s *sender) {
 	for drain.Err() == nil {
 		window := p.queue.window(windowCount, windowBytes)
 		if len(window) == 0 {

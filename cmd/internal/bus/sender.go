@@ -12,15 +12,21 @@ import (
 type sender struct {
 	conn *nats.Conn
 	js   jetstream.JetStream
+
+	found bool // the stream was there once: the comparer makes it
 }
 
 var errTooLarge = errors.New("event is too large for the bus")
 
 // send gives one result for each message: nil means the bus has it on disk. It stops at the first message that could
-// not be handed over, so a later one never overtakes it.
-func (s sender) send(ctx context.Context, window []message) []error {
+// not be handed over, so a later one never overtakes it; for the same reason the first message of all goes alone until a
+// stream has taken it.
+func (s *sender) send(ctx context.Context, window []message) []error {
 	if !s.conn.IsConnected() {
 		return []error{errNotConnected}
+	}
+	if !s.found {
+		window = window[:min(1, len(window))]
 	}
 	results := make([]error, len(window))
 	futures := make([]jetstream.PubAckFuture, len(window))
@@ -34,12 +40,13 @@ func (s sender) send(ctx context.Context, window []message) []error {
 		if results[i] == nil {
 			results[i] = await(ctx, futures[i])
 		}
+		s.found = s.found || results[i] == nil
 	}
 	return results
 }
 
 // start hands one message over. Its id makes the bus store a repeated message once.
-func (s sender) start(m message) (jetstream.PubAckFuture, error) {
+func (s *sender) start(m message) (jetstream.PubAckFuture, error) {
 	small, ok := shrink(m, int(s.conn.MaxPayload())-headroom)
 	if !ok {
 		return nil, errTooLarge
