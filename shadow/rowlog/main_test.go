@@ -152,6 +152,20 @@ func (b *bench) start() {
 	})
 }
 
+// opened gives a reader that is not running yet.
+func (b *bench) opened() *Reader {
+	b.t.Helper()
+	r, err := New(b.cfg)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { _ = r.Close() })
+	if err := r.Open(b.t.Context()); err != nil {
+		b.t.Fatal(err)
+	}
+	return r
+}
+
 func exec(t *testing.T, db interface {
 	ExecContext(context.Context, string, ...any) (sql.Result, error)
 }, text string, args ...any) {

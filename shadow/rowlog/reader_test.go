@@ -263,14 +263,7 @@ func TestLogThatIsGone(t *testing.T) {
 	}
 	exec(t, b.db, "RESET MASTER")
 	exec(t, b.db, mark+"INSERT INTO orders VALUES ('B',1,'n')")
-	r, err := New(b.cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	if err := r.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	r := b.opened()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if err := r.Run(ctx); err == nil || !strings.Contains(err.Error(), "try:") {
@@ -324,14 +317,7 @@ func TestAccountOfItsOwn(t *testing.T) {
 	cfg := server.Config(b.schema)
 	cfg.User, cfg.Passwd = "reader", "secret"
 	b.cfg.DSN = cfg.FormatDSN()
-	r, err := New(b.cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	if err := r.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	r := b.opened()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if err := r.Run(ctx); err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "REPLICATION SLAVE") {
