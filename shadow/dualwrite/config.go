@@ -32,7 +32,10 @@ type Table struct {
 	Ignore        bool     // its writes are left out, on purpose
 }
 
-// Observer takes write sets. It must not block: a client's answer waits for it.
+// late tells whether write sets are told after the client has its answer.
+func (c *Config) late() bool { return c.Mode == Apply && !c.Sync }
+
+// Observer takes write sets. It must not block: a client's answer or its next command waits for it.
 type Observer interface {
 	WriteSet(ws shadow.WriteSet)
 }
@@ -47,6 +50,7 @@ type Config struct {
 	Tagging           Tagging
 	Journal           Journal // of Apply; nil = none
 	Shadow            Shadow  // of Apply
+	Sync              bool    // of Apply: the client's answer waits for Shadow.Submit
 	RollbackOnTimeout bool    // the server runs with innodb_rollback_on_timeout
 	MaxRows           int     // of one transaction that are kept; 0 = 10000
 	Observer          Observer

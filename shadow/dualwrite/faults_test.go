@@ -50,6 +50,7 @@ func TestDeadlockDropsWhatTheServerRolledBack(t *testing.T) {
 	if err := <-waits; err != nil {
 		t.Fatal(err)
 	}
+	settle(t, two)
 	if got := brief(b.seen.take()); !reflect.DeepEqual(got, []string{setB}) {
 		t.Fatalf("got %q", got)
 	}
@@ -72,6 +73,7 @@ func TestLockTimeoutRollsBackOneStatement(t *testing.T) {
 		t.Fatal("the lock was free")
 	}
 	must(t, db, "COMMIT")
+	settle(t, db)
 	if got := brief(b.seen.take()); !reflect.DeepEqual(got, []string{setA}) {
 		t.Fatalf("got %q", got)
 	}
@@ -154,6 +156,7 @@ func TestValuesOfEveryKindArrive(t *testing.T) {
 			}
 		}
 		must(t, db, mark+"INSERT INTO orders (order_no, amount, note, raw, at) VALUES (?, ?, ?, ?, ?)", "K3", 0, nil, []byte(nil), at)
+		settle(t, db)
 		sets := b.seen.take()
 		if len(sets) != 4 {
 			t.Fatalf("%d sets", len(sets))
@@ -243,6 +246,7 @@ func TestCausesNameWhatCannotBeCopied(t *testing.T) {
 			must(t, b.direct, "DELETE FROM flows")
 			must(t, b.direct, "INSERT INTO orders (order_no, amount) VALUES ('S', 1)")
 			must(t, db, mark+c.run)
+			settle(t, db)
 			if got := brief(b.seen.take()); len(got) != 1 || got[0] != c.want {
 				t.Fatalf("got  %q\nwant %q", got, c.want)
 			}
@@ -260,6 +264,7 @@ func TestMultiStatementsAndTheCommandLineClient(t *testing.T) {
 	b := newBench(t, "multi", Apply, nil)
 	db := b.open(func(c *mysql.Config) { c.MultiStatements = true })
 	must(t, db, "BEGIN; "+insertA+"; COMMIT; BEGIN; "+insertB+"; ROLLBACK")
+	settle(t, db)
 	if got := brief(b.seen.take()); !reflect.DeepEqual(got, []string{setA}) {
 		t.Fatalf("multi statements: %q", got)
 	}
@@ -278,6 +283,7 @@ func TestMultiStatementsAndTheCommandLineClient(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), "3002") {
 		t.Fatalf("%v: %s", err, out)
 	}
+	b.stop()
 	if got := brief(b.seen.take()); !reflect.DeepEqual(got, []string{setB}) {
 		t.Fatalf("command line client: %q", got)
 	}
@@ -295,6 +301,7 @@ func TestStatementLongerThanOnePacketPasses(t *testing.T) {
 		t.Fatalf("%d bytes came back, %v", len(back), err)
 	}
 	must(t, db, insertA)
+	settle(t, db)
 	unread := "committed  unclassified: unknown//0/unclassified"
 	if got := brief(b.seen.take()); !reflect.DeepEqual(got, []string{unread, unread, setA}) {
 		t.Fatalf("got %q", got)

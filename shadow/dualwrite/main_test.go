@@ -122,6 +122,12 @@ func (b *bench) listen(upstream string, mode Mode, observer Observer) {
 	b.t.Cleanup(b.stop)
 }
 
+// settle waits until what the last answer sealed was told: that comes before the connection's next command.
+func settle(t *testing.T, db *sql.DB) {
+	t.Helper()
+	must(t, db, "DO 0")
+}
+
 // open gives a pool of one connection through the port.
 func (b *bench) open(change func(*mysql.Config)) *sql.DB {
 	b.t.Helper()

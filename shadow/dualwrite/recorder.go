@@ -20,6 +20,7 @@ type Recorder struct {
 	thread     uint32 // the server's id of the connection
 	tagged     bool   // something on this connection was tagged
 	unanswered []sent
+	later      []outgoing // sealed, to be told once the client has its answer
 	intents    []intent
 	multi      bool // several statements in one text are allowed
 	utf8       bool // texts of the client are UTF-8
@@ -77,6 +78,7 @@ func (r *Recorder) blind() {
 		left = []sealed{{outcome: shadow.CommitUnknown}}
 	}
 	r.tell(left)
+	r.OnSent() // the server's answers are not followed any more
 	r.broken = r.broken || r.tagged
 }
 
@@ -248,6 +250,7 @@ func (r *Recorder) OnPanic() {
 		left = []sealed{{outcome: shadow.CommitUnknown}}
 	}
 	r.tell(left)
+	r.OnSent()
 }
 
 // OnClose ends the connection. What was sent and got no answer may have happened.
@@ -265,8 +268,17 @@ func (r *Recorder) OnClose(unanswered []*wire.Command) {
 	if r.tx.doubt {
 		r.tell(r.tx.unknown())
 	}
+	r.OnSent()
 	r.unanswered = nil
 	r.withdraw() // what was open, the server rolls back
+}
+
+// OnSent tells of what the last answer sealed.
+func (r *Recorder) OnSent() {
+	for _, o := range r.later {
+		r.observe(o)
+	}
+	r.later = r.later[:0]
 }
 
 // tell seals write sets and gives them to the observer, whose panics stay here.
@@ -287,17 +299,27 @@ func (r *Recorder) tell(all []sealed) {
 		if ws.Outcome == shadow.CommitUnknown {
 			r.shared.metrics.unknown.Inc()
 		}
-		r.observe(ws, i, noted)
+		r.later = append(r.later, outgoing{ws, i, noted})
+	}
+	if !r.shared.cfg.late() {
+		r.OnSent()
 	}
 }
 
-func (r *Recorder) observe(ws shadow.WriteSet, i intent, noted bool) {
+// outgoing is a sealed write set on its way, with the intent that was noted for it.
+type outgoing struct {
+	set    shadow.WriteSet
+	intent intent
+	noted  bool
+}
+
+func (r *Recorder) observe(o outgoing) {
 	defer func() {
 		if recover() != nil {
 			r.shared.metrics.panics.Inc()
 			r.shared.cfg.Log.Error("observer panicked", logPort, r.shared.cfg.Port, logConnection, r.connection)
 		}
 	}()
-	r.shared.cfg.Observer.WriteSet(ws)
-	r.deliver(ws, i, noted)
+	r.shared.cfg.Observer.WriteSet(o.set)
+	r.deliver(o.set, o.intent, o.noted)
 }

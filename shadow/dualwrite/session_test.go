@@ -39,6 +39,7 @@ func (p *played) send(code byte, data string) *wire.Command {
 func (p *played) answer(cmd *wire.Command, part wire.Part) {
 	part.Status = p.status
 	p.OnResult(cmd, &wire.Result{Parts: []wire.Part{part}})
+	p.OnSent()
 }
 
 func (p *played) do(code byte, data string, part wire.Part) { p.answer(p.send(code, data), part) }
@@ -66,6 +67,7 @@ func executeText(id uint32, order string, bound bool) string {
 func (p *played) prepare(id uint32, sql string, params int) {
 	cmd := p.send(wire.ComStmtPrepare, sql)
 	p.OnResult(cmd, &wire.Result{Prepared: &wire.Prepared{ID: id, Params: params}})
+	p.OnSent()
 }
 
 func TestStatementIdsAreReusedAndTypesRemembered(t *testing.T) {
@@ -90,6 +92,7 @@ func TestLastPreparedIsKnownBeforeItsAnswer(t *testing.T) {
 	prepare := p.send(wire.ComStmtPrepare, insertParam)
 	execute := p.send(wire.ComStmtExecute, executeText(wire.LastPrepared, "A", true))
 	p.OnResult(prepare, &wire.Result{Prepared: &wire.Prepared{ID: 7, Params: 1}})
+	p.OnSent()
 	p.answer(execute, wire.Part{Affected: 1})
 	p.expect(t, setA)
 }

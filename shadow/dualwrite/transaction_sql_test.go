@@ -84,6 +84,7 @@ func (b *bench) script(t *testing.T, run, want []string, prepared bool) {
 			t.Fatalf("%s: %v", q, err)
 		}
 	}
+	_ = db.Ping() // as settle, on a connection that may be dead
 	db.Close()
 	if got := brief(b.seen.take()); !reflect.DeepEqual(got, want) {
 		t.Fatalf("got  %q\nwant %q", got, want)

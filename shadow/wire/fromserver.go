@@ -98,6 +98,7 @@ func (c *conn) pop(x *exchange) error {
 		_, _ = c.socket.SetReadDeadline(time.Time{}), c.up.conn.SetReadDeadline(time.Time{})
 	}
 	c.answerRefused()
+	c.guard(c.session.OnSent)
 	c.changed.Broadcast()
 	if c.gone && len(c.pending) == 0 {
 		return errClientGone

@@ -67,6 +67,9 @@ type Session interface {
 	OnCommand(cmd *Command) *Refusal
 	// OnResult is called after the whole answer was seen. Commands without an answer have none.
 	OnResult(cmd *Command, res *Result)
+	// OnSent is called after the answer of the last OnResult went to the client: nobody waits for what it does but the
+	// client's own next command.
+	OnSent()
 	// OnPanic is called after another method panicked; what the session knew may be wrong.
 	OnPanic()
 	// OnClose is called once, at the end, with the commands that were sent and got no whole answer.

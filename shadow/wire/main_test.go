@@ -89,6 +89,8 @@ func (w *watcher) OnResult(cmd *Command, res *Result) {
 
 func (w *watcher) OnPanic() { w.note("panic") }
 
+func (w *watcher) OnSent() {}
+
 func (w *watcher) OnClose(left []*Command) {
 	if len(left) > 0 {
 		w.note("unanswered %d", len(left))

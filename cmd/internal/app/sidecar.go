@@ -218,7 +218,7 @@ func (s *sidecar) recording(kept keptSets) dualwrite.Config {
 	case s.rowLog != nil:
 		cfg.Mode = dualwrite.Follow
 	case s.applier != nil:
-		cfg.Mode, cfg.Shadow, cfg.Journal = dualwrite.Apply, s.applier, kept.journal
+		cfg.Mode, cfg.Shadow, cfg.Journal, cfg.Sync = dualwrite.Apply, s.applier, kept.journal, m.Apply.Wait > 0
 	}
 	return cfg
 }
