@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -146,6 +145,10 @@ func newFaultRun(t *testing.T, rowLog string) *faultRun {
 func (f *faultRun) open(addr, schema string) *sql.DB {
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Net, cfg.Addr, cfg.DBName, cfg.Logger = "root", "tcp", addr, schema, &mysql.NopLogger{}
+	return f.openAs(cfg)
+}
+
+func (f *faultRun) openAs(cfg *mysql.Config) *sql.DB {
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {
 		f.t.Fatal(err)
@@ -160,7 +163,7 @@ func (f *faultRun) configure(rowLog string, addrs []string) {
 	if f.rowLog {
 		all = "all"
 	}
-	for name, text := range map[string]string{
+	f.write(map[string]string{
 		"tag.key": "0123456789abcdef0123456789abcdef", "salt.key": "fedcba9876543210fedcba9876543210", "bus.pass": "sidecar-password",
 		"primary.dsn": fmt.Sprintf("root@tcp(%s)/pay", f.primary.Addr), "shadow.dsn": fmt.Sprintf("root@tcp(%s)/pay", f.shadow.Addr),
 		"sidecar.yaml": fmt.Sprintf(`role: sidecar
@@ -185,11 +188,7 @@ mysql:
     - {name: accounts, policy: %s}
     - {name: notes, policy: ignore}
 `, f.admin, addrs[3], addrs[2], f.port, f.primary.Addr, rowLog, all, all, all),
-	} {
-		if err := os.WriteFile(filepath.Join(f.dir, name), []byte(text), 0o600); err != nil {
-			f.t.Fatal(err)
-		}
-	}
+	})
 }
 
 // listen runs the bus and remembers what the sidecar tells.
@@ -254,8 +253,7 @@ func (f *faultRun) start() {
 }
 
 func (f *faultRun) kill() {
-	_ = f.process.Process.Kill()
-	_ = f.process.Wait() // it was killed
+	_, _ = f.process.Process.Kill(), f.process.Wait() // it was killed
 }
 
 // limit bounds the size of every file the sidecar writes: as a full disk does.

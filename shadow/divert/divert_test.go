@@ -42,7 +42,7 @@ func (n *notes) take() []shadow.WriteSet {
 	return out
 }
 
-func exec(t *testing.T, db *sql.DB, queries ...string) {
+func sqlExec(t *testing.T, db *sql.DB, queries ...string) {
 	t.Helper()
 	for _, q := range queries {
 		if _, err := db.ExecContext(t.Context(), q); err != nil {
@@ -62,18 +62,22 @@ func direct(t *testing.T, schema string) *sql.DB {
 }
 
 // port opens a divert port for schema "side" and gives a driver's configuration for it.
-func port(t *testing.T) (*mysql.Config, *notes, *prometheus.Registry) {
+func port(t *testing.T, change ...func(*Config)) (*mysql.Config, *notes, *prometheus.Registry) {
 	t.Helper()
 	root := direct(t, "")
-	exec(t, root, "DROP DATABASE IF EXISTS side", "CREATE DATABASE side", "DROP DATABASE IF EXISTS live", "CREATE DATABASE live", "CREATE TABLE live.orders (order_no VARCHAR(64) PRIMARY KEY)",
+	sqlExec(t, root, "DROP DATABASE IF EXISTS side", "CREATE DATABASE side", "DROP DATABASE IF EXISTS live", "CREATE DATABASE live", "CREATE TABLE live.orders (order_no VARCHAR(64) PRIMARY KEY)",
 		"CREATE TABLE side.orders (order_no VARCHAR(64) PRIMARY KEY, amount BIGINT)", "CREATE FUNCTION side.f() RETURNS INT NO SQL RETURN 1", "CREATE PROCEDURE side.p() SELECT 1")
 	seen, reg := &notes{}, prometheus.NewRegistry()
-	p := New(Config{
+	own := Config{
 		Listen: "127.0.0.1:0", Shadow: server.Addr, Schema: "side", Observer: seen, DrainTimeout: 100 * time.Millisecond,
 		Known:  []string{"Orders", "notes"},
 		Tables: []dualwrite.Table{{Name: "orders", Key: []string{"order_no"}, OrderColumn: "order_no"}},
 		Log:    slog.New(slog.DiscardHandler), Metrics: reg,
-	})
+	}
+	for _, f := range change {
+		f(&own)
+	}
+	p := New(own)
 	if err := p.Listen(); err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +201,7 @@ func TestOrdinaryWorkPasses(t *testing.T) {
 	cfg, seen, reg := port(t)
 	cfg.MultiStatements = true
 	db := open(t, cfg)
-	exec(t, db, "SET NAMES utf8mb4", "SET SESSION sql_mode='STRICT_TRANS_TABLES', time_zone='+00:00'", "SET @a = 1", "USE side", "SHOW TABLES", "SELECT @@version, DATABASE(), COUNT(*), NOW() FROM side.orders",
+	sqlExec(t, db, "SET NAMES utf8mb4", "SET SESSION sql_mode='STRICT_TRANS_TABLES', time_zone='+00:00'", "SET @a = 1", "USE side", "SHOW TABLES", "SELECT @@version, DATABASE(), COUNT(*), NOW() FROM side.orders",
 		"SELECT * FROM information_schema.tables LIMIT 1", "SELECT * FROM orders FOR UPDATE", "EXPLAIN SELECT * FROM orders", "BEGIN",
 		"/* gray='v2' */ INSERT INTO orders (order_no, amount) VALUES ('A', 1)", "SAVEPOINT s", "ROLLBACK TO s", "COMMIT",
 		"/* gray='v2' */ UPDATE orders SET amount=amount+1 WHERE order_no='A'; SELECT 1", "SET autocommit=1", "WITH c AS (SELECT 1) SELECT * FROM c", "SELECT x.order_no FROM orders AS x", "DELETE o FROM orders o JOIN orders p ON p.order_no = o.order_no WHERE o.order_no = 'nobody'")
@@ -247,7 +251,7 @@ func TestStatementTooLongToReadIsRefused(t *testing.T) {
 
 func TestProveTellsTwoDatabasesFromOne(t *testing.T) {
 	root := direct(t, "")
-	exec(t, root, "DROP DATABASE IF EXISTS one", "DROP DATABASE IF EXISTS two", "CREATE DATABASE one", "CREATE DATABASE two")
+	sqlExec(t, root, "DROP DATABASE IF EXISTS one", "DROP DATABASE IF EXISTS two", "CREATE DATABASE one", "CREATE DATABASE two")
 	one, again, two := direct(t, "one"), direct(t, "one"), direct(t, "two")
 	if err := Prove(t.Context(), one, two); err != nil {
 		t.Fatal(err)
@@ -258,11 +262,11 @@ func TestProveTellsTwoDatabasesFromOne(t *testing.T) {
 	if err := Prove(t.Context(), one, again); !errors.Is(err, ErrSameDatabase) {
 		t.Fatalf("the same database: %v", err)
 	}
-	exec(t, root, "DROP TABLE two."+TableProbe, "CREATE VIEW two."+TableProbe+" AS SELECT * FROM one."+TableProbe)
+	sqlExec(t, root, "DROP TABLE two."+TableProbe, "CREATE VIEW two."+TableProbe+" AS SELECT * FROM one."+TableProbe)
 	if err := Prove(t.Context(), one, two); !errors.Is(err, ErrSameDatabase) {
 		t.Fatalf("the same rows by another name: %v", err)
 	}
-	exec(t, root, "CREATE OR REPLACE VIEW two."+TableProbe+" AS SELECT 1 AS other")
+	sqlExec(t, root, "CREATE OR REPLACE VIEW two."+TableProbe+" AS SELECT 1 AS other")
 	if err := Prove(t.Context(), one, two); err == nil {
 		t.Fatal("a primary that cannot tell was taken for another database")
 	}

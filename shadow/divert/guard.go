@@ -14,21 +14,27 @@ import (
 type guards struct {
 	schema     string
 	known      map[string]bool // tables that may be named, in lower case; empty = all of the schema
+	elsewhere  map[string]bool // tables that are read from the primary, in lower case
 	recorders  *dualwrite.Recorders
 	classifier *stmt.Classifier
 	refused    *prometheus.CounterVec
 }
 
-func newGuards(schema string, known []string, recorders *dualwrite.Recorders, reg prometheus.Registerer) *guards {
-	g := &guards{schema: schema, known: map[string]bool{}, recorders: recorders, classifier: stmt.New(), refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+func newGuards(cfg Config, recorders *dualwrite.Recorders) *guards {
+	g := &guards{schema: cfg.Schema, known: map[string]bool{}, elsewhere: map[string]bool{}, recorders: recorders, classifier: stmt.New(), refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "touchstone_mysql_refused_total", Help: "Commands the divert port refused, by rule."}, []string{"rule"})}
-	for _, name := range known {
+	for _, name := range cfg.Known {
 		g.known[strings.ToLower(name)] = true
+	}
+	if cfg.Reads != nil {
+		for _, name := range cfg.Reads.Tables {
+			g.elsewhere[strings.ToLower(name)] = true
+		}
 	}
 	for _, r := range rules() {
 		g.refused.WithLabelValues(string(r))
 	}
-	reg.MustRegister(g.refused)
+	cfg.Metrics.MustRegister(g.refused)
 	return g
 }
 
@@ -49,7 +55,17 @@ func (g *guard) OnCommand(cmd *wire.Command) *wire.Refusal {
 		g.shared.refused.WithLabelValues(string(r.rule)).Inc()
 		return r.refusal()
 	}
+	if cmd.Second {
+		return nil // it writes nothing, so it belongs to no write set
+	}
 	return g.Recorder.OnCommand(cmd)
+}
+
+// OnResult lets the recorder look at what the shadow server answered.
+func (g *guard) OnResult(cmd *wire.Command, res *wire.Result) {
+	if !cmd.Second {
+		g.Recorder.OnResult(cmd, res)
+	}
 }
 
 func (g *guard) check(cmd *wire.Command) *refused {
@@ -58,7 +74,7 @@ func (g *guard) check(cmd *wire.Command) *refused {
 		if cmd.Truncated {
 			return &refused{ruleTooLong, ""}
 		}
-		return g.shared.checkText(g.Mode(), string(cmd.Data))
+		return g.shared.checkText(g.Mode(), cmd)
 	case wire.ComLogin, wire.ComChangeUser, wire.ComInitDB:
 		if cmd.Schema != g.shared.schema && (cmd.Schema != "" || cmd.Code == wire.ComInitDB) {
 			return &refused{ruleSchema, cmd.Schema}

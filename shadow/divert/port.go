@@ -2,6 +2,7 @@ package divert
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"time"
 
@@ -22,6 +23,8 @@ type Config struct {
 	Schema         string            // the only schema that may be named, in its exact case
 	Tables         []dualwrite.Table // policy of the tables, for the write sets
 	Known          []string          // tables that may be named; none = all of the schema
+	Login          *wire.Login       // nil = the shadow server answers logins
+	Reads          *Reads            // nil = nothing is read elsewhere; Known is not empty then
 	Observer       dualwrite.Observer
 	MaxConnections int           // 0 = the default of wire.Config
 	DialTimeout    time.Duration // 0 = the default of wire.Config
@@ -29,6 +32,23 @@ type Config struct {
 	Capture        int           // bytes of a statement that are read; longer ones are refused; 0 = the default of wire.Config
 	Log            *slog.Logger
 	Metrics        prometheus.Registerer
+}
+
+// Reads are the tables the candidate reads from the primary or a replica of it. Call ProveReadOnly before Run.
+type Reads struct {
+	Tables  []string
+	Addr    string       // host:port
+	Account wire.Account // that can read these tables and nothing else
+	Schema  string
+	TLS     *tls.Config // nil = plain text
+}
+
+// second is the server of routed reads; its sessions cannot write, whatever the account may do.
+func (r *Reads) second() *wire.Second {
+	if r == nil {
+		return nil
+	}
+	return &wire.Second{Addr: r.Addr, Account: r.Account, Schema: r.Schema, TLS: r.TLS, Settings: []string{"SET autocommit=1", "SET SESSION TRANSACTION READ ONLY"}}
 }
 
 // Port relays the candidate to the shadow server.
@@ -41,9 +61,9 @@ func New(cfg Config) *Port {
 		Observer: cfg.Observer, Log: cfg.Log, Metrics: cfg.Metrics,
 	})
 	return &Port{server: wire.New(wire.Config{
-		Port: portName, Listen: cfg.Listen, Upstream: cfg.Shadow, TLS: cfg.TLS, FailClosed: true, Capture: cfg.Capture,
+		Port: portName, Listen: cfg.Listen, Upstream: cfg.Shadow, TLS: cfg.TLS, FailClosed: true, Capture: cfg.Capture, Login: cfg.Login, Second: cfg.Reads.second(),
 		MaxConnections: cfg.MaxConnections, DialTimeout: cfg.DialTimeout, DrainTimeout: cfg.DrainTimeout,
-		Sessions: newGuards(cfg.Schema, cfg.Known, recorders, cfg.Metrics), Log: cfg.Log, Metrics: cfg.Metrics,
+		Sessions: newGuards(cfg, recorders), Log: cfg.Log, Metrics: cfg.Metrics,
 	})}
 }
 

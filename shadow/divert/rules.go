@@ -23,10 +23,11 @@ const (
 	ruleFile     rule = "file"     // writes a file on the server
 	ruleSetting  rule = "setting"  // sets what is not a harmless variable of the session
 	ruleCommand  rule = "command"  // a protocol command that is not allowed here
+	ruleMixed    rule = "mixed"    // would need the shadow and the primary in one text, or more of the primary than a plain read
 )
 
 func rules() []rule {
-	return []rule{ruleUnparsed, ruleTooLong, ruleSchema, ruleTable, ruleDDL, ruleAdmin, ruleFunction, ruleFile, ruleSetting, ruleCommand}
+	return []rule{ruleUnparsed, ruleTooLong, ruleSchema, ruleTable, ruleDDL, ruleAdmin, ruleFunction, ruleFile, ruleSetting, ruleCommand, ruleMixed}
 }
 
 // refused says which rule a command breaks, and what it names.
@@ -48,11 +49,17 @@ func (r refused) refusal() *wire.Refusal {
 	return &wire.Refusal{Code: code, State: "42000", Text: text}
 }
 
-// checkText reads every statement of a text; nil means that all are allowed.
-func (g *guards) checkText(mode stmt.Mode, text string) *refused {
+// checkText reads every statement of a text, and says where the text is to go; nil means that all are allowed.
+func (g *guards) checkText(mode stmt.Mode, cmd *wire.Command) *refused {
+	text := string(cmd.Data)
 	all, err := g.classifier.Classify(text, mode)
 	if err != nil {
 		return &refused{ruleUnparsed, ""}
+	}
+	if len(g.elsewhere) > 0 {
+		if r := g.route(all, cmd); r != nil || cmd.Second {
+			return r
+		}
 	}
 	for _, s := range all {
 		if r := check(g.schema, s); r != nil {
@@ -139,6 +146,81 @@ func (g *guards) checkTables(s stmt.Statement) *refused {
 		}
 	}
 	return nil
+}
+
+// route sends a text to the primary if each of its statements is a plain read of tables that are read there, and nothing
+// else is in them.
+func (g *guards) route(all []stmt.Statement, cmd *wire.Command) *refused {
+	away := 0
+	for _, s := range all {
+		n := 0
+		for _, t := range s.Tables {
+			if g.elsewhere[strings.ToLower(t.Name)] && !slices.Contains(s.Aliases, strings.ToLower(t.Name)) {
+				n++
+			}
+		}
+		if n == 0 {
+			continue
+		}
+		away++
+		if r := g.plainRead(s, string(cmd.Data)); r != nil {
+			return r
+		}
+	}
+	switch {
+	case away > 0 && away < len(all):
+		return &refused{ruleMixed, "statements for the shadow and for the primary in one text"}
+	case away > 0:
+		cmd.Second = true
+	default:
+		cmd.Setting = slices.ContainsFunc(all, repeats)
+		if cmd.Setting && cmd.Code == wire.ComStmtPrepare {
+			return &refused{ruleSetting, "SET as a prepared statement; try: the text protocol"}
+		}
+	}
+	return nil
+}
+
+// plainRead refuses what a table of the primary is not there for.
+func (g *guards) plainRead(s stmt.Statement, text string) *refused {
+	if r := check(g.schema, s); r != nil {
+		return r
+	}
+	for _, t := range s.Tables {
+		name := strings.ToLower(t.Name)
+		switch {
+		case slices.Contains(s.Aliases, name):
+		case !g.elsewhere[name]:
+			return &refused{ruleMixed, fmt.Sprintf("table %s is on the shadow; try: mysql.reference_tables for what is joined with it", t.Name)}
+		case t.Schema != "":
+			return &refused{ruleMixed, fmt.Sprintf("table %s is read from the primary, so its schema is not named", t.Name)}
+		}
+	}
+	if s.Class != stmt.Read {
+		return &refused{ruleMixed, fmt.Sprintf("%s of a table that is only read from the primary", s.Verb)}
+	}
+	if f := ofSession(text); f != "" {
+		return &refused{ruleMixed, f + "() belongs to the session on the shadow"}
+	}
+	return nil
+}
+
+// ofSession names a function whose value the other server's session does not have; "" = there is none.
+func ofSession(text string) string {
+	text = strings.ToLower(text)
+	for _, name := range []string{"last_insert_id", "found_rows", "row_count", "connection_id", "nextval", "lastval", "database", "schema"} {
+		if at := strings.Index(text, name); at >= 0 && strings.HasPrefix(strings.TrimLeft(text[at+len(name):], " \t\r\n"), "(") {
+			return name
+		}
+	}
+	return ""
+}
+
+// repeats tells whether a statement sets what a read elsewhere could depend on. Transactions stay the shadow's.
+func repeats(s stmt.Statement) bool {
+	return slices.ContainsFunc(s.Settings, func(v stmt.Setting) bool {
+		return v.Name != "autocommit" && !strings.HasPrefix(v.Name, "transaction_") && !strings.HasPrefix(v.Name, "tx_")
+	})
 }
 
 // settings are the variables a session may set for itself.

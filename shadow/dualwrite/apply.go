@@ -185,8 +185,6 @@ func (t *target) forget(table string) {
 	t.mu.Unlock()
 }
 
-func quote(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
-
 const (
 	errDuplicate      = 1062
 	errNoParent       = 1452 // another write set may bring it

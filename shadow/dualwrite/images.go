@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/seed-3356bd69/touchstone/shadow/stmt"
 )
 
 // images writes rows of one table in one transaction.
@@ -39,7 +41,7 @@ func (m images) put(ctx context.Context, named, after *row) error {
 		return err
 	}
 	var there int
-	err = m.tx.QueryRowContext(ctx, "SELECT 1 FROM "+quote(m.table)+where+" FOR UPDATE", args...).Scan(&there)
+	err = m.tx.QueryRowContext(ctx, "SELECT 1 FROM "+stmt.Quote(m.table)+where+" FOR UPDATE", args...).Scan(&there)
 	if errors.Is(err, sql.ErrNoRows) {
 		return m.insert(ctx, after)
 	}
@@ -48,9 +50,9 @@ func (m images) put(ctx context.Context, named, after *row) error {
 	}
 	set := make([]string, len(after.columns))
 	for i, c := range after.columns {
-		set[i] = quote(c) + " = ?"
+		set[i] = stmt.Quote(c) + " = ?"
 	}
-	_, err = m.tx.ExecContext(ctx, "UPDATE "+quote(m.table)+" SET "+strings.Join(set, ", ")+where, append(append([]any{}, after.args...), args...)...)
+	_, err = m.tx.ExecContext(ctx, "UPDATE "+stmt.Quote(m.table)+" SET "+strings.Join(set, ", ")+where, append(append([]any{}, after.args...), args...)...)
 	return err
 }
 
@@ -62,9 +64,9 @@ func (m images) insert(ctx context.Context, after *row) error {
 func insertText(table string, r *row) string {
 	names, marks := make([]string, len(r.columns)), make([]string, len(r.columns))
 	for i, c := range r.columns {
-		names[i], marks[i] = quote(c), "?"
+		names[i], marks[i] = stmt.Quote(c), "?"
 	}
-	return "INSERT INTO " + quote(table) + " (" + strings.Join(names, ", ") + ") VALUES (" + strings.Join(marks, ", ") + ")"
+	return "INSERT INTO " + stmt.Quote(table) + " (" + strings.Join(names, ", ") + ") VALUES (" + strings.Join(marks, ", ") + ")"
 }
 
 func (m images) delete(ctx context.Context, before *row) error {
@@ -72,7 +74,7 @@ func (m images) delete(ctx context.Context, before *row) error {
 	if err != nil {
 		return err
 	}
-	_, err = m.tx.ExecContext(ctx, "DELETE FROM "+quote(m.table)+where, args...)
+	_, err = m.tx.ExecContext(ctx, "DELETE FROM "+stmt.Quote(m.table)+where, args...)
 	return err
 }
 
@@ -86,7 +88,7 @@ func (m images) where(r *row) (string, []any, error) {
 		if !ok {
 			return "", nil, fmt.Errorf("%w: an image of %s lacks the key column %s", errFinal, m.table, name)
 		}
-		terms[i], args[i] = quote(name)+" <=> ?", value
+		terms[i], args[i] = stmt.Quote(name)+" <=> ?", value
 	}
 	return " WHERE " + strings.Join(terms, " AND "), args, nil
 }

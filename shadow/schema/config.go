@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
 )
 
 // Kind says what a table is for.
@@ -75,5 +74,3 @@ func closeConn(conn *sql.Conn) {
 	_ = conn.Raw(func(any) error { return errGone })
 	_ = conn.Close()
 }
-
-func quote(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }

@@ -3,6 +3,8 @@ package schema
 import (
 	"context"
 	"fmt"
+
+	"github.com/seed-3356bd69/touchstone/shadow/stmt"
 )
 
 // Discard empties what gray runs wrote on the shadow, and Touchstone's own tables there. Reference tables stay. The caller
@@ -20,10 +22,10 @@ func Discard(ctx context.Context, cfg Config) ([]Step, error) {
 			return err
 		}
 		var rows int64
-		if err := conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+quote(table)).Scan(&rows); err != nil {
+		if err := conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+stmt.Quote(table)).Scan(&rows); err != nil {
 			return fmt.Errorf("count rows: %w", err)
 		}
-		text, what := "TRUNCATE TABLE "+quote(table), fmt.Sprintf("lost its %d rows", rows)
+		text, what := "TRUNCATE TABLE "+stmt.Quote(table), fmt.Sprintf("lost its %d rows", rows)
 		if cfg.DryRun {
 			what = fmt.Sprintf("would lose its %d rows", rows)
 		} else if _, err := conn.ExecContext(ctx, text); err != nil {

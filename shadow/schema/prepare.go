@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/seed-3356bd69/touchstone/shadow/stmt"
 )
 
 var errGone = driver.ErrBadConn // closes a connection of a pool for good
@@ -73,7 +75,7 @@ func (p *preparing) table(ctx context.Context, t Table) error {
 		return nil
 	}
 	if !there && p.cfg.DryRun {
-		p.step(t, "would be copied", "INSERT INTO "+quote(t.there()))
+		p.step(t, "would be copied", "INSERT INTO "+stmt.Quote(t.there()))
 		return nil
 	}
 	return p.copy(ctx, t)
@@ -90,7 +92,7 @@ func exists(ctx context.Context, conn *sql.Conn, table string) (bool, error) {
 
 func (p *preparing) create(ctx context.Context, t Table) error {
 	var name, text string
-	if err := p.primary.QueryRowContext(ctx, "SHOW CREATE TABLE "+quote(t.Name)).Scan(&name, &text); err != nil {
+	if err := p.primary.QueryRowContext(ctx, "SHOW CREATE TABLE "+stmt.Quote(t.Name)).Scan(&name, &text); err != nil {
 		return fmt.Errorf("read its definition on the primary: %w", err)
 	}
 	text, left := adapt(text, t, p.cfg.Tables)
@@ -135,7 +137,7 @@ func adapt(text string, t Table, all []Table) (adapted string, left []string) {
 			lines[i] = counter.ReplaceAllString(line, "")
 		}
 	}
-	return tableName.ReplaceAllLiteralString(strings.Join(lines, "\n"), "CREATE TABLE "+quote(t.there())), left
+	return tableName.ReplaceAllLiteralString(strings.Join(lines, "\n"), "CREATE TABLE "+stmt.Quote(t.there())), left
 }
 
 // copy brings the rows of a reference table over in one transaction, unless they are there and alike.
@@ -160,7 +162,7 @@ func (p *preparing) copy(ctx context.Context, t Table) error {
 		return nil
 	}
 	if p.cfg.DryRun {
-		p.step(t, fmt.Sprintf("would get %d rows", want.rows), "DELETE FROM "+quote(t.there()))
+		p.step(t, fmt.Sprintf("would get %d rows", want.rows), "DELETE FROM "+stmt.Quote(t.there()))
 		return nil
 	}
 	tx, err := p.shadow.BeginTx(ctx, nil)
@@ -168,7 +170,7 @@ func (p *preparing) copy(ctx context.Context, t Table) error {
 		return fmt.Errorf("begin on the shadow: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	if _, err := tx.ExecContext(ctx, "DELETE FROM "+quote(t.there())); err != nil {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM "+stmt.Quote(t.there())); err != nil {
 		return fmt.Errorf("empty it on the shadow: %w", err)
 	}
 	w := &writer{tx: tx, table: t.there(), columns: columns}
@@ -219,13 +221,13 @@ type content struct {
 func (p *preparing) digest(ctx context.Context, conn *sql.Conn, table string, columns, key []string, each func([]sql.RawBytes) error) (content, error) {
 	names := make([]string, len(columns))
 	for i, c := range columns {
-		names[i] = quote(c)
+		names[i] = stmt.Quote(c)
 	}
 	sorted := make([]string, len(key))
 	for i, c := range key {
-		sorted[i] = "BINARY " + quote(c)
+		sorted[i] = "BINARY " + stmt.Quote(c)
 	}
-	rows, err := conn.QueryContext(ctx, "SELECT "+strings.Join(names, ", ")+" FROM "+quote(table)+" ORDER BY "+strings.Join(sorted, ", "))
+	rows, err := conn.QueryContext(ctx, "SELECT "+strings.Join(names, ", ")+" FROM "+stmt.Quote(table)+" ORDER BY "+strings.Join(sorted, ", "))
 	if err != nil {
 		return content{}, err
 	}
@@ -295,10 +297,10 @@ func (w *writer) flush(ctx context.Context) error {
 	}
 	names, marks := make([]string, len(w.columns)), make([]string, len(w.columns))
 	for i, c := range w.columns {
-		names[i], marks[i] = quote(c), "?"
+		names[i], marks[i] = stmt.Quote(c), "?"
 	}
 	one := "(" + strings.Join(marks, ", ") + ")"
-	text := "INSERT INTO " + quote(w.table) + " (" + strings.Join(names, ", ") + ") VALUES " + one + strings.Repeat(", "+one, w.rows-1)
+	text := "INSERT INTO " + stmt.Quote(w.table) + " (" + strings.Join(names, ", ") + ") VALUES " + one + strings.Repeat(", "+one, w.rows-1)
 	_, err := w.tx.ExecContext(ctx, text, w.args...)
 	w.args, w.rows, w.bytes = w.args[:0], 0, 0
 	return err

@@ -1,5 +1,7 @@
 package stmt
 
+import "strings"
+
 // Class says what a statement does.
 type Class uint8
 
@@ -87,3 +89,6 @@ type Value struct {
 	Hex    bool // written as x'..' or b'..': a number to a numeric column, bytes to others
 	Index  int  // of a Param, from 0
 }
+
+// Quote gives a name as SQL text.
+func Quote(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }

@@ -32,6 +32,7 @@ type exchange struct {
 	told    bool     // the session has its result
 	refusal *Refusal // answered by the relay
 	settled bool     // a refused command was read whole and can be answered
+	setting string   // the text of a command that sets something in the session
 }
 
 // conn is one client's connection with its server's. Two goroutines run it: one for each direction.
@@ -44,14 +45,20 @@ type conn struct {
 	toDown *sink
 	socket net.Conn // the client's
 
-	sockets   sync.Mutex // guards the two below; taken last, never held while anything waits
-	upstream  net.Conn
-	hungUp    bool
-	buf       []byte // the client side's, for captured commands
-	encrypted bool   // both legs
-	thread    uint32
-	caps      uint32 // written by the server side before the login, then by the login, then fixed
-	session   Session
+	sockets    sync.Mutex // guards the two below; taken last, never held while anything waits
+	upstream   net.Conn
+	aside      net.Conn // to the second server
+	hungUp     bool
+	buf        []byte // the client side's, for captured commands
+	lastSecond bool   // the statement prepared last stands on the second server
+	encrypted  bool   // both legs
+	thread     uint32
+	caps       uint32 // written by the server side before the login, then by the login, then fixed
+	session    Session
+	hello      greeting     // of the server, where the port answers logins itself
+	own        *credentials // set before the login is on its way to the server
+	opening    []byte       // of the client's handshake response
+	second     *second      // the client side's; nil = there is no connection
 
 	mu       sync.Mutex // guards what is below, and serialises the session's calls
 	changed  *sync.Cond
@@ -60,7 +67,8 @@ type conn struct {
 	infile   bool // packets of the client are a file's content
 	inPacket bool // and the next one continues a packet of the greatest length
 	loggedIn bool
-	inTrans  bool
+	status   uint16 // of the first server's last answer
+	settings settings
 	gone     bool // the client has left; only the answers still due are awaited
 	closed   bool
 }
@@ -108,7 +116,7 @@ func (c *conn) run(ctx context.Context, upstream net.Conn) error {
 
 // violation keeps the errors that are neither side's plain end.
 func violation(err error) error {
-	for _, known := range []error{errTruncated, errSequence, errEmpty, errUnasked, errHandshake, errAnswer, errTLS} {
+	for _, known := range []error{errTruncated, errSequence, errEmpty, errUnasked, errHandshake, errAnswer, errTLS, errLogin, errSecond} {
 		if errors.Is(err, known) {
 			return err
 		}
@@ -136,6 +144,9 @@ func (c *conn) hangUp() {
 	_ = c.socket.Close()
 	if c.upstream != nil {
 		_ = c.upstream.Close()
+	}
+	if c.aside != nil {
+		_ = c.aside.Close()
 	}
 }
 
@@ -170,7 +181,7 @@ func (c *conn) closeIfQuiet() {
 		return // busy, so not quiet
 	}
 	defer c.mu.Unlock()
-	if len(c.pending) == 0 && !c.inTrans {
+	if len(c.pending) == 0 && c.status&StatusInTrans == 0 {
 		c.closed = true
 		c.changed.Broadcast()
 		c.hangUp()
@@ -220,6 +231,11 @@ func (c *conn) greet() error {
 			return err
 		}
 		c.thread = threadID(payload)
+		if c.server.cfg.Login != nil {
+			if c.hello, err = readGreeting(payload); err != nil {
+				return err
+			}
+		}
 		if r := c.checkTLS(); r != nil {
 			_, _ = c.toDown.Write(errPacket(h.seq, *r, false))
 			_ = c.toDown.flush()

@@ -48,6 +48,8 @@ func (c *conn) expectCommand(h header) (bool, error) {
 	switch {
 	case c.closed:
 		return false, net.ErrClosed
+	case c.authing && c.own != nil:
+		return false, fmt.Errorf("%w: packet %d during the login", errSequence, h.seq)
 	case c.authing:
 		return false, nil
 	case h.seq != 0:
@@ -81,16 +83,25 @@ func (c *conn) login() error {
 		_ = c.toDown.flush()
 		return err
 	}
-	c.caps = l.caps
-	cmd := &Command{Code: ComLogin, Schema: l.schema, Collation: l.collation, User: l.user, Thread: c.thread, Multi: l.caps&capMultiStatements != 0}
-	x := &exchange{cmd: cmd, answer: newAnswer(ComLogin, c.caps)}
-	if r := c.admit(x); r != nil {
-		c.settle(x, h.seq)
+	c.caps, c.opening = l.caps, payload[:sslRequestSize]
+	if c.server.cfg.Login != nil {
+		return c.ownLogin(h, payload, l)
+	}
+	if !c.admitLogin(l, h.seq) {
 		return errClientGone
 	}
-	head := h.bytes()
-	_, err = c.toUp.Write(append(head[:], payload...))
-	return err
+	return writePacket(c.toUp, h.seq, payload)
+}
+
+// admitLogin shows a login to the session; seq is the number of its last packet. A refused one is answered.
+func (c *conn) admitLogin(l login, seq byte) bool {
+	cmd := &Command{Code: ComLogin, Schema: l.schema, Collation: l.collation, User: l.user, Thread: c.thread, Multi: l.caps&capMultiStatements != 0}
+	x := &exchange{cmd: cmd, answer: newAnswer(ComLogin, c.caps), seq: seq}
+	if c.admit(x) == nil {
+		return true
+	}
+	c.settle(x, seq)
+	return false
 }
 
 // admit shows a command to the session and queues it. A refused one is answered in its turn.
@@ -109,6 +120,12 @@ func (c *conn) admit(x *exchange) *Refusal {
 	}
 	if x.refusal == nil && (x.cmd.Code == ComLogin || x.cmd.Code == ComChangeUser) {
 		c.authing = true
+	}
+	if x.refusal == nil && x.cmd.Setting {
+		x.setting = string(x.cmd.Data)
+	}
+	if x.cmd.Code == ComStmtPrepare {
+		c.lastSecond = x.cmd.Second
 	}
 	c.pending = append(c.pending, x)
 	return x.refusal
@@ -131,6 +148,9 @@ func (c *conn) ask(cmd *Command) *Refusal {
 	isKnown := cmd.Code == ComLogin || known(cmd.Code)
 	if !isKnown {
 		c.server.metrics.unknown.Inc()
+	}
+	if r == nil && cmd.Code == ComChangeUser && c.server.cfg.Login != nil {
+		r = &Refusal{Code: 1235, State: "42000", Text: "touchstone: this port has one user; try: a new connection"}
 	}
 	if r == nil && c.server.cfg.FailClosed && (panicked || !isKnown) {
 		r = &Refusal{Code: 1235, State: "42000", Text: "touchstone: this command cannot be classified and is refused"}
@@ -167,12 +187,16 @@ func (c *conn) command(h header) error {
 		cmd.Code = unusedCode
 	}
 	c.readCommand(cmd)
+	c.markSecond(cmd)
 	x := &exchange{cmd: cmd, answer: newAnswer(cmd.Code, c.caps), opaque: !known(cmd.Code)}
 	refusal := c.admit(x)
 	cmd.Data = nil
 	left := h.length - len(payload)
 	if refusal != nil {
 		return c.skip(x, left, h)
+	}
+	if cmd.Second {
+		return c.bySecond(x, payload, h)
 	}
 	head := h.bytes()
 	if _, err := c.toUp.Write(head[:]); err != nil {

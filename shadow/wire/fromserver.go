@@ -24,6 +24,8 @@ func (c *conn) fromServer() error {
 			err = errUnasked
 		case x.opaque:
 			return c.downBlind()
+		case x.cmd.Code == ComLogin && c.own != nil:
+			err = c.ownAnswer(x, h)
 		default:
 			err = c.follow(x, first, h)
 		}
@@ -46,7 +48,7 @@ func (c *conn) look(x *exchange, h header) ([]byte, error) {
 func (c *conn) head() *exchange {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.pending) == 0 || c.pending[0].refusal != nil {
+	if len(c.pending) == 0 || c.pending[0].refusal != nil || c.pending[0].cmd.Second {
 		return nil
 	}
 	return c.pending[0]
@@ -78,10 +80,24 @@ func (c *conn) complete(x *exchange) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if n := len(x.answer.result.Parts); n > 0 && x.answer.result.Parts[n-1].Err == nil {
-		c.inTrans = x.answer.result.Parts[n-1].Status&StatusInTrans != 0
+		c.agreed(x, x.answer.result.Parts[n-1].Status)
 	}
 	x.told = true
 	c.guard(func() { c.session.OnResult(x.cmd, &x.answer.result) })
+}
+
+// agreed takes note of what a command of the first server changed. The caller holds the lock.
+func (c *conn) agreed(x *exchange, status uint16) {
+	if x.cmd.Second {
+		return
+	}
+	c.status = status
+	if x.setting != "" {
+		c.settings.add(x.setting)
+	}
+	if x.cmd.Code == ComResetConnection {
+		c.settings = settings{round: c.settings.round + 1}
+	}
 }
 
 // pop takes the answered command from the queue, once its last packet is on the way to the client.

@@ -40,6 +40,8 @@ type login struct {
 	user      string
 	schema    string
 	collation uint16
+	proof     []byte
+	plugin    string // method of the proof
 }
 
 // parseLogin reads a handshake response. A client that asks for more than it was offered is an error.
@@ -58,23 +60,28 @@ func parseLogin(b []byte, offered uint32) (login, error) {
 		return login{}, fmt.Errorf("%w: client uses extended capabilities %#x that were not offered", errHandshake, extra)
 	}
 	l.caps &= offered
-	user, rest, ok := splitAuth(b[32:], l.caps)
+	user, proof, rest, ok := splitAuth(b[32:], l.caps)
 	if !ok {
 		return login{}, fmt.Errorf("%w: login cut short", errHandshake)
 	}
-	l.user = user
+	l.user, l.proof, l.plugin = user, proof, pluginNative
 	if l.caps&capConnectWithDB != 0 {
-		schema, _, _ := bytes.Cut(rest, []byte{0})
+		var schema []byte
+		schema, rest, _ = bytes.Cut(rest, []byte{0})
 		l.schema = string(schema)
+	}
+	if l.caps&capPluginAuth != 0 {
+		name, _, _ := bytes.Cut(rest, []byte{0})
+		l.plugin = string(name)
 	}
 	return l, nil
 }
 
-// splitAuth reads the user name and skips the authentication data.
-func splitAuth(b []byte, caps uint32) (user string, rest []byte, ok bool) {
+// splitAuth reads the user name and the authentication data.
+func splitAuth(b []byte, caps uint32) (user string, proof, rest []byte, ok bool) {
 	name, b, ok := bytes.Cut(b, []byte{0})
 	if !ok {
-		return "", nil, false
+		return "", nil, nil, false
 	}
 	var length uint64
 	size := 0
@@ -84,18 +91,18 @@ func splitAuth(b []byte, caps uint32) (user string, rest []byte, ok bool) {
 	case caps&capSecureConnection != 0 && len(b) > 0:
 		length, size = uint64(b[0]), 1
 	default:
-		_, b, ok = bytes.Cut(b, []byte{0})
-		return string(name), b, ok
+		proof, b, ok = bytes.Cut(b, []byte{0})
+		return string(name), proof, b, ok
 	}
 	if size == 0 || length > uint64(len(b)-size) {
-		return "", nil, false
+		return "", nil, nil, false
 	}
-	return string(name), b[size+int(length):], true
+	return string(name), b[size : size+int(length)], b[size+int(length):], true
 }
 
 // parseChangeUser reads a ComChangeUser.
 func parseChangeUser(b []byte, caps uint32) (login, bool) {
-	user, rest, ok := splitAuth(b, caps&^capAuthLenenc)
+	user, _, rest, ok := splitAuth(b, caps&^capAuthLenenc)
 	if !ok {
 		return login{}, false
 	}

@@ -13,6 +13,8 @@ type Command struct {
 	User      string // ComLogin, ComChangeUser
 	Thread    uint32 // ComLogin: the server's id of the connection
 	Multi     bool   // ComLogin: the client may send several statements in one text
+	Second    bool   // the second server answers: the port says so of its statements, the session of texts
+	Setting   bool   // the session says: once the server agreed, the second server must hear of it too
 	State     any    // the session's own, from OnCommand to OnResult
 
 	Attributes []Attribute // ComQuery: the query attributes that are text

@@ -9,6 +9,7 @@ type metrics struct {
 	broken      prometheus.Counter
 	panics      prometheus.Counter
 	unknown     prometheus.Counter
+	routed      prometheus.Counter
 }
 
 // The reasons of rejected connections.
@@ -27,9 +28,10 @@ func newMetrics(reg prometheus.Registerer, port string) *metrics {
 		panics:  prometheus.NewCounter(prometheus.CounterOpts{Name: "touchstone_mysql_panics_total", Help: "Panics of the watching code that were contained."}),
 		unknown: prometheus.NewCounter(prometheus.CounterOpts{Name: "touchstone_mysql_unknown_commands_total", Help: "Commands the relay does not know."}),
 	}
+	m.routed = prometheus.NewCounter(prometheus.CounterOpts{Name: "touchstone_mysql_routed_total", Help: "Commands answered by the second server."})
 	for _, reason := range []string{rejectLimit, rejectUpstream} {
 		m.rejected.WithLabelValues(reason)
 	}
-	reg.MustRegister(m.connections, m.rejected, m.broken, m.panics, m.unknown)
+	reg.MustRegister(m.connections, m.rejected, m.broken, m.panics, m.unknown, m.routed)
 	return m
 }

@@ -163,6 +163,13 @@ func (t *tail) Write(b []byte) (int, error) {
 
 func (t *tail) last() []byte { return t.b[max(0, len(t.b)-tailSize):] }
 
+// writePacket writes one packet with its header.
+func writePacket(w io.Writer, seq byte, b []byte) error {
+	head := header{length: len(b), seq: seq}.bytes()
+	_, err := w.Write(append(head[:], b...))
+	return err
+}
+
 // errPacket gives a whole ERR packet. State is left out before the handshake is done.
 func errPacket(seq byte, r Refusal, state bool) []byte {
 	body := binary.LittleEndian.AppendUint16([]byte{markErr}, r.Code)

@@ -8,6 +8,8 @@ const (
 	capSSL              = 1 << 11
 	capSecureConnection = 1 << 15
 	capMultiStatements  = 1 << 16
+	capPluginAuth       = 1 << 19
+	capConnectAttrs     = 1 << 20
 	capAuthLenenc       = 1 << 21
 	capSessionTrack     = 1 << 23
 	capDeprecateEOF     = 1 << 24

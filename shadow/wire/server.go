@@ -26,6 +26,8 @@ type Config struct {
 	Listen         string        // host:port
 	Upstream       string        // host:port of the only server this port ever talks to
 	FailClosed     bool          // unknown commands, and those whose watching code panicked, are refused instead of forwarded
+	Login          *Login        // nil = the server answers logins
+	Second         *Second       // nil = there is none
 	TLS            *TLS          // nil = plain text only
 	Capture        int           // bytes of a command that are looked at; 0 = 1 MiB; at most 8 MiB
 	MaxConnections int           // 0 = 1000

@@ -195,14 +195,7 @@ func (s *sidecar) databases(ctx context.Context) error {
 	if m.Divert == nil {
 		return nil
 	}
-	divertTLS, err := portTLS(m.Divert.TLS)
-	if err != nil {
-		return fmt.Errorf("mysql.divert.tls: %w", err)
-	}
-	return s.mysql("divert", divert.New(divert.Config{
-		TLS: divertTLS, Listen: string(m.Divert.Listen), Shadow: string(m.Divert.Upstream), Schema: m.Divert.Schema, Tables: writtenTables(m.Tables),
-		Known: knownTables(m), Observer: s.sink, DrainTimeout: sqlDrain, Log: s.log, Metrics: s.registry,
-	}))
+	return s.divert(ctx)
 }
 
 const dualWritePort = "dual-write"

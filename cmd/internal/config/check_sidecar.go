@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/shadow"
@@ -160,6 +161,7 @@ func (m MySQL) checkTables(c *Checker) {
 	m.Primary.TLS.check(c, "mysql.primary.tls")
 	if m.Divert != nil {
 		m.Divert.TLS.check(c, "mysql.divert.tls")
+		m.Divert.Reads.check(c, m)
 	}
 	if t := m.Tag; m.RowLog != nil && (t.Port || t.UserSuffix != "" || t.Variable) {
 		c.Complain("mysql.tag", "tags connections, which the row log does not show", "take it out and tag by the comment /* gray='v2' */ in the statements, or take out mysql.row_log")
@@ -187,6 +189,19 @@ func (m MySQL) checkTables(c *Checker) {
 	}
 	if !orders && len(m.Tables) > 0 {
 		c.Complain("mysql.tables", "names no table with an order column, so no transaction could be bound to its order", "order: COLUMN on the table that holds the orders")
+	}
+}
+
+func (r *Reads) check(c *Checker, m MySQL) {
+	if r == nil {
+		return
+	}
+	for i, name := range r.Tables {
+		at := fmt.Sprintf("mysql.divert.reads.tables[%d]", i)
+		written := slices.ContainsFunc(m.Tables, func(t Table) bool { return strings.EqualFold(t.Name, name) })
+		if written || slices.ContainsFunc(m.References, func(t string) bool { return strings.EqualFold(t, name) }) {
+			c.Complain(at, "is on the shadow too, by mysql.tables or mysql.reference_tables", "one of the two")
+		}
 	}
 }
 

@@ -199,6 +199,23 @@ type DivertPort struct {
 	Upstream Addr     `yaml:"upstream" required:"true"`
 	Schema   string   `yaml:"schema" required:"true"`
 	TLS      *PortTLS `yaml:"tls"`
+
+	Login *PortLogin `yaml:"login"` // the port answers logins itself; without it, the shadow server does
+	Reads *Reads     `yaml:"reads"` // tables that are read from the primary or a replica of it
+}
+
+// PortLogin is who logs in at a port, and as whom the port then logs in at the server.
+type PortLogin struct {
+	User        string     `yaml:"user" required:"true"`
+	Password    SecretFile `yaml:"password_file" required:"true"`
+	OwnUser     string     `yaml:"own_user" required:"true"`
+	OwnPassword SecretFile `yaml:"own_password_file" required:"true"`
+}
+
+// Reads are tables that the candidate reads where they are live.
+type Reads struct {
+	DSN    SecretFile `yaml:"dsn_file" required:"true"` // of an account that may do nothing but read them
+	Tables []string   `yaml:"tables" required:"true"`
 }
 
 // Prove names the two databases that must be proved different before a port opens.
