@@ -34,6 +34,7 @@ type order struct {
 	applies    map[string]shadow.ApplyState
 	mismatches []shadow.Mismatch
 	bindings   []shadow.Binding
+	shared     shared
 }
 
 type instance struct {
@@ -119,8 +120,15 @@ func taintCause(v shadow.Verdict) string {
 }
 
 func (l *Ledger) writeSet(w shadow.WriteSet) {
-	if w.Outcome == shadow.CommitUnknown {
+	switch {
+	case w.Outcome == shadow.CommitUnknown:
 		l.taintWrites(w.Order, shadow.CauseUnknownCommit)
+	case w.Outcome == shadow.Committed && w.Cause != "":
+		l.taintWrites(w.Order, w.Cause)
+	case w.Outcome == shadow.Committed && w.Order != "":
+		for _, s := range w.Statements {
+			l.order(w.Order).shared.add(w.Side, s)
+		}
 	}
 }
 
@@ -288,12 +296,14 @@ type Order struct {
 	BornGray   bool
 	Taint      string // first cause; "" = clean
 	Mismatches []shadow.Mismatch
+	Shared     []shadow.Mismatch // what it added to amounts of shared rows differs
 	Bindings   []shadow.Binding
 }
 
 // Orders lists the orders that have evidence, by id.
 func (l *Ledger) Orders() []Order {
 	out := make([]Order, 0, len(l.orders))
+	running := l.running()
 	for _, id := range slices.Sorted(maps.Keys(l.orders)) {
 		o := l.orders[id]
 		entry := Order{ID: id, BornGray: o.bornGray, Mismatches: o.mismatches, Bindings: o.bindings}
@@ -302,7 +312,21 @@ func (l *Ledger) Orders() []Order {
 		} else if o.pending() {
 			entry.Taint = shadow.CauseApply
 		}
+		if entry.Taint == "" && !running[id] {
+			entry.Shared = o.shared.mismatches()
+		}
 		out = append(out, entry)
+	}
+	return out
+}
+
+// running are the orders with a sample that is not closed: one of their sides is ahead of the other.
+func (l *Ledger) running() map[string]bool {
+	out := map[string]bool{}
+	for _, s := range l.samples {
+		if !s.closed {
+			out[s.evidence.Order] = true
+		}
 	}
 	return out
 }

@@ -36,9 +36,17 @@ type Statement struct {
 	Rows         []Row    `json:"rows,omitempty"`   // after-images: of inserts by value, and of everything read from the row log
 	Before       []Row    `json:"before,omitempty"` // images before, from the row log: of an update row by row with Rows, of a delete alone
 	Key          []string `json:"key,omitempty"`    // columns that name a row, from the row log
+	Deltas       []Delta  `json:"deltas,omitempty"` // what was added to amounts in rows that orders share
 	Affected     uint64   `json:"affected"`         // rows, from the server's OK
 	LastInsertID uint64   `json:"last_insert_id"`   // from the server's OK; 0 = none
 	Cause        string   `json:"cause,omitempty"`  // why Rows could not be told
+}
+
+// Delta is what a statement added to one amount in a row that many orders change, such as a balance.
+type Delta struct {
+	Row    string `json:"row"` // its key: "id=7"
+	Column string `json:"column"`
+	By     string `json:"by"` // decimal, signed
 }
 
 // Row is one row's columns in the order of the statement.

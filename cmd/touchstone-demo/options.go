@@ -39,6 +39,7 @@ func scenarios() []scenario {
 		{payservice.LostRefund, service, gate.Rollback},
 		{payservice.DoubleCharge, service, gate.Rollback},
 		{payservice.WrongOrder, service, gate.Rollback},
+		{payservice.WrongBalance, service, gate.Rollback},
 		{payservice.Slow, service, gate.Hold},
 		{bugCrash, service, gate.Hold},
 		{bugChannel, []string{cutoverService, cutoverDatabase}, gate.Pass},

@@ -162,7 +162,9 @@ func named(p played, keep func(comparer.NamedOrder) bool) []string {
 
 func inBookings(n comparer.NamedOrder) bool { return n.Place == shadow.InRow && !inEntries(n) }
 
-func butEntries(n comparer.NamedOrder) bool { return !inEntries(n) }
+func butEntries(n comparer.NamedOrder) bool { return !inEntries(n) && !inBalances(n) }
+
+func inBalances(n comparer.NamedOrder) bool { return n.Place == shadow.InRow && n.Name == "balances" }
 
 func inEntries(n comparer.NamedOrder) bool { return n.Place == shadow.InRow && n.Name == "entries" }
 
@@ -275,6 +277,24 @@ func TestLostRefund(t *testing.T) {
 		return fmt.Sprintf("%s refund %s presence %s absent", o.ID, r.ID, r.Amount())
 	}))
 	checkEntries(t, p)
+}
+
+func TestWrongBalance(t *testing.T) {
+	t.Parallel()
+	_, p := playDemo(t, options{Bug: payservice.WrongBalance})
+	orders := map[string]bool{}
+	for _, line := range struck(p, payservice.WrongBalanceEvery, func(o load.Order, _ load.Refund) string { return o.ID }) {
+		orders[line] = true
+	}
+	found := named(p, all)
+	if len(orders) == 0 || len(found) != len(orders) {
+		t.Fatalf("%d orders were struck, named: %q", len(orders), found)
+	}
+	for _, line := range found {
+		if order, rest, _ := strings.Cut(line, " "); !orders[order] || !strings.Contains(rest, "amount of account="+payservice.Account) {
+			t.Error(line)
+		}
+	}
 }
 
 func TestDoubleCharge(t *testing.T) {

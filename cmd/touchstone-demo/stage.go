@@ -23,8 +23,6 @@ import (
 	"github.com/seed-3356bd69/touchstone/test/mariadb"
 )
 
-const account = "1900000109" // merchant account of the demo
-
 // stage is everything that runs during a demo. Parts are closed in the reverse order of their start.
 type stage struct {
 	options  options
@@ -72,7 +70,7 @@ func (s *stage) folder(context.Context) error {
 		return err
 	}
 	s.settings = world.Settings{
-		Cutover: s.options.Cutover, Capture: s.options.Capture, Release: "v2", GrayPercent: "50%", MaxBound: s.options.maxBound(), Account: account,
+		Cutover: s.options.Cutover, Capture: s.options.Capture, Release: "v2", GrayPercent: "50%", MaxBound: s.options.maxBound(), Account: payservice.Account,
 		Stable: free[0], Candidate: free[1], HTTP: free[2], Admin: free[3], Bus: free[4], Comparer: free[5],
 		EgressPrimary: free[6], EgressShadow: free[7], DualWrite: free[8], Divert: free[9], ChannelAddr: free[10],
 	}
@@ -130,7 +128,7 @@ func (s *stage) bank(context.Context) error {
 		return err
 	}
 	s.channel = channelsim.New(channelsim.Config{
-		MchID: account, Now: time.Now, BookedAt: clock.Now, MerchantKey: &merchant.PublicKey, PlatformKey: platform, ReadyAfter: -1,
+		MchID: payservice.Account, Now: time.Now, BookedAt: clock.Now, MerchantKey: &merchant.PublicKey, PlatformKey: platform, ReadyAfter: -1,
 	})
 	ln, err := net.Listen("tcp", s.settings.ChannelAddr)
 	if err != nil {
@@ -218,7 +216,7 @@ func (s *stage) release(name, release string, bug payservice.Bug, listen, databa
 		return nil, err
 	}
 	p, err := world.Spawn(name, filepath.Join(s.options.Out, name+".log"), self, "service", "--release", release, "--bug="+string(bug), fmt.Sprintf("--in-steps=%t", s.options.Capture == world.RowLog),
-		"--listen", listen, "--dsn", world.DSN(database, world.Schema), "--channel", "http://"+channel, "--account", account,
+		"--listen", listen, "--dsn", world.DSN(database, world.Schema), "--channel", "http://"+channel, "--account", payservice.Account,
 		"--key", filepath.Join(s.options.Out, world.MerchantKey))
 	if err != nil {
 		return nil, err

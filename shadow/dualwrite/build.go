@@ -69,6 +69,10 @@ func (r *Recorder) fill(out *write, s *stmt.Statement, w *work, part wire.Part) 
 		return
 	}
 	out.orders = r.orders(s, w)
+	if len(policy.Shared) > 0 {
+		st.Deltas, st.Cause = r.deltas(s, policy, w, part)
+		return
+	}
 	if s.Class != stmt.Insert {
 		st.Cause = shadow.CauseNotInsert
 		return

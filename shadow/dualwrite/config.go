@@ -30,6 +30,7 @@ type Table struct {
 	OrderColumn   string   // holds the order's key; "" = this table binds no transaction to an order
 	AutoIncrement string   // column the server numbers; "" = none
 	Ignore        bool     // its writes are left out, on purpose
+	Shared        []string // amounts in rows that many orders change: what is told is how much an order adds
 }
 
 // late tells whether write sets are told after the client has its answer.

@@ -64,6 +64,7 @@ func tables() []Table {
 	return []Table{
 		{Name: "orders", Key: []string{"order_no"}, OrderColumn: "order_no"},
 		{Name: "flows", Key: []string{"id"}, OrderColumn: "order_no", AutoIncrement: "id"},
+		{Name: "balances", Key: []string{"id"}, Shared: []string{"amount"}},
 	}
 }
 

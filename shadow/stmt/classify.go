@@ -144,7 +144,7 @@ func (v *visitor) class(node ast.StmtNode, s *Statement) {
 		}
 		s.Target, s.Insert = targetOf(n.Table), insertValues(n)
 	case *ast.UpdateStmt:
-		s.Class, s.Verb, s.Target, s.Where = Update, "update", targetOf(n.TableRefs), equals(n.Where)
+		s.Class, s.Verb, s.Target, s.Where, s.Changes = Update, "update", targetOf(n.TableRefs), equals(n.Where), changes(n.List)
 	case *ast.DeleteStmt:
 		s.Class, s.Verb, s.Target, s.Where = Delete, "delete", targetOf(n.TableRefs), equals(n.Where)
 	case *ast.BeginStmt:

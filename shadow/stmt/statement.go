@@ -37,6 +37,7 @@ type Statement struct {
 	Outfile   bool          // SELECT ... INTO OUTFILE
 	Insert    *InsertValues // Insert and Replace
 	Where     []Equal       // Update, Delete and Read of one table: what must hold, as far as it is column = value
+	Changes   []Change      // Update of one table
 	Settings  []Setting     // Set
 	Params    int           // placeholders
 	Masked    string        // text without literals
@@ -54,6 +55,14 @@ type InsertValues struct {
 	Ignore      bool
 	OnDuplicate bool
 	Select      bool
+}
+
+// Change is one assignment of an UPDATE.
+type Change struct {
+	Column string
+	Delta  bool  // column = column + By, or - By; otherwise the column gets a value of any other kind
+	Minus  bool  // of a delta
+	By     Value // of a delta: a literal or a parameter
 }
 
 // Equal is one condition column = value.

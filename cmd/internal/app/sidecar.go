@@ -235,7 +235,7 @@ func portTLS(t *config.PortTLS) (*wire.TLS, error) {
 func writtenTables(tables []config.Table) []dualwrite.Table {
 	out := []dualwrite.Table{}
 	for _, t := range tables {
-		out = append(out, dualwrite.Table{Name: t.Name, Key: t.Key, OrderColumn: t.Order, AutoIncrement: t.AutoIncrement, Ignore: t.Policy == config.TableIgnore})
+		out = append(out, dualwrite.Table{Name: t.Name, Key: t.Key, OrderColumn: t.Order, AutoIncrement: t.AutoIncrement, Ignore: t.Policy == config.TableIgnore, Shared: t.Shared})
 	}
 	return out
 }

@@ -181,6 +181,15 @@ func (m MySQL) checkTables(c *Checker) {
 		if t.Shadow != nil && m.Apply == nil {
 			c.Complain(child(at, "shadow"), "has no place here: nothing is applied in a service cutover", "take it out")
 		}
+		switch {
+		case len(t.Shared) == 0:
+		case m.Apply != nil:
+			c.Complain(child(at, "shared"), "has no place in a database cutover, where rows are compared as they are", "take it out")
+		case len(t.Key) == 0:
+			c.Complain(child(at, "shared"), "needs the key that names a row", "key: [COLUMN]")
+		case t.Order != "":
+			c.Complain(child(at, "shared"), "stands beside an order column: rows of one order are not shared", "one of the two")
+		}
 		if slices.Contains(m.References, t.Name) {
 			c.Complain(child(at, "name"), "stands among mysql.reference_tables too", "one of the two")
 		}

@@ -243,6 +243,7 @@ type Table struct {
 	AutoIncrement string       `yaml:"auto_increment"` // generated column; "" = none
 	Key           []string     `yaml:"key"`            // columns that name a row; none = the primary key
 	Shadow        *ShadowTable `yaml:"shadow"`         // what is otherwise on the shadow
+	Shared        []string     `yaml:"shared"`         // amounts in rows that many orders change: compared by what an order adds
 }
 
 // ShadowTable says how a table differs on the shadow.

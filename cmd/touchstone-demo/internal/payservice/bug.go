@@ -16,6 +16,7 @@ const (
 	LostRefund   Bug = "lost-refund"   // answers a refund without booking it
 	DoubleCharge Bug = "double-charge" // calls the channel twice for one payment
 	WrongOrder   Bug = "wrong-order"   // books a refund on another order
+	WrongBalance Bug = "balance"       // adds a refund to the account's balance instead of taking it off
 	Slow         Bug = "slow"          // takes two seconds
 	RollsBack    Bug = "rollback"      // gives up one transaction in ten and does it again
 )
@@ -32,6 +33,7 @@ const (
 	LostRefundEvery   = 5
 	DoubleChargeEvery = 20
 	WrongOrderEvery   = 5
+	WrongBalanceEvery = 5
 	RollbackEvery     = 10
 )
 

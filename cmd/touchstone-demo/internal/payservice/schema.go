@@ -8,6 +8,9 @@ type Columns struct {
 	Text   string // type of ids
 }
 
+// Account is the demo's merchant account.
+const Account = "1900000109"
+
 // StableColumns is the schema the stable release was built on.
 func StableColumns() Columns { return Columns{Amount: "DECIMAL(18,2)", Text: "VARCHAR(64)"} }
 
@@ -17,7 +20,7 @@ func NewColumns() Columns { return Columns{Amount: "DECIMAL(20,4)", Text: "VARCH
 // NarrowColumns is NewColumns gone wrong: it keeps one decimal less than money has.
 func NarrowColumns() Columns { return Columns{Amount: "DECIMAL(20,1)", Text: "VARCHAR(128)"} }
 
-// Schema gives the statements that create the service's tables. A refund's order has no key that another order's
+// Schema gives the statements that create the service's tables, with the balance of its one account. A refund's order has no key that another order's
 // refund could collide with.
 func Schema(c Columns) []string {
 	shared := fmt.Sprintf("payment_no %[1]s NOT NULL, account %[1]s NOT NULL, amount %[2]s NOT NULL, ", c.Text, c.Amount)
@@ -26,5 +29,7 @@ func Schema(c Columns) []string {
 		"CREATE TABLE payments (order_id " + c.Text + " NOT NULL PRIMARY KEY, " + booked + ")",
 		"CREATE TABLE refunds (refund_id " + c.Text + " NOT NULL PRIMARY KEY, order_id " + c.Text + " NOT NULL, " + booked + ")",
 		"CREATE TABLE entries (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, order_id " + c.Text + " NOT NULL, " + shared + "direction CHAR(1) NOT NULL)",
+		"CREATE TABLE balances (account " + c.Text + " NOT NULL PRIMARY KEY, amount " + c.Amount + " NOT NULL)",
+		"INSERT INTO balances (account, amount) VALUES ('" + Account + "', 0)",
 	}
 }

@@ -191,6 +191,8 @@ const (
 	insertPayment = "INSERT INTO payments (order_id, payment_no, account, amount, currency, channel_txn, status, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 	insertRefund  = "INSERT INTO refunds (refund_id, order_id, payment_no, account, amount, currency, channel_txn, status, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	insertEntry   = "INSERT INTO entries (order_id, payment_no, account, direction, amount) VALUES (?, ?, ?, ?, ?)"
+	addBalance    = "UPDATE balances SET amount = amount + ? WHERE account = ?"
+	takeBalance   = "UPDATE balances SET amount = amount - ? WHERE account = ?"
 	updatePayment = "UPDATE payments SET status = ? WHERE order_id = ?"
 	updateRefund  = "UPDATE refunds SET status = ? WHERE refund_id = ?"
 	selectPayment = "SELECT payment_no, amount FROM payments WHERE order_id = ?"
@@ -217,6 +219,9 @@ func (s *Service) book(ctx context.Context, tag string, a Answer, direction, sta
 	if _, err := tx.ExecContext(ctx, marked(tag, insertEntry), a.OrderID, a.PaymentNo, a.Account, direction, a.Amount); err != nil {
 		return fmt.Errorf("book entry: %w", err)
 	}
+	if _, err := tx.ExecContext(ctx, marked(tag, s.balance(a, direction)), a.Amount, a.Account); err != nil {
+		return fmt.Errorf("book balance: %w", err)
+	}
 	if s.config.InSteps {
 		if err := settle(ctx, tx, tag, a); err != nil {
 			return err
@@ -229,6 +234,14 @@ func (s *Service) book(ctx context.Context, tag string, a Answer, direction, sta
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
+}
+
+// balance is the statement that moves the account's balance, a row that all orders share.
+func (s *Service) balance(a Answer, direction string) string {
+	if direction == "+" || s.config.Bug == WrongBalance && Hits(a.RefundID, WrongBalanceEvery) {
+		return addBalance
+	}
+	return takeBalance
 }
 
 // settle gives a booked row its status.
