@@ -168,7 +168,7 @@ func (w *weighing) finish() {
 			o.Class = Unbooked
 		}
 		if w.population[id].Taint == "" {
-			o.rows(Rows{Mismatches: w.population[id].Shared})
+			o.rows(Rows{Mismatches: w.population[id].Data})
 			o.rows(w.scope.Rows[id])
 		}
 	}

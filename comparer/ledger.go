@@ -35,6 +35,7 @@ type order struct {
 	mismatches []shadow.Mismatch
 	bindings   []shadow.Binding
 	shared     shared
+	reads      []shadow.Mismatch
 }
 
 type instance struct {
@@ -72,6 +73,9 @@ func (l *Ledger) Apply(ev shadow.Event) {
 		l.applied(*ev.Apply)
 	case ev.Kind == shadow.EventTaint && ev.Taint != nil:
 		l.taint(ev.Taint.Order, ev.Taint.Cause)
+	case ev.Kind == shadow.EventRead && ev.Read != nil:
+		o := l.order(ev.Read.Order)
+		o.reads = append(o.reads, ev.Read.Mismatches...)
 	case ev.Kind == shadow.EventTally && ev.Tally != nil:
 		in.tally = ev.Tally
 	default:
@@ -296,7 +300,7 @@ type Order struct {
 	BornGray   bool
 	Taint      string // first cause; "" = clean
 	Mismatches []shadow.Mismatch
-	Shared     []shadow.Mismatch // what it added to amounts of shared rows differs
+	Data       []shadow.Mismatch // in what it added to shared rows, and in what it read
 	Bindings   []shadow.Binding
 }
 
@@ -313,7 +317,7 @@ func (l *Ledger) Orders() []Order {
 			entry.Taint = shadow.CauseApply
 		}
 		if entry.Taint == "" && !running[id] {
-			entry.Shared = o.shared.mismatches()
+			entry.Data = slices.Concat(o.shared.mismatches(), o.reads)
 		}
 		out = append(out, entry)
 	}

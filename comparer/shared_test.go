@@ -31,7 +31,7 @@ func TestSharedRowsAreComparedByWhatAnOrderAdds(t *testing.T) {
 	} {
 		l := NewLedger()
 		apply(t, l, c.events...)
-		found := l.Orders()[0].Shared
+		found := l.Orders()[0].Data
 		switch {
 		case c.want == "" && len(found) > 0:
 			t.Errorf("%s: %+v", name, found)

@@ -16,6 +16,7 @@ const (
 	EventWriteSet EventKind = "write-set" // a tagged transaction committed (or its end is unknown)
 	EventApplied  EventKind = "applied"   // a write set arrived at the shadow, or did not
 	EventTally    EventKind = "tally"     // what the sidecar itself counted so far
+	EventRead     EventKind = "read"      // a tagged SELECT gives something else on the shadow
 	EventTaint    EventKind = "taint"     // something about an order that no sample closes: an unkeyed or unreadable write
 )
 
@@ -30,6 +31,7 @@ type Event struct {
 	Apply    *Apply     `json:"apply,omitempty"`     // applied
 	Tally    *Tally     `json:"tally,omitempty"`     // tally
 	Taint    *TaintNote `json:"taint,omitempty"`     // taint
+	Read     *ReadNote  `json:"read,omitempty"`      // read
 }
 
 // Evidence is the small line that exists for every sampled request.
@@ -54,6 +56,13 @@ type Apply struct {
 	Order    string     `json:"order"`
 	State    ApplyState `json:"state"`
 	Cause    string     `json:"cause,omitempty"`
+}
+
+// ReadNote says how the answer to an order's SELECT differs on the shadow.
+type ReadNote struct {
+	Order      string     `json:"order"`
+	Text       string     `json:"text"` // SQL with literals replaced by ?
+	Mismatches []Mismatch `json:"mismatches"`
 }
 
 // TaintNote taints an order outside any sample. Order "" means: an unknown one, so no order may be judged clean.

@@ -14,6 +14,7 @@ const (
 	InResponse Place = "response"
 	InCall     Place = "call" // an outgoing channel request
 	InRow      Place = "row"
+	InRead     Place = "read" // what a SELECT of a database cutover gave
 )
 
 // FieldClass says what a compared field means; it decides how hard a difference weighs.

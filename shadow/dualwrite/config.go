@@ -52,6 +52,7 @@ type Config struct {
 	Journal           Journal // of Apply; nil = none
 	Shadow            Shadow  // of Apply
 	Sync              bool    // of Apply: the client's answer waits for Shadow.Submit
+	Reads             Reads   // takes tagged reads to be compared; nil = they are not
 	RollbackOnTimeout bool    // the server runs with innodb_rollback_on_timeout
 	MaxRows           int     // of one transaction that are kept; 0 = 10000
 	Observer          Observer

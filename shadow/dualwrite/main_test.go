@@ -58,6 +58,7 @@ type bench struct {
 	addr    string
 	stop    func()
 	reg     *prometheus.Registry
+	reads   Reads
 }
 
 func tables() []Table {
@@ -105,7 +106,7 @@ func newBench(t *testing.T, schema string, mode Mode, side Shadow) *bench {
 func (b *bench) listen(upstream string, mode Mode, observer Observer) {
 	b.t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	rs := New(Config{Port: "dual-write", Side: shadow.Primary, Mode: mode, Schema: b.schema, Tables: tables(), Observer: observer, Shadow: b.side, Journal: b.journal, Log: log, Metrics: b.reg})
+	rs := New(Config{Port: "dual-write", Side: shadow.Primary, Mode: mode, Schema: b.schema, Tables: tables(), Observer: observer, Shadow: b.side, Journal: b.journal, Reads: b.reads, Log: log, Metrics: b.reg})
 	s := wire.New(wire.Config{Port: "dual-write", Listen: "127.0.0.1:0", Upstream: upstream, Sessions: rs, Log: log, Metrics: b.reg, DrainTimeout: 200 * time.Millisecond})
 	if err := s.Listen(); err != nil {
 		b.t.Fatal(err)

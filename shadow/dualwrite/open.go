@@ -15,7 +15,7 @@ func OpenShadow(dsn string, workers int) (*sql.DB, error) {
 	if err != nil {
 		return nil, errors.New("the DSN cannot be read; try: USER:PASSWORD@tcp(HOST:PORT)/SCHEMA")
 	}
-	cfg.Logger, cfg.InterpolateParams, cfg.MultiStatements = &mysql.NopLogger{}, true, true
+	cfg.Logger, cfg.InterpolateParams, cfg.MultiStatements, cfg.ParseTime = &mysql.NopLogger{}, true, true, false
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open shadow at %s: %w", cfg.Addr, err)

@@ -42,12 +42,14 @@ func (r *Recorder) OnCommand(cmd *wire.Command) *wire.Refusal {
 		w := r.read(cmd)
 		cmd.State = w
 		r.intend(cmd, w)
+		r.collect(cmd, w)
 	case wire.ComStmtPrepare:
 		cmd.State = r.prepare(cmd)
 	case wire.ComStmtExecute, wire.ComStmtBulkExecute:
 		if w := r.execute(cmd); w != nil {
 			cmd.State = w
 			r.intend(cmd, w)
+			r.collect(cmd, w)
 		}
 	case wire.ComStmtSendLong:
 		if p := r.statement(cmd.Data); p != nil {
@@ -111,6 +113,7 @@ func (r *Recorder) OnResult(cmd *wire.Command, res *wire.Result) {
 	case wire.ComQuery, wire.ComStmtExecute, wire.ComStmtBulkExecute:
 		if w, ok := cmd.State.(*work); ok {
 			w.lateMark(cmd.Tail)
+			r.collected(w, res)
 			r.answered(w, res)
 			r.answeredIntent(cmd)
 		}

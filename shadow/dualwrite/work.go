@@ -15,6 +15,7 @@ type item struct {
 	statement *stmt.Statement // of a tagged one that could be read
 	masked    string          // of a tagged one
 	logged    bool            // its own text is marked, so that the row log shows it
+	text      string          // of a tagged read
 }
 
 // work is what a command is about to do.
@@ -26,6 +27,7 @@ type work struct {
 	spoiled  bool           // the parameters could not be read
 	partial  bool           // the text was longer than what was captured
 	prepared *prepared
+	read     *runningRead // its rows are copied, to be compared
 }
 
 // prepared is a prepared statement of one connection.
@@ -110,6 +112,9 @@ func (r *Recorder) readText(text, release string, truncated bool) *work {
 		if it.release != "" {
 			r.tagged = true
 			r.classify(&it, part, truncated)
+			if it.statement != nil && it.statement.Class == stmt.Read {
+				it.text = part
+			}
 		}
 		if w.release == "" {
 			w.release = it.release

@@ -58,7 +58,7 @@ func read(node ast.StmtNode) Statement {
 	v := &visitor{}
 	node.Accept(v)
 	v.numberParams()
-	s := Statement{Tables: v.tables, Aliases: v.aliases, Schemas: v.schemas, Functions: v.functions, Outfile: v.outfile, Params: len(v.params)}
+	s := Statement{Tables: v.tables, Aliases: v.aliases, Schemas: v.schemas, Functions: v.functions, Outfile: v.outfile, Params: len(v.params), Varies: v.varies}
 	v.class(node, &s)
 	if s.Class == Read && v.locking {
 		s.Class = LockingRead
@@ -79,6 +79,7 @@ type visitor struct {
 	locking   bool
 	outfile   bool
 	writes    bool
+	varies    bool
 }
 
 // Enter looks at one node.
@@ -97,6 +98,9 @@ func (v *visitor) Enter(n ast.Node) (ast.Node, bool) {
 		if name := n.FnName.L; n.Schema.O != "" || !IsPure(name) {
 			v.functions = append(v.functions, name)
 		}
+		v.varies = v.varies || varies(n.FnName.L)
+	case *ast.VariableExpr:
+		v.varies = true
 	case *test_driver.ParamMarkerExpr:
 		v.params = append(v.params, n)
 	case *ast.SelectStmt:
@@ -135,6 +139,7 @@ func (v *visitor) class(node ast.StmtNode, s *Statement) {
 	switch n := node.(type) {
 	case *ast.SelectStmt:
 		s.Class, s.Verb, s.Target, s.Where = Read, "select", targetOf(n.From), equals(n.Where)
+		s.Ordered, s.Limited = n.OrderBy != nil, n.Limit != nil
 	case *ast.SetOprStmt:
 		s.Class, s.Verb = Read, "select"
 	case *ast.InsertStmt:

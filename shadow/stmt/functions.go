@@ -31,6 +31,17 @@ func IsPure(name string) bool {
 	return !strings.ContainsAny(name, " \n") && (strings.Contains(pure, " "+name+" ") || strings.Contains(pure, " "+name+"\n"))
 }
 
+// varies tells whether a pure function answers otherwise in another session or at another moment.
+func varies(name string) bool {
+	switch name {
+	case "now", "sysdate", "curdate", "curtime", "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "utc_date", "utc_time",
+		"utc_timestamp", "unix_timestamp", "rand", "uuid", "uuid_short", "connection_id", "last_insert_id", "found_rows", "row_count", "user", "current_user",
+		"session_user", "system_user", "current_role", "database", "schema", "version", "any_value":
+		return true
+	}
+	return false
+}
+
 // IsLockFunction tells whether a function takes or gives back a named lock: no rows, but seen by every schema.
 func IsLockFunction(name string) bool {
 	switch name {

@@ -40,6 +40,9 @@ type Statement struct {
 	Changes   []Change      // Update of one table
 	Settings  []Setting     // Set
 	Params    int           // placeholders
+	Ordered   bool          // a read with ORDER BY
+	Limited   bool          // a read with LIMIT
+	Varies    bool          // calls or names what another session or moment answers otherwise: NOW(), RAND(), @x
 	Masked    string        // text without literals
 }
 

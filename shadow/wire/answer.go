@@ -56,6 +56,7 @@ type answer struct {
 	rows   bool                                                // rows are coming, which may begin like an OK
 	infile bool                                                // the server asked for a file: the client's next packets are its content
 	result Result
+	copied *Collected // nil = nobody wants the rows
 }
 
 func newAnswer(code byte, caps uint32) *answer {
@@ -83,6 +84,9 @@ func newAnswer(code byte, caps uint32) *answer {
 
 // prefix is how many bytes of a packet that begins with mark are to be looked at.
 func (a *answer) prefix(mark byte) int {
+	if a.copied != nil && !a.copied.Over {
+		return maxCollected
+	}
 	if a.caps&capSessionTrack != 0 && (mark == markEOF || mark == markOK && !a.rows) {
 		return okPrefix
 	}
@@ -133,10 +137,11 @@ func (a *answer) nextGroup() bool {
 	return false
 }
 
-func (a *answer) definition(b []byte, _ int) (bool, error) {
+func (a *answer) definition(b []byte, length int) (bool, error) {
 	if len(b) > 0 && b[0] == markErr {
 		return a.fail(b)
 	}
+	a.copied.definition(b, length)
 	if a.left--; a.left > 0 {
 		return false, nil
 	}
@@ -177,13 +182,11 @@ func (a *answer) row(b []byte, length int) (bool, error) {
 	if b[0] == markErr {
 		return a.fail(b)
 	}
-	if b[0] != markEOF || length == maxPacket {
+	if b[0] != markEOF || length == maxPacket || a.caps&capDeprecateEOF == 0 && length >= 9 {
+		a.copied.row(b, length)
 		return false, nil
 	}
 	if a.caps&capDeprecateEOF == 0 {
-		if length >= 9 {
-			return false, nil
-		}
 		return a.eof(b)
 	}
 	return a.rowsOK(b, length)
@@ -220,6 +223,9 @@ func (a *answer) ok(b []byte) (bool, error) {
 func (a *answer) end(p Part) (bool, error) {
 	a.keep(p)
 	a.rows = false
+	if a.copied != nil && (p.Status&(StatusMoreResults|StatusCursorExists) != 0 || !p.Rows) {
+		a.copied.Over = true
+	}
 	if p.Status&StatusMoreResults != 0 && a.code != ComStmtFetch {
 		a.step = (*answer).first
 		return false, nil

@@ -124,6 +124,10 @@ func (c *conn) admit(x *exchange) *Refusal {
 	if x.refusal == nil && x.cmd.Setting {
 		x.setting = string(x.cmd.Data)
 	}
+	if x.refusal == nil && x.cmd.Collect > 0 {
+		x.answer.copied = &Collected{room: x.cmd.Collect}
+		x.answer.result.Collected = x.answer.copied
+	}
 	if x.cmd.Code == ComStmtPrepare {
 		c.lastSecond = x.cmd.Second
 	}

@@ -13,21 +13,17 @@ func (c *conn) fromServer() error {
 			return err
 		}
 		x := c.head()
-		first, err := c.look(x, h)
-		if err != nil {
-			return err
-		}
 		switch {
-		case x == nil && len(first) > 0 && first[0] == markErr:
-			err = c.down(h) // the server says why it is about to close
 		case x == nil:
-			err = errUnasked
+			err = c.unasked(h)
 		case x.opaque:
 			return c.downBlind()
 		case x.cmd.Code == ComLogin && c.own != nil:
 			err = c.ownAnswer(x, h)
+		case c.up.whole(h):
+			err = c.followBuffered(x)
 		default:
-			err = c.follow(x, first, h)
+			err = c.follow(x, h)
 		}
 		if err != nil {
 			return err
@@ -35,10 +31,22 @@ func (c *conn) fromServer() error {
 	}
 }
 
+// unasked forwards why the server is about to close; it has nothing else to say.
+func (c *conn) unasked(h header) error {
+	first, err := c.up.peek(h, answerPrefix)
+	if err != nil {
+		return err
+	}
+	if len(first) == 0 || first[0] != markErr {
+		return errUnasked
+	}
+	return c.down(h)
+}
+
 // look peeks at as much of a packet as the answer it belongs to needs.
 func (c *conn) look(x *exchange, h header) ([]byte, error) {
 	first, err := c.up.peek(h, answerPrefix)
-	if err != nil || x == nil || h.length <= answerPrefix {
+	if err != nil || h.length <= answerPrefix {
 		return first, err
 	}
 	return c.up.peek(h, x.answer.prefix(first[0]))
@@ -55,10 +63,53 @@ func (c *conn) head() *exchange {
 }
 
 // follow takes one packet of an answer. The session hears of the whole answer before the client has its last packet.
-func (c *conn) follow(x *exchange, first []byte, h header) error {
-	done, err := x.answer.packet(first, h.length)
+func (c *conn) follow(x *exchange, h header) error {
+	first, err := c.look(x, h)
 	if err != nil {
-		return fmt.Errorf("follow answer to command %#x: %w", x.cmd.Code, err)
+		return err
+	}
+	done, err := c.step(x, first, h)
+	if err != nil {
+		return err
+	}
+	if err := c.down(h); err != nil || !done {
+		return err
+	}
+	return c.pop(x)
+}
+
+// followBuffered takes the packets of an answer that are there whole, and forwards them with one write.
+func (c *conn) followBuffered(x *exchange) error {
+	b, _ := c.up.r.Peek(c.up.r.Buffered())
+	size, done := 0, false
+	for !done && len(b)-size >= headerSize {
+		h := parseHeader(b[size:])
+		end := size + headerSize + h.length
+		if h.length == maxPacket || end > len(b) {
+			break
+		}
+		var err error
+		if done, err = c.step(x, b[size+headerSize:end], h); err != nil {
+			return err
+		}
+		if size = end; x.answer.infile {
+			break // what follows comes after the client's file
+		}
+	}
+	if _, err := c.toDown.Write(b[:size]); err != nil {
+		return fmt.Errorf("forward packet: %w", err)
+	}
+	_, _ = c.up.r.Discard(size)
+	if !done {
+		return nil
+	}
+	return c.pop(x)
+}
+
+// step shows one packet to the answer it belongs to.
+func (c *conn) step(x *exchange, first []byte, h header) (done bool, err error) {
+	if done, err = x.answer.packet(first, h.length); err != nil {
+		return false, fmt.Errorf("follow answer to command %#x: %w", x.cmd.Code, err)
 	}
 	if done {
 		c.complete(x)
@@ -67,13 +118,7 @@ func (c *conn) follow(x *exchange, first []byte, h header) error {
 		c.infile = true
 		c.mu.Unlock()
 	}
-	if err := c.down(h); err != nil {
-		return err
-	}
-	if !done {
-		return nil
-	}
-	return c.pop(x)
+	return done, nil
 }
 
 func (c *conn) complete(x *exchange) {

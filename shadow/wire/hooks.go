@@ -15,6 +15,7 @@ type Command struct {
 	Multi     bool   // ComLogin: the client may send several statements in one text
 	Second    bool   // the second server answers: the port says so of its statements, the session of texts
 	Setting   bool   // the session says: once the server agreed, the second server must hear of it too
+	Collect   int    // the session wants a copy of the result set, if it has at most so many bytes; 0 = none
 	State     any    // the session's own, from OnCommand to OnResult
 
 	Attributes []Attribute // ComQuery: the query attributes that are text
@@ -28,6 +29,8 @@ type Result struct {
 	Parts    []Part    // one for each result of a multi-result, in order
 	Overflow bool      // there were more results than are kept
 	Prepared *Prepared // of a successful ComStmtPrepare
+
+	Collected *Collected // what Collect asked for
 }
 
 // Part is one result: rows, an OK, or an error.

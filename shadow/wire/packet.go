@@ -95,6 +95,11 @@ func (s *source) peek(h header, n int) ([]byte, error) {
 	return b[headerSize:], nil
 }
 
+// whole tells whether the next packet is buffered to its end.
+func (s *source) whole(h header) bool {
+	return s.r.Buffered() >= headerSize+h.length && h.length < maxPacket
+}
+
 // take reads the next packet's payload into buf, at most n bytes of it, and leaves the rest unread.
 func (s *source) take(h header, buf []byte, n int) ([]byte, error) {
 	if _, err := s.r.Discard(headerSize); err != nil {

@@ -35,10 +35,41 @@ func (s *sidecar) applying(ctx context.Context) (keptSets, error) {
 	})
 	s.part("applier", m.Apply.Drain+partBound, s.applier.Run)
 	s.resume(kept)
+	if m.Apply.Reads {
+		if err := s.comparingReads(); err != nil {
+			return keptSets{}, err
+		}
+	}
 	if m.RowLog == nil {
 		return kept, nil
 	}
 	return kept, s.following(ctx)
+}
+
+const readWorkers = 2
+
+// comparingReads starts what runs tagged reads again on the shadow.
+func (s *sidecar) comparingReads() error {
+	m := s.cfg.MySQL
+	shadowDB, err := dualwrite.OpenShadow(m.Apply.ShadowDSN.Text(), readWorkers)
+	if err != nil {
+		return fmt.Errorf("mysql.apply.shadow_dsn_file: %w", err)
+	}
+	s.closers = append(s.closers, shadowDB.Close)
+	primary, err := dualwrite.OpenShadow(m.Prove.PrimaryDSN.Text(), readWorkers)
+	if err != nil {
+		return fmt.Errorf("mysql.prove.primary_dsn_file: %w", err)
+	}
+	s.closers = append(s.closers, primary.Close)
+	behind := func() bool {
+		now := s.applier.Status()
+		return now.Depth > 0 || now.Away
+	}
+	s.reads = dualwrite.NewReadComparer(dualwrite.ReadComparerConfig{
+		Primary: primary, Shadow: shadowDB, Behind: behind, Report: s.sink.read, Mappings: mappings(m.Tables), Workers: readWorkers, Log: s.log, Metrics: s.registry,
+	})
+	s.part("reads", partBound, s.reads.Run)
+	return nil
 }
 
 // following opens the row log before any port, so that it holds all that comes through them.

@@ -27,15 +27,15 @@ func (s *sidecar) divert(ctx context.Context) error {
 		cfg.Login = &wire.Login{Accept: wire.Account{User: l.User, Password: l.Password.Text()}, Own: wire.Account{User: l.OwnUser, Password: l.OwnPassword.Text()}}
 	}
 	if m.Divert.Reads != nil {
-		if cfg.Reads, err = s.reads(ctx, m.Divert.Reads); err != nil {
+		if cfg.Reads, err = s.routedReads(ctx, m.Divert.Reads); err != nil {
 			return fmt.Errorf("mysql.divert.reads: %w", err)
 		}
 	}
 	return s.mysql("divert", divert.New(cfg))
 }
 
-// reads proves that the account of routed reads can read its tables and write none.
-func (s *sidecar) reads(ctx context.Context, r *config.Reads) (*divert.Reads, error) {
+// routedReads proves that the account of routed reads can read its tables and write none.
+func (s *sidecar) routedReads(ctx context.Context, r *config.Reads) (*divert.Reads, error) {
 	db, err := s.open(r.DSN)
 	if err != nil {
 		return nil, err

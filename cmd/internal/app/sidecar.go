@@ -46,9 +46,10 @@ type sidecar struct {
 	signer   *shadow.Signer
 	bus      *bus.Publisher
 	sink     *sink
-	guard    *egress.Guard      // nil without outgoing calls
-	applier  *dualwrite.Applier // nil in a service cutover
-	rowLog   *rowlog.Reader     // nil where the wire tells all
+	guard    *egress.Guard           // nil without outgoing calls
+	applier  *dualwrite.Applier      // nil in a service cutover
+	rowLog   *rowlog.Reader          // nil where the wire tells all
+	reads    *dualwrite.ReadComparer // nil where reads are not compared
 	proxy    *proxy.Sidecar
 	parts    []daemon.Component
 	closers  []func() error
@@ -206,6 +207,9 @@ func (s *sidecar) recording(kept keptSets) dualwrite.Config {
 	cfg := dualwrite.Config{
 		Port: dualWritePort, Side: shadow.Primary, Tables: writtenTables(m.Tables), Observer: s.sink, Log: s.log, Metrics: s.registry,
 		Tagging: dualwrite.Tagging{Release: s.cfg.Release, Port: m.Tag.Port, UserSuffix: m.Tag.UserSuffix, Variable: m.Tag.Variable},
+	}
+	if s.reads != nil {
+		cfg.Reads = s.reads
 	}
 	switch {
 	case s.rowLog != nil:

@@ -46,6 +46,11 @@ func (s *sink) taint(order, cause string) {
 	s.Publish(shadow.Event{ID: uuid.NewString(), Kind: shadow.EventTaint, Instance: s.instance, Time: time.Now(), Taint: &shadow.TaintNote{Order: order, Cause: cause}})
 }
 
+// read tells that an order's SELECT gives something else on the shadow.
+func (s *sink) read(n shadow.ReadNote) {
+	s.Publish(shadow.Event{ID: uuid.NewString(), Kind: shadow.EventRead, Instance: s.instance, Time: time.Now(), Read: &n})
+}
+
 // apply tells where a write set is on its way to the shadow.
 func (s *sink) apply(a shadow.Apply) {
 	s.Publish(shadow.Event{ID: a.WriteSet + ":" + string(a.State), Kind: shadow.EventApplied, Instance: s.instance, Time: time.Now(), Apply: &a})

@@ -233,6 +233,7 @@ type Apply struct {
 	Workers   int           `yaml:"workers" default:"4" min:"1" max:"256"`
 	Wait      time.Duration `yaml:"wait" min:"0s" max:"10s"` // that a commit waits for the shadow; 0s = it does not
 	Drain     time.Duration `yaml:"drain" default:"30s" min:"0s"`
+	Reads     bool          `yaml:"compare_reads"` // tagged SELECTs of one order are run again on the shadow
 }
 
 // Table is one written table.
