@@ -2,6 +2,8 @@ package app
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -80,7 +82,9 @@ func TestSpansOfBothRunsReachTheCollector(t *testing.T) {
 		Signer: signer, Publisher: closed, Comparer: compared, Registry: prometheus.NewRegistry(), Tracer: tracing.Provider,
 		Propagator: tracing.Propagator, Log: slog.New(slog.DiscardHandler), Now: time.Now, NewSample: proxy.NewSampleID,
 	})
-	go sidecar.Run(t.Context())
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- sidecar.Run(ctx) }()
 	front := httptest.NewServer(sidecar)
 	defer front.Close()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, front.URL+"/payments", nil)
@@ -104,7 +108,8 @@ func TestSpansOfBothRunsReachTheCollector(t *testing.T) {
 			t.Errorf("a release was called with traceparent %q", parent)
 		}
 	}
-	if err := tracing.Shutdown(t.Context()); err != nil {
+	stop() // a span ends after the event of its sample
+	if err := errors.Join(<-ended, tracing.Shutdown(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	spans.mu.Lock()
