@@ -1,45 +1,62 @@
 package proxy
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"slices"
+	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/seed-3356bd69/touchstone/proxy/capture"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
+// begin decides about a request, opens its sample, and says with which fields it goes on. It never fails: whatever breaks
+// on the way leaves the request untagged.
+func (s *Sidecar) begin(ctx context.Context, in *inbound) *passage {
+	p := &passage{start: s.deps.Now(), ctx: ctx, tagged: taggedNo}
+	s.safely(whereAdmit, func() {
+		p.route = s.routeOf(in)
+		p.carried = carried(in)
+		s.admit(p, in)
+	})
+	return p
+}
+
 // routeOf finds the first route that matches; nil = none.
-func (s *Sidecar) routeOf(r *http.Request) *Route {
+func (s *Sidecar) routeOf(in *inbound) *Route {
 	for i := range s.config.Routes {
-		if s.config.Routes[i].matches(r) {
+		if s.config.Routes[i].matches(in) {
 			return &s.config.Routes[i]
 		}
 	}
 	return nil
 }
 
-// strip takes every tag off a request that comes from outside. It tells whether a trusted gateway asks for gray: with
-// the plain release name, or with a signed tag of the primary side, which is not used again but replaced by a new one.
-func (s *Sidecar) strip(r *http.Request, slice Slice) (forced bool) {
-	values := r.Header.Values(shadow.HeaderTag)
-	if len(values) == 1 && s.trusted(r.RemoteAddr) {
-		tag, err := s.deps.Signer.Verify(values[0], s.deps.Now())
-		forced = values[0] == slice.Release || (err == nil && tag.Release == slice.Release && tag.Side == shadow.Primary)
+// forced tells whether a trusted gateway asks for gray: with the plain release name, or with a signed tag of the primary
+// side, which is not used again but replaced by a new one.
+func (s *Sidecar) forced(in *inbound, slice Slice) bool {
+	values := in.values(shadow.HeaderTag)
+	if len(values) != 1 || !within(s.config.Trusted, in.remote) {
+		return false
 	}
-	r.Header.Del(shadow.HeaderTag)
-	stripBaggage(r.Header)
-	return forced
+	tag, err := s.deps.Signer.Verify(values[0], s.deps.Now())
+	return values[0] == slice.Release || (err == nil && tag.Release == slice.Release && tag.Side == shadow.Primary)
 }
 
-func (s *Sidecar) trusted(remote string) bool {
+// within tells whether the peer's address is in one of the networks.
+func within(networks []netip.Prefix, remote string) bool {
+	if len(networks) == 0 {
+		return false
+	}
 	from, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return false
 	}
-	return slices.ContainsFunc(s.config.Trusted, func(p netip.Prefix) bool { return p.Contains(from.Addr().Unmap()) })
+	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(from.Addr().Unmap()) })
 }
 
 // admission is what was decided about one request.
@@ -54,34 +71,49 @@ const (
 
 // decide tells whether the request belongs to the slice. An order is in or out from its creation on; a member stays
 // one when the threshold falls, so that its later requests are compared as well.
-func (s *Sidecar) decide(order string, route *Route, forced bool, slice Slice) admission {
+func (s *Sidecar) decide(in *inbound, key business, route *Route, slice Slice) admission {
 	switch {
-	case slice.Halted || route == nil:
+	case slice.Halted:
 		return pass
-	case order == "":
+	case key.order == "":
 		return unkeyed
 	}
-	chosen := forced || shadow.BornGray(s.config.Salt, order, slice.PerMillion)
-	if route.Creates && chosen {
-		s.deps.Members.Add(slice.member(order))
+	member := slice.member(key)
+	if !route.Creates && s.deps.Members.Has(member) {
 		return gray
 	}
-	if s.deps.Members.Has(slice.member(order)) {
+	chosen := s.forced(in, slice) || shadow.BornGray(s.config.Salt, key.name(), s.share(in, key, slice))
+	switch {
+	case route.Creates && chosen:
+		s.deps.Members.Add(member)
 		return gray
-	}
-	if chosen {
+	case route.Creates && s.deps.Members.Has(member):
+		return gray
+	case chosen:
 		return lateborn
 	}
 	return pass
 }
 
-// admit decides about a request and opens its sample; the passage stays untagged when anything here fails.
-func (s *Sidecar) admit(p *passage, r *http.Request, forced bool, slice Slice, span trace.SpanContext) {
+// share gives the part of the orders that are born gray among those like this one: of the first rule that fits, and
+// otherwise of the slice.
+func (s *Sidecar) share(in *inbound, key business, slice Slice) uint32 {
+	for _, r := range s.config.Rules {
+		if r.fits(in, key) {
+			return r.PerMillion
+		}
+	}
+	return slice.PerMillion
+}
+
+// admit decides about a request of a route and opens its sample.
+func (s *Sidecar) admit(p *passage, in *inbound) {
 	if p.route == nil {
 		return
 	}
-	order := p.route.Key.of(*p.route, r)
-	decision := s.decide(order, p.route, forced, slice)
+	slice := *s.slice.Load()
+	key := p.route.Key.of(*p.route, in)
+	decision := s.decide(in, key, p.route, slice)
 	if decision == unkeyed {
 		p.tagged = noKey
 	}
@@ -92,43 +124,76 @@ func (s *Sidecar) admit(p *passage, r *http.Request, forced bool, slice Slice, s
 	if err != nil {
 		return
 	}
-	sampled := s.newRun(p.route, r, order, span)
+	parent := s.deps.Propagator.Extract(p.ctx, carrier{in})
+	p.ctx, p.span = s.tracer.Start(parent, p.route.Name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attribute.String("touchstone.sample", id)))
+	sampled := s.newRun(p.route, in, key.order, p.span.SpanContext())
 	sampled.tag = shadow.Tag{Release: slice.Release, Sample: id, Side: shadow.Primary, Time: s.deps.Now(), Epoch: slice.Epoch}
-	sampled.member = slice.member(order)
-	sampled.excluded = s.rule(decision, p.route, r)
+	sampled.member = slice.member(key)
+	sampled.excluded = s.rule(decision, p.route, in)
 	sampled.seq = s.sequence.Add(1)
+	sampled.uber = in.value(headerUber) != ""
 	if decision == gray {
-		p.tagHeader = s.deps.Signer.Sign(sampled.tag)
+		p.carried = s.carry(p.ctx, in, sampled.tag, sampled.uber)
 		p.tagged = taggedYes
 	}
 	p.run = sampled
 	if s.config.Candidate != nil && sampled.excluded == "" {
-		sampled.place = s.queue.reserve(order)
+		sampled.place = s.queue.reserve(key.name())
 	}
 	s.open(sampled)
 }
 
-func (s *Sidecar) newRun(route *Route, r *http.Request, order string, span trace.SpanContext) *run {
+func (s *Sidecar) newRun(route *Route, in *inbound, order string, span trace.SpanContext) *run {
 	limits := s.config.Limits
-	target := *r.URL
 	return &run{
 		order: order, route: route, trace: span,
 		request:  capture.NewBuffer(limits.MaxBody, s.budget),
 		response: capture.NewBuffer(limits.MaxBody, s.budget),
-		url:      &target, host: r.Host, length: r.ContentLength,
-		primary: shadow.Exchange{Side: shadow.Primary, Method: r.Method, URI: r.URL.RequestURI()},
+		host:     in.host, length: in.length,
+		primary: shadow.Exchange{Side: shadow.Primary, Method: in.method, URI: in.uri},
 	}
 }
 
 // rule names why a sampled request is not mirrored; "" = it is. In a database cutover nothing is mirrored anyway.
-func (s *Sidecar) rule(decision admission, route *Route, r *http.Request) string {
+func (s *Sidecar) rule(decision admission, route *Route, in *inbound) string {
 	switch {
 	case decision == lateborn:
 		return shadow.RuleNotBornGray
-	case r.Header.Get("Upgrade") != "":
+	case in.upgrade:
 		return shadow.RuleNotRepeatable
 	case s.config.Candidate != nil && !route.Mirror:
 		return shadow.RuleRoute
 	}
 	return ""
+}
+
+// finish runs when an exchange ends, also when its handler panics.
+func (s *Sidecar) finish(p *passage, failure func() shadow.Failure) {
+	s.metrics.requests.WithLabelValues(p.label(), p.tagged).Inc()
+	s.metrics.seconds.WithLabelValues(p.label()).Observe(s.deps.Now().Sub(p.start).Seconds())
+	if p.run != nil && !s.safely(whereSettle, func() { s.settle(p, failure()) }) {
+		s.close(p.run, inconclusive(shadow.CauseInternal), nil)
+		s.leave(p.run)
+	}
+	if p.span != nil {
+		p.span.End()
+	}
+}
+
+// passage is one request on its way to the stable release and back, sampled or not.
+type passage struct {
+	start   time.Time
+	ctx     context.Context // with the span of a sampled request
+	span    trace.Span      // nil = not sampled
+	route   *Route          // nil = no route names it
+	tagged  string
+	carried http.Header // fields that replace those of the request; nil = none
+	run     *run        // nil = not sampled
+}
+
+func (p *passage) label() string {
+	if p.route == nil {
+		return routeOther
+	}
+	return p.route.Name
 }

@@ -1,9 +1,9 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/proxy/pattern"
+	"github.com/seed-3356bd69/touchstone/proxy/upstream"
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
@@ -21,10 +22,13 @@ type Config struct {
 	Upstream  *url.URL // the stable release
 	Candidate *url.URL // nil in a database cutover: nothing is mirrored
 	Slice     Slice
+	Rules     []Rule // of shares other than the slice's; the first that fits counts
 	Salt      []byte // of the policy; decides with the key who is born gray
 	Routes    []Route
 	Trusted   []netip.Prefix // gateways that may force a request gray with a plain release name in X-Gray-Version
 	Limits    Limits
+	TLS       *tls.Config // of the clients' port; nil = plain text
+	ByLibrary bool        // let net/http serve plain requests too; the same, for more processor time
 
 	BodySample uint32 // matches whose bodies travel too, per million
 }
@@ -46,13 +50,6 @@ type Route struct {
 	Key     KeyRule
 	Mirror  bool // false: a sampled request is excluded(route) in a service cutover
 	Amount  AmountRule
-}
-
-// KeyRule says where the order key is; the first rule that is set counts.
-type KeyRule struct {
-	Header string // name of a request header
-	Query  string // name of a query parameter
-	Path   string // name of a wildcard in the route's path
 }
 
 // AmountRule says where a JSON request carries its amount, for the evidence line. Field "" = nowhere.
@@ -78,9 +75,12 @@ type Limits struct {
 	ShadowTimeout  time.Duration // candidate: the whole run; 10 s
 	OrderWait      time.Duration // a request behind another one of its order; 5 s
 	DrainTimeout   time.Duration // for the queue at shutdown; 10 s
+	Connections    int           // of clients at a time; 10,000
+	Streams        int           // of one HTTP/2 connection at a time; 250
+	PlainBody      int           // bytes of a body that goes on as it is; longer ones go through net/http; 64 KiB
 	ClientIdle     time.Duration // a client's idle connection; 120 s
 	UpstreamIdle   time.Duration // an idle connection to stable; 30 s
-	ReadHeaderTime time.Duration // for the head of a client's request; 10 s
+	ReadHeaderTime time.Duration // for the head of a client's request, and a body that goes on as it is; 10 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -98,6 +98,9 @@ func (l Limits) withDefaults() Limits {
 	l.ShadowTimeout = orDefault(l.ShadowTimeout, 10*time.Second)
 	l.OrderWait = orDefault(l.OrderWait, 5*time.Second)
 	l.DrainTimeout = orDefault(l.DrainTimeout, 10*time.Second)
+	l.Connections = orDefault(l.Connections, 10_000)
+	l.Streams = orDefault(l.Streams, 250)
+	l.PlainBody = orDefault(l.PlainBody, 64<<10)
 	l.ClientIdle = orDefault(l.ClientIdle, 120*time.Second)
 	l.UpstreamIdle = orDefault(l.UpstreamIdle, 30*time.Second)
 	l.ReadHeaderTime = orDefault(l.ReadHeaderTime, 10*time.Second)
@@ -113,8 +116,7 @@ func orDefault[T int | int64 | time.Duration](v, otherwise T) T {
 
 // Errors of a configuration.
 var (
-	ErrUpstream = errors.New("must be http://host:port")
-	ErrRoute    = errors.New("route")
+	ErrRoute = errors.New("route")
 )
 
 const minSalt = 16
@@ -127,9 +129,11 @@ func (c Config) Validate() []error {
 			errs = append(errs, fmt.Errorf("%s: %w", field, err))
 		}
 	}
-	add("upstream", checkURL(c.Upstream))
+	_, err := upstream.Parse(c.Upstream, nil)
+	add("upstream", err)
 	if c.Candidate != nil {
-		add("candidate", checkURL(c.Candidate))
+		_, err := upstream.Parse(c.Candidate, nil)
+		add("candidate", err)
 	}
 	if c.Instance == "" {
 		add("instance", errors.New("must not be empty"))
@@ -138,6 +142,9 @@ func (c Config) Validate() []error {
 		add("salt", fmt.Errorf("has %d bytes, at least %d are needed", len(c.Salt), minSalt))
 	}
 	add("slice", c.Slice.check())
+	for i, r := range c.Rules {
+		add(fmt.Sprintf("rule %d", i+1), r.check())
+	}
 	if c.BodySample > shadow.PerMillion {
 		add("body sample", fmt.Errorf("must be at most %d (got %d)", shadow.PerMillion, c.BodySample))
 	}
@@ -164,15 +171,8 @@ func (s Slice) check() error {
 
 // member is what an order is remembered by. A rollback raises the epoch, and with it every membership ends: the
 // candidate did not see what happened to the orders in between.
-func (s Slice) member(order string) string {
-	return s.Release + "@" + strconv.FormatUint(s.Epoch, 10) + "/" + order
-}
-
-func checkURL(u *url.URL) error {
-	if u == nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" {
-		return fmt.Errorf("%w (got %v)", ErrUpstream, u)
-	}
-	return nil
+func (s Slice) member(key business) string {
+	return s.Release + "@" + strconv.FormatUint(s.Epoch, 10) + "/" + key.name()
 }
 
 func (r Route) check() error {
@@ -182,11 +182,13 @@ func (r Route) check() error {
 	if err := pattern.Check(r.Path); err != nil {
 		return fmt.Errorf("check path: %w", err)
 	}
-	if r.Key == (KeyRule{}) {
+	if r.Key.Source == (Source{}) {
 		return fmt.Errorf("%w has no key rule", ErrRoute)
 	}
-	if r.Key.Path != "" && !strings.Contains(r.Path+"/", "/{"+r.Key.Path+"}/") {
-		return fmt.Errorf("%w path has no wildcard {%s}", ErrRoute, r.Key.Path)
+	for _, wildcard := range []string{r.Key.Path, r.Key.Merchant.Path} {
+		if wildcard != "" && !strings.Contains(r.Path+"/", "/{"+wildcard+"}/") {
+			return fmt.Errorf("%w path has no wildcard {%s}", ErrRoute, wildcard)
+		}
 	}
 	return r.Amount.check()
 }
@@ -207,18 +209,6 @@ func (a AmountRule) check() error {
 }
 
 // matches tells whether a request is of this route.
-func (r Route) matches(req *http.Request) bool {
-	return (r.Method == "" || r.Method == req.Method) && pattern.Match(r.Path, req.URL.Path)
-}
-
-// of gives the order key of a request of the route; "" = it has none.
-func (k KeyRule) of(route Route, req *http.Request) string {
-	switch {
-	case k.Header != "":
-		return req.Header.Get(k.Header)
-	case k.Query != "":
-		return req.URL.Query().Get(k.Query)
-	default:
-		return pattern.Value(route.Path, req.URL.Path, k.Path)
-	}
+func (r Route) matches(in *inbound) bool {
+	return (r.Method == "" || r.Method == in.method) && pattern.Match(r.Path, in.path)
 }

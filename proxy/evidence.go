@@ -2,10 +2,8 @@ package proxy
 
 import (
 	"bytes"
-	"encoding/json"
 	"hash/fnv"
 	"slices"
-	"strings"
 
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/shadow"
@@ -74,35 +72,6 @@ func withoutSecrets(h shadow.Header) shadow.Header {
 		}
 	}
 	return out
-}
-
-// read finds the amount in a JSON request; nil = it is not there, or not an amount.
-func (a AmountRule) read(body shadow.Body) *recon.Money {
-	if a.Field == "" || body.Truncated {
-		return nil
-	}
-	decoder := json.NewDecoder(bytes.NewReader(body.Bytes))
-	decoder.UseNumber()
-	var document any
-	if decoder.Decode(&document) != nil {
-		return nil
-	}
-	for name := range strings.SplitSeq(a.Field, ".") {
-		object, _ := document.(map[string]any)
-		document = object[name]
-	}
-	var text string
-	switch v := document.(type) {
-	case string:
-		text = v
-	case json.Number:
-		text = v.String()
-	}
-	money, err := a.parse(text)
-	if err != nil {
-		return nil
-	}
-	return &money
 }
 
 func (a AmountRule) parse(text string) (recon.Money, error) {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -9,13 +10,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/seed-3356bd69/touchstone/proxy/capture"
+	"github.com/seed-3356bd69/touchstone/proxy/upstream"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
@@ -23,61 +24,76 @@ const readSlack = 100 * time.Millisecond
 
 var errTotalTimeout = errors.New("the exchange took longer than its total timeout")
 
-// passage is one request on its way to the stable release and back, sampled or not.
-type passage struct {
-	w         http.ResponseWriter
-	start     time.Time
-	route     *Route // nil = no route names it
-	tagged    string
-	tagHeader string // signed tag for the stable release; "" = untagged
-	deadline  *time.Timer
-	run       *run // nil = not sampled
-
+// crossing is a passage through net/http.
+type crossing struct {
+	*passage
+	w        http.ResponseWriter
+	deadline *time.Timer
 	answered bool           // the stable release gave a head
 	failure  shadow.Failure // of an exchange without one
 }
 
-type passageKey struct{}
+type crossingKey struct{}
 
-func passageOf(ctx context.Context) *passage {
-	p, _ := ctx.Value(passageKey{}).(*passage)
-	return p
+func crossingOf(ctx context.Context) *crossing {
+	c, _ := ctx.Value(crossingKey{}).(*crossing)
+	return c
 }
 
-func (p *passage) label() string {
-	if p.route == nil {
-		return routeOther
-	}
-	return p.route.Name
-}
-
-// ServeHTTP forwards one request to the stable release, and settles its sample when the answer has ended.
+// ServeHTTP forwards one request that is not plain to the stable release, and settles its sample when the answer has
+// ended.
 func (s *Sidecar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p := &passage{w: w, start: s.deps.Now(), route: s.routeOf(r), tagged: taggedNo}
-	slice := *s.slice.Load()
-	forced := s.strip(r, slice)
-	parent := s.deps.Propagator.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
-	spanned, span := s.tracer.Start(parent, p.label(), trace.WithSpanKind(trace.SpanKindServer))
-	ctx, cancel := context.WithCancelCause(context.WithValue(spanned, passageKey{}, p))
-	p.deadline = time.AfterFunc(s.config.Limits.TotalTimeout, func() { cancel(errTotalTimeout) })
+	in := fromLibrary(r)
+	ahead := s.readAhead(in, r)
+	c := &crossing{passage: s.begin(r.Context(), in), w: w}
+	ctx, cancel := context.WithCancelCause(context.WithValue(c.ctx, crossingKey{}, c))
+	c.deadline = time.AfterFunc(s.config.Limits.TotalTimeout, func() { cancel(errTotalTimeout) })
 	s.boundUpload(w, r)
-	s.safely(whereAdmit, func() { s.admit(p, r, forced, slice, span.SpanContext()) })
 	defer func() {
-		s.finish(ctx, p, span)
+		c.deadline.Stop()
+		s.finish(c.passage, func() shadow.Failure { return c.ended(ctx) })
 		cancel(nil)
 	}()
 	forwarded := r.WithContext(ctx)
-	if p.run != nil && r.ContentLength != 0 {
-		forwarded.Body = p.run.request.Body(r.Body)
+	if ahead != nil {
+		forwarded.Body = ahead
+	}
+	if c.run != nil && r.ContentLength != 0 {
+		forwarded.Body = c.run.request.Body(forwarded.Body)
 	}
 	s.stable.ServeHTTP(w, forwarded)
 }
+
+// readAhead reads a body in which the order number stands, and gives the body anew. One that is too long has no key.
+func (s *Sidecar) readAhead(in *inbound, r *http.Request) io.ReadCloser {
+	route := s.routeOf(in)
+	if route == nil || r.ContentLength == 0 || !route.Key.inBody() {
+		return nil
+	}
+	limit := s.config.Limits.MaxBody
+	start, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	rest := io.Reader(r.Body)
+	if err != nil {
+		rest = failing{err}
+	} else if int64(len(start)) <= limit {
+		in.body = start
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(start), rest), r.Body}
+}
+
+type failing struct{ err error }
+
+// Read fails as the body did.
+func (b failing) Read([]byte) (int, error) { return 0, b.err }
 
 // boundUpload ends the wait for the rest of an upload. net/http holds an early answer back until the request was read,
 // and looks at no context meanwhile. (EnableFullDuplex would not wait, but with a body that nobody read net/http then
 // panics over concurrent reads of the connection.) The next request and an upgrade begin without the deadline.
 func (s *Sidecar) boundUpload(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength != 0 {
+	if r.ContentLength != 0 && r.ProtoMajor == 1 {
 		// The total timeout comes first, so that it is told apart from a client that is gone. A writer without
 		// deadlines has nothing to wait for.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.config.Limits.TotalTimeout + readSlack))
@@ -86,50 +102,97 @@ func (s *Sidecar) boundUpload(w http.ResponseWriter, r *http.Request) {
 
 // forwarder is the proxy to the stable release. It never retries a request that the stable release may have seen.
 func (s *Sidecar) forwarder() http.Handler {
-	limits := s.config.Limits
-	dialer := &net.Dialer{Timeout: limits.DialTimeout, KeepAlive: 15 * time.Second}
 	return &httputil.ReverseProxy{
 		Rewrite:        s.rewrite,
 		ModifyResponse: s.answered,
 		ErrorHandler:   s.failed,
 		FlushInterval:  -1,
 		ErrorLog:       log.New(io.Discard, "", 0), // aborted copies are counted, not logged
-		Transport: &http.Transport{
-			DialContext:            dialer.DialContext,
+		Transport:      newTransports(s.service, s.config.Limits),
+	}
+}
+
+// transports speaks HTTP/1.1 to a service, and HTTP/2 where the request is gRPC.
+type transports struct{ plain, grpc *http.Transport }
+
+func newTransports(pool *upstream.Pool, limits Limits) transports {
+	make := func(set func(*http.Protocols)) *http.Transport {
+		protocols := &http.Protocols{}
+		set(protocols)
+		return &http.Transport{
+			DialContext: pool.DialContext, DialTLSContext: pool.DialContext, Protocols: protocols,
 			DisableCompression:     true, // bytes go through as they are
 			MaxIdleConnsPerHost:    256,
 			IdleConnTimeout:        limits.UpstreamIdle,
 			ResponseHeaderTimeout:  limits.HeaderTimeout,
 			ExpectContinueTimeout:  time.Second,
 			MaxResponseHeaderBytes: int64(limits.MaxHeader),
-		},
+		}
+	}
+	return transports{
+		plain: make(func(p *http.Protocols) { p.SetHTTP1(true) }),
+		grpc:  make(func(p *http.Protocols) { p.SetHTTP2(true); p.SetUnencryptedHTTP2(true) }),
 	}
 }
 
+// RoundTrip sends a request in the protocol it needs.
+func (t transports) RoundTrip(r *http.Request) (*http.Response, error) {
+	if isGRPC(r.Header) {
+		return t.grpc.RoundTrip(r)
+	}
+	return t.plain.RoundTrip(r)
+}
+
+// CloseIdleConnections closes what is not in use.
+func (t transports) CloseIdleConnections() {
+	t.plain.CloseIdleConnections()
+	t.grpc.CloseIdleConnections()
+}
+
+func isGRPC(h http.Header) bool {
+	return strings.HasPrefix(h.Get("Content-Type"), "application/grpc") && !strings.HasPrefix(h.Get("Content-Type"), "application/grpc-web")
+}
+
 func (s *Sidecar) rewrite(pr *httputil.ProxyRequest) {
-	pr.SetURL(s.config.Upstream)
+	pr.SetURL(baseURL(s.service.Target()))
 	pr.Out.URL.RawQuery = pr.In.URL.RawQuery
 	pr.Out.Host = pr.In.Host
 	keepForwarded(pr)
-	p := passageOf(pr.In.Context())
+	if isGRPC(pr.In.Header) {
+		pr.Out.Header.Set("Te", "trailers") // a hop field that gRPC insists on
+	}
+	if strings.EqualFold(pr.Out.Header.Get("Upgrade"), "h2c") { // would let HTTP/2 pass unseen behind an upgrade
+		pr.Out.Header.Del("Upgrade")
+		pr.Out.Header.Del("Connection")
+		pr.Out.Header.Del("Http2-Settings")
+	}
+	c := crossingOf(pr.In.Context())
 	s.safely(whereForward, func() {
-		s.deps.Propagator.Inject(pr.In.Context(), propagation.HeaderCarrier(pr.Out.Header))
-		pr.Out.Header.Del(shadow.HeaderTag)
-		if p.tagHeader != "" {
-			pr.Out.Header.Set(shadow.HeaderTag, p.tagHeader)
-			addBaggage(pr.Out.Header, p.run.tag.Release)
+		for name := range pr.Out.Header {
+			if isTag(name) {
+				delete(pr.Out.Header, name)
+			}
 		}
-		if p.run != nil {
-			p.run.header = pr.Out.Header.Clone()
+		for name, values := range c.carried {
+			delete(pr.Out.Header, name)
+			if len(values) > 0 {
+				pr.Out.Header[name] = values
+			}
+		}
+		if c.run != nil {
+			c.run.header = pr.Out.Header.Clone()
 		}
 	})
 }
+
+// baseURL is the service's for net/http, which dials through the pool whatever the host.
+func baseURL(t upstream.Target) *url.URL { return &url.URL{Scheme: t.Scheme(), Host: t.Host} }
 
 // keepForwarded passes on what earlier proxies said and adds this hop.
 func keepForwarded(pr *httputil.ProxyRequest) {
 	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
 		if v := pr.In.Header[name]; v != nil {
-			pr.Out.Header[name] = append([]string(nil), v...)
+			pr.Out.Header[name] = slices.Clone(v)
 		}
 	}
 	if host, _, err := net.SplitHostPort(pr.In.RemoteAddr); err == nil {
@@ -142,19 +205,21 @@ func keepForwarded(pr *httputil.ProxyRequest) {
 
 // answered sees the head of the stable answer, before it goes to the client.
 func (s *Sidecar) answered(res *http.Response) error {
-	p := passageOf(res.Request.Context())
-	p.answered = true
+	c := crossingOf(res.Request.Context())
+	c.answered = true
 	res.Header.Del(shadow.HeaderTag)
-	asSent(p.w.Header(), res.Header)
-	stream := res.StatusCode == http.StatusSwitchingProtocols || isEventStream(res.Header)
-	if stream {
-		p.deadline.Stop()
-		_ = http.NewResponseController(p.w).SetReadDeadline(time.Time{})
+	asSent(c.w.Header(), res.Header)
+	stream := res.StatusCode == http.StatusSwitchingProtocols || isEventStream(res.Header.Get("Content-Type"))
+	if stream || isGRPC(res.Header) {
+		c.deadline.Stop()
 	}
-	if p.run == nil {
+	if stream {
+		_ = http.NewResponseController(c.w).SetReadDeadline(time.Time{})
+	}
+	if c.run == nil {
 		return nil
 	}
-	s.safely(whereForward, func() { s.watch(p, res, stream) })
+	s.safely(whereForward, func() { s.watch(c, res, stream) })
 	return nil
 }
 
@@ -168,44 +233,76 @@ func asSent(out, answer http.Header) {
 }
 
 // watch copies the answer of a sampled request. A stream may never end: its sample is closed when it begins.
-func (s *Sidecar) watch(p *passage, res *http.Response, stream bool) {
-	p.run.primary.Status = res.StatusCode
-	p.run.primary.ResponseHeader = shadow.Header(res.Header.Clone())
-	if !stream {
-		res.Body = p.run.response.Body(res.Body)
+func (s *Sidecar) watch(c *crossing, res *http.Response, stream bool) {
+	c.run.primary.Status = res.StatusCode
+	c.run.primary.ResponseHeader = shadow.Header(res.Header.Clone())
+	if stream {
+		s.endless(c.run, c.passage)
 		return
 	}
-	if p.run.excluded == "" {
-		p.run.excluded = shadow.RuleNotRepeatable
+	body := c.run.response.Body(res.Body)
+	if isGRPC(res.Header) {
+		body = &trailed{ReadCloser: body, res: res, header: c.run.primary.ResponseHeader}
+	}
+	res.Body = body
+}
+
+// endless closes the sample of an answer that may never end.
+func (s *Sidecar) endless(r *run, p *passage) {
+	if r.excluded == "" {
+		r.excluded = shadow.RuleNotRepeatable
 	}
 	s.settle(p, shadow.FailNone)
 }
 
-func isEventStream(h http.Header) bool {
-	media, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
+// trailed adds gRPC's status, which comes behind the body, to the header that is compared.
+type trailed struct {
+	io.ReadCloser
+	res    *http.Response
+	header shadow.Header
+}
+
+// Read reads from the body.
+func (t *trailed) Read(p []byte) (int, error) {
+	n, err := t.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		addTrailer(t.header, t.res.Trailer)
+	}
+	return n, err
+}
+
+func addTrailer(h shadow.Header, trailer http.Header) {
+	for _, name := range []string{"Grpc-Status", "Grpc-Message"} {
+		if v := trailer[name]; v != nil {
+			h[name] = slices.Clone(v)
+		}
+	}
+}
+
+func isEventStream(contentType string) bool {
+	media, _, _ := mime.ParseMediaType(contentType)
 	return media == "text/event-stream"
 }
 
 // failed answers for a stable release that gave no answer.
 func (s *Sidecar) failed(w http.ResponseWriter, r *http.Request, err error) {
-	p := passageOf(r.Context())
-	p.failure = failureOf(r.Context(), err)
+	c := crossingOf(r.Context())
+	c.failure = failureOf(r.Context(), err)
 	status := http.StatusBadGateway
-	if p.failure == shadow.FailTimeout {
+	if c.failure == shadow.FailTimeout {
 		status = http.StatusGatewayTimeout
 	}
 	w.WriteHeader(status)
 }
 
 func failureOf(ctx context.Context, err error) shadow.Failure {
-	var dial *net.OpError
 	var slow net.Error
 	switch {
 	case errors.Is(context.Cause(ctx), errTotalTimeout):
 		return shadow.FailTimeout
 	case ctx.Err() != nil:
 		return shadow.FailClientGone
-	case errors.As(err, &dial) && dial.Op == "dial":
+	case errors.Is(err, upstream.ErrDial):
 		return shadow.FailUnreachable
 	case errors.As(err, &slow) && slow.Timeout():
 		return shadow.FailTimeout
@@ -214,33 +311,18 @@ func failureOf(ctx context.Context, err error) shadow.Failure {
 }
 
 // ended tells how the exchange of a sampled request ended.
-func (p *passage) ended(ctx context.Context) shadow.Failure {
-	if !p.answered {
-		if p.failure == shadow.FailNone {
+func (c *crossing) ended(ctx context.Context) shadow.Failure {
+	if !c.answered {
+		if c.failure == shadow.FailNone {
 			return shadow.FailReset
 		}
-		return p.failure
+		return c.failure
 	}
-	switch _, end := p.run.response.Snapshot(); end {
+	switch _, end := c.run.response.Snapshot(); end {
 	case capture.Complete:
 		return shadow.FailNone
 	case capture.Broken:
 		return failureOf(ctx, io.ErrUnexpectedEOF)
 	}
 	return shadow.FailClientGone
-}
-
-// finish runs when the handler ends, also when it panics.
-func (s *Sidecar) finish(ctx context.Context, p *passage, span trace.Span) {
-	p.deadline.Stop()
-	s.metrics.requests.WithLabelValues(p.label(), p.tagged).Inc()
-	s.metrics.seconds.WithLabelValues(p.label()).Observe(s.deps.Now().Sub(p.start).Seconds())
-	if p.run != nil {
-		span.SetAttributes(attribute.String("touchstone.sample", p.run.tag.Sample))
-		if !s.safely(whereSettle, func() { s.settle(p, p.ended(ctx)) }) {
-			s.close(p.run, inconclusive(shadow.CauseInternal), nil)
-			s.leave(p.run)
-		}
-	}
-	span.End()
 }

@@ -201,7 +201,7 @@ func TestUpgradePassesAndIsNotMirrored(t *testing.T) {
 		fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", req.Header.Get("Upgrade"))
 		io.Copy(conn, buffered)
 	})
-	conn, err := net.Dial("tcp", r.server.Listener.Addr().String())
+	conn, err := net.Dial("tcp", r.server.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestClientThatGoesAway(t *testing.T) {
 				<-req.Context().Done()
 				close(cancelled)
 			})
-			conn, err := net.Dial("tcp", r.server.Listener.Addr().String())
+			conn, err := net.Dial("tcp", r.server.addr)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -256,12 +256,15 @@ func TestClientThatGoesAway(t *testing.T) {
 }
 
 func TestStableThatAnswersWithoutReading(t *testing.T) {
-	r := newRig(t, func(c *Config, _ *Deps) { c.Limits.MaxBody, c.Limits.TotalTimeout = 64<<20, 200*time.Millisecond })
 	raw, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer raw.Close()
+	r := newRig(t, func(c *Config, _ *Deps) {
+		c.Limits.MaxBody, c.Limits.TotalTimeout = 64<<20, 200*time.Millisecond
+		c.Upstream.Host = raw.Addr().String()
+	})
 	go func() {
 		conn, err := raw.Accept()
 		if err != nil {
@@ -272,8 +275,7 @@ func TestStableThatAnswersWithoutReading(t *testing.T) {
 		fmt.Fprint(conn, "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
 		time.Sleep(200 * time.Millisecond)
 	}()
-	r.sidecar.config.Upstream.Host = raw.Addr().String()
-	conn, err := net.Dial("tcp", r.server.Listener.Addr().String())
+	conn, err := net.Dial("tcp", r.server.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,7 +306,7 @@ func TestAnswerDoesNotWaitForTheCandidate(t *testing.T) {
 
 func TestConnectionOutlivesTheTimeoutOfAnUpload(t *testing.T) {
 	r := newRig(t, func(c *Config, _ *Deps) { c.Limits.TotalTimeout = 50 * time.Millisecond })
-	conn, err := net.Dial("tcp", r.server.Listener.Addr().String())
+	conn, err := net.Dial("tcp", r.server.addr)
 	if err != nil {
 		t.Fatal(err)
 	}

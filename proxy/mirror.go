@@ -6,41 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httputil"
 	"time"
 
-	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/seed-3356bd69/touchstone/proxy/capture"
+	"github.com/seed-3356bd69/touchstone/proxy/framing"
+	"github.com/seed-3356bd69/touchstone/proxy/upstream"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
 // candidateIdle is short: a connection that the candidate closed while it was idle looks like a reset in the middle.
 const candidateIdle = 2 * time.Second
-
-// errDial marks a failure before anything was sent.
-var errDial = errors.New("dial candidate")
-
-func candidateTransport(limits Limits) *http.Transport {
-	dialer := &net.Dialer{Timeout: limits.DialTimeout}
-	return &http.Transport{
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := dialer.DialContext(ctx, network, address)
-			if err != nil {
-				return nil, fmt.Errorf("%w: %w", errDial, err)
-			}
-			return conn, nil
-		},
-		DisableCompression:     true,
-		MaxIdleConnsPerHost:    limits.Workers,
-		MaxConnsPerHost:        limits.Workers,
-		IdleConnTimeout:        candidateIdle,
-		MaxResponseHeaderBytes: int64(limits.MaxHeader),
-	}
-}
 
 // work runs jobs until the queue is closed and empty.
 func (s *Sidecar) work(ctx context.Context) {
@@ -93,20 +71,23 @@ func (s *Sidecar) shadowRun(ctx context.Context, r *run) {
 // send makes the mirrored request and reads the answer, without ever failing.
 func (s *Sidecar) send(ctx context.Context, r *run) shadow.Exchange {
 	start := s.deps.Now()
-	req := s.mirrored(ctx, r)
+	tag := r.tag
+	tag.Side, tag.Time = shadow.Shadow, start
+	header := r.header.Clone()
+	s.stamp(ctx, header, tag, r.uber)
+	header.Del("Expect")
 	x := shadow.Exchange{
 		Side: shadow.Shadow, Method: r.primary.Method, URI: r.primary.URI,
-		RequestHeader: shadow.Header(req.Header), Request: r.primary.Request, Start: start,
+		RequestHeader: shadow.Header(header), Request: r.primary.Request, Start: start,
 	}
-	res, err := s.candidate.RoundTrip(req)
-	if err == nil {
-		x.Status, x.ResponseHeader = res.StatusCode, shadow.Header(res.Header)
-		r.answer = capture.NewBuffer(s.config.Limits.MaxBody, s.budget)
-		body := r.answer.Body(res.Body)
-		_, err = io.Copy(io.Discard, body)
-		body.Close()
-		x.Response, _ = r.answer.Snapshot()
+	r.answer = capture.NewBuffer(s.config.Limits.MaxBody, s.budget)
+	var err error
+	if isGRPC(header) {
+		err = s.sendGRPC(ctx, r, &x)
+	} else {
+		err = s.sendPlain(ctx, r, &x)
 	}
+	x.Response, _ = r.answer.Snapshot()
 	x.Duration = s.deps.Now().Sub(start)
 	x.Failure = shadowFailure(ctx, err)
 	return x
@@ -116,7 +97,7 @@ func shadowFailure(ctx context.Context, err error) shadow.Failure {
 	switch {
 	case err == nil:
 		return shadow.FailNone
-	case errors.Is(err, errDial):
+	case errors.Is(err, upstream.ErrDial):
 		return shadow.FailUnreachable
 	case ctx.Err() != nil:
 		return shadow.FailTimeout
@@ -124,26 +105,54 @@ func shadowFailure(ctx context.Context, err error) shadow.Failure {
 	return shadow.FailReset
 }
 
-// mirrored is the same request for the candidate: method, target, host, headers and body, with a fresh tag of the shadow side.
-func (s *Sidecar) mirrored(ctx context.Context, r *run) *http.Request {
+// sendPlain sends the request as bytes: method, target, host, header and body are the stable release's.
+func (s *Sidecar) sendPlain(ctx context.Context, r *run, x *shadow.Exchange) error {
+	var head framing.Head
+	seen := func(h *framing.Head) { x.Status, x.ResponseHeader = h.Status, withoutHop(h.Header()) }
+	return s.shadowed.Exchange(ctx, message(r, http.Header(x.RequestHeader)), &head, seen, r.answer.Keep)
+}
+
+// message writes a request. A body whose length was not told before it came goes in one chunk.
+func message(r *run, header http.Header) []byte {
 	body := r.primary.Request.Bytes
-	target := *r.url
-	req := &http.Request{
-		Method: r.primary.Method, URL: &target, Header: r.header.Clone(),
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	out := make([]byte, 0, 1024+len(body))
+	out = fmt.Appendf(out, "%s %s HTTP/1.1\r\nHost: %s\r\n", r.primary.Method, r.primary.URI, r.host)
+	for name, values := range header {
+		if name == "Content-Length" || name == "Transfer-Encoding" {
+			continue
+		}
+		for _, v := range values {
+			out = append(append(append(append(out, name...), ": "...), v...), "\r\n"...)
+		}
 	}
-	(&httputil.ProxyRequest{Out: req}).SetURL(s.config.Candidate)
-	req.Host = r.host
-	req.Header.Del("Expect")
-	if r.length != 0 {
-		req.ContentLength = r.length
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-		req.Body = io.NopCloser(bytes.NewReader(body))
+	switch {
+	case r.length < 0 && len(body) > 0:
+		out = fmt.Appendf(out, "Transfer-Encoding: chunked\r\n\r\n%x\r\n", len(body))
+		return append(append(out, body...), "\r\n0\r\n\r\n"...)
+	case r.length < 0:
+		return append(out, "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"...)
+	case r.length > 0 || r.header.Get("Content-Length") != "":
+		out = fmt.Appendf(out, "Content-Length: %d\r\n", r.length)
 	}
-	tag := r.tag
-	tag.Side, tag.Time = shadow.Shadow, s.deps.Now()
-	s.deps.Propagator.Inject(ctx, propagation.HeaderCarrier(req.Header))
-	req.Header.Set(shadow.HeaderTag, s.deps.Signer.Sign(tag))
-	addBaggage(req.Header, tag.Release)
-	return req.WithContext(ctx)
+	return append(append(out, "\r\n"...), body...)
+}
+
+// sendGRPC sends the request over HTTP/2.
+func (s *Sidecar) sendGRPC(ctx context.Context, r *run, x *shadow.Exchange) error {
+	target := baseURL(s.shadowed.Target())
+	target.Path = r.primary.URI // of gRPC: "/package.Service/Method"
+	req := (&http.Request{
+		Method: r.primary.Method, URL: target, Host: r.host, Header: http.Header(x.RequestHeader),
+		Body: io.NopCloser(bytes.NewReader(r.primary.Request.Bytes)), ContentLength: r.length,
+	}).WithContext(ctx)
+	res, err := s.candidate.RoundTrip(req)
+	if err != nil {
+		return fmt.Errorf("mirror a gRPC call: %w", err)
+	}
+	x.Status, x.ResponseHeader = res.StatusCode, shadow.Header(res.Header)
+	body := r.answer.Body(res.Body)
+	_, err = io.Copy(io.Discard, body)
+	body.Close()
+	addTrailer(x.ResponseHeader, res.Trailer)
+	return err
 }

@@ -3,8 +3,8 @@ package proxy
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -395,17 +395,10 @@ func TestShutdownDropsWhatDoesNotDrain(t *testing.T) {
 func TestRequestThatEndsAfterTheWorkers(t *testing.T) {
 	r := newRig(t, nil)
 	r.stop()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := r.sidecar.Server()
-	served := make(chan error)
-	go func() { served <- server.Serve(listener) }()
-	r.server.URL = "http://" + listener.Addr().String()
+	late := httptest.NewServer(r.sidecar)
+	defer late.Close()
+	r.server.URL = late.URL
 	r.create("P1")
 	r.expect("dropped(shutdown)")
-	server.Close()
-	<-served
 	r.auditor.audit(t, r.sidecar.Tally())
 }

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -147,7 +149,7 @@ type rig struct {
 	stable, candidate *service
 	sidecar           *Sidecar
 	auditor           *auditor
-	server            *httptest.Server
+	server            *served
 	signer            *shadow.Signer
 	config            Config
 	deps              Deps
@@ -156,11 +158,22 @@ type rig struct {
 
 func routes() []Route {
 	return []Route{
-		{Name: "create", Method: "POST", Path: "/payments", Creates: true, Mirror: true, Key: KeyRule{Header: "X-Order"}, Amount: AmountRule{Field: "amount.total", Unit: recon.UnitMajor}},
-		{Name: "quiet", Method: "POST", Path: "/quiet", Creates: true, Key: KeyRule{Query: "order"}},
-		{Name: "refund", Method: "POST", Path: "/payments/{id}/refunds", Mirror: true, Key: KeyRule{Path: "id"}},
-		{Name: "any", Path: "/any/", Creates: true, Mirror: true, Key: KeyRule{Query: "order"}},
+		{Name: "create", Method: "POST", Path: "/payments", Creates: true, Mirror: true, Key: KeyRule{Source: Source{Header: "X-Order"}}, Amount: AmountRule{Field: "amount.total", Unit: recon.UnitMajor}},
+		{Name: "quiet", Method: "POST", Path: "/quiet", Creates: true, Key: KeyRule{Source: Source{Query: "order"}}},
+		{Name: "refund", Method: "POST", Path: "/payments/{id}/refunds", Mirror: true, Key: KeyRule{Source: Source{Path: "id"}}},
+		{Name: "any", Path: "/any/", Creates: true, Mirror: true, Key: KeyRule{Source: Source{Query: "order"}}},
 	}
+}
+
+// byLibrary lets net/http serve plain requests too.
+var byLibrary bool
+
+// TestMain runs everything twice: what holds for plain requests holds when net/http serves them, and the other way round.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	byLibrary = true
+	fmt.Println("again, with net/http serving plain requests")
+	os.Exit(max(code, m.Run()))
 }
 
 // newRig starts a sidecar in front of two services; all orders are gray.
@@ -175,7 +188,7 @@ func newRig(t *testing.T, change func(*Config, *Deps)) *rig {
 	candidate, _ := url.Parse(r.candidate.URL)
 	r.config = Config{
 		Instance: "i1", Upstream: stable, Candidate: candidate, Salt: []byte("salt-salt-salt-salt"),
-		Slice: Slice{Release: "v2", Epoch: 7, PerMillion: shadow.PerMillion}, Routes: routes(),
+		Slice: Slice{Release: "v2", Epoch: 7, PerMillion: shadow.PerMillion}, Routes: routes(), ByLibrary: byLibrary,
 	}
 	r.deps = Deps{
 		Signer: signer, Publisher: r.auditor, Comparer: equalBodies{}, Registry: prometheus.NewRegistry(),
@@ -189,11 +202,29 @@ func newRig(t *testing.T, change func(*Config, *Deps)) *rig {
 		t.Fatal(errs)
 	}
 	r.sidecar = New(r.config, r.deps)
-	r.server = httptest.NewUnstartedServer(nil)
-	r.server.Config = r.sidecar.Server()
-	r.server.Start()
+	r.server = serve(t, r.sidecar)
 	r.run()
 	return r
+}
+
+// served is the sidecar's port.
+type served struct {
+	addr, URL string
+	stop      func()
+}
+
+func serve(t *testing.T, s *Sidecar) *served {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, ln) }()
+	stop := sync.OnceFunc(func() { cancel(); <-ended })
+	t.Cleanup(stop)
+	return &served{addr: ln.Addr().String(), URL: "http://" + ln.Addr().String(), stop: stop}
 }
 
 func (r *rig) run() {
@@ -203,8 +234,7 @@ func (r *rig) run() {
 	var once sync.Once
 	r.stop = func() {
 		once.Do(func() {
-			r.server.CloseClientConnections()
-			r.server.Close()
+			r.server.stop()
 			cancel()
 			if err := <-ended; err != nil {
 				r.t.Error(err)

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"net/http"
-	"net/url"
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel/trace"
@@ -21,9 +20,9 @@ type run struct {
 	trace    trace.SpanContext
 
 	request, response *capture.Buffer
-	url               *url.URL
 	host              string
 	header            http.Header // as the stable release got it
+	uber              bool        // it came with a trace in jaeger-client's form
 	length            int64       // Content-Length; -1 = chunked
 
 	seq      uint64 // order of arrival

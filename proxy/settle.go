@@ -40,7 +40,7 @@ func (s *Sidecar) recordPrimary(p *passage, failure shadow.Failure) (requestEnd 
 	r := p.run
 	r.primary.RequestHeader = shadow.Header(r.header)
 	r.primary.Request, requestEnd = r.request.Snapshot()
-	if r.length == 0 {
+	if r.length == 0 || r.primary.Request.Size == r.length {
 		requestEnd = capture.Complete
 	}
 	r.primary.Response, _ = r.response.Snapshot()
@@ -62,7 +62,7 @@ func (s *Sidecar) withoutShadow(r *run, requestEnd capture.End) (shadow.Verdict,
 		return shadow.Verdict{Outcome: shadow.Match}, true
 	case r.primary.Request.Truncated:
 		return dropped(shadow.ReasonBodyTooLarge), true
-	case requestEnd != capture.Complete && r.primary.Request.Size != r.length:
+	case requestEnd != capture.Complete:
 		return inconclusive(shadow.CauseTruncated), true // the stable release answered without reading it all
 	case s.taints.covers(r.member, r.seq):
 		return inconclusive(shadow.CauseTainted), true

@@ -3,7 +3,9 @@ package proxy
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,12 +13,14 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/seed-3356bd69/touchstone/proxy/capture"
+	"github.com/seed-3356bd69/touchstone/proxy/front"
+	"github.com/seed-3356bd69/touchstone/proxy/upstream"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
 const tracerName = "github.com/seed-3356bd69/touchstone/proxy"
 
-// Sidecar is an HTTP handler in front of one service, and the workers that mirror behind it.
+// Sidecar stands in front of one service, and the workers that mirror behind it.
 //
 //	client ──► admit ──opened──► forward ──Tag(primary)──► stable ──► client, untouched
 //	             │                  └─ copies, bounded           │
@@ -34,8 +38,10 @@ type Sidecar struct {
 	taints    *taints
 	metrics   *metrics
 	tracer    trace.Tracer
-	stable    http.Handler
-	candidate *http.Transport
+	service   *upstream.Pool // the stable release
+	stable    http.Handler   // the way to it through net/http
+	shadowed  *upstream.Pool // the candidate; nil in a database cutover
+	candidate transports     // the way to it for gRPC
 
 	sequence       atomic.Uint64
 	opened, closed atomic.Uint64
@@ -59,22 +65,38 @@ func New(config Config, deps Deps) *Sidecar {
 		tracer:  deps.Tracer.Tracer(tracerName),
 	}
 	s.queue = newQueue(config.Limits.QueueLength, func(n int) { s.metrics.queueLength.Set(float64(n)) })
+	s.service = pool(config.Upstream, config.Limits, config.Limits.UpstreamIdle)
 	s.stable = s.forwarder()
-	s.candidate = candidateTransport(config.Limits)
+	if config.Candidate != nil {
+		s.shadowed = pool(config.Candidate, config.Limits, candidateIdle)
+		s.candidate = newTransports(s.shadowed, config.Limits)
+	}
 	slice := config.Slice
 	s.slice.Store(&slice)
 	return s
 }
 
-// Server gives an HTTP server with the sidecar's limits; the caller makes the listener, serves, and shuts it down
-// before the context of Run ends.
-func (s *Sidecar) Server() *http.Server {
-	return &http.Server{
-		Handler:           s,
-		MaxHeaderBytes:    s.config.Limits.MaxHeader,
-		ReadHeaderTimeout: s.config.Limits.ReadHeaderTime,
-		IdleTimeout:       s.config.Limits.ClientIdle,
+// pool makes the connections to a service; its URL has passed Validate.
+func pool(u *url.URL, limits Limits, idle time.Duration) *upstream.Pool {
+	target, err := upstream.Parse(u, nil)
+	if err != nil {
+		panic(err) // New was called without Validate
 	}
+	return upstream.NewPool(upstream.Config{Target: target, Dial: limits.DialTimeout, Idle: idle})
+}
+
+// Serve answers the clients of a listener until ctx ends, and then finishes what is under way within the drain time.
+// It has to end before the context of Run does.
+func (s *Sidecar) Serve(ctx context.Context, ln net.Listener) error {
+	l := s.config.Limits
+	defer s.service.CloseIdle()
+	return front.New(front.Config{
+		Service: s.service, Handler: s, TLS: s.config.TLS, ByLibrary: s.config.ByLibrary, Log: s.deps.Log, Registry: s.deps.Registry,
+		Bounds: front.Bounds{
+			Connections: l.Connections, Streams: l.Streams, Head: l.MaxHeader, Body: l.PlainBody, HeadWait: l.ReadHeaderTime, Idle: l.ClientIdle,
+			AnswerWait: l.HeaderTimeout, Total: l.TotalTimeout, Drain: l.DrainTimeout,
+		},
+	}).Serve(ctx, ln)
 }
 
 // SetSlice makes a decision of the policy effective for requests that come from now on.
@@ -115,7 +137,10 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	}
 	cut()
 	<-drained
-	s.candidate.CloseIdleConnections()
+	if s.shadowed != nil {
+		s.candidate.CloseIdleConnections()
+		s.shadowed.CloseIdle()
+	}
 	return nil
 }
 

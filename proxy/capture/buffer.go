@@ -56,6 +56,9 @@ func (b *Buffer) Release() {
 	}
 }
 
+// Keep copies bytes that went by another way. Whoever keeps so knows by himself how the body ended.
+func (b *Buffer) Keep(p []byte) { b.add(p, nil) }
+
 func (b *Buffer) add(p []byte, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -109,9 +109,18 @@ func (s *sidecar) part(name string, bound time.Duration, run func(context.Contex
 
 // serve opens a port now, so that a taken address is an error at start, and serves it as a part.
 func (s *sidecar) serve(name string, addr config.Addr, handler http.Handler, drain time.Duration) error {
+	ln, err := s.listen(name, addr)
+	if err != nil {
+		return err
+	}
+	s.part(name, drain+partBound, func(ctx context.Context) error { return daemon.Serve(ctx, s.log, ln, handler, drain) })
+	return nil
+}
+
+func (s *sidecar) listen(name string, addr config.Addr) (net.Listener, error) {
 	ln, err := net.Listen("tcp", string(addr))
 	if err != nil {
-		return fmt.Errorf("listen for %s: %w", name, err)
+		return nil, fmt.Errorf("listen for %s: %w", name, err)
 	}
 	s.closers = append(s.closers, func() error {
 		if err := ln.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
@@ -119,8 +128,7 @@ func (s *sidecar) serve(name string, addr config.Addr, handler http.Handler, dra
 		}
 		return nil
 	})
-	s.part(name, drain+partBound, func(ctx context.Context) error { return daemon.Serve(ctx, s.log, ln, handler, drain) })
-	return nil
+	return ln, nil
 }
 
 func (s *sidecar) admin(context.Context) error {
@@ -335,8 +343,13 @@ func (s *sidecar) http(context.Context) error {
 		deps.Calls = s.guard
 	}
 	s.proxy = proxy.New(cfg, deps)
+	ln, err := s.listen("http", s.cfg.HTTP.Listen)
+	if err != nil {
+		return err
+	}
 	s.part("mirror", cfg.Limits.DrainTimeout+cfg.Limits.ShadowTimeout+partBound, s.proxy.Run)
-	return s.serve("http", s.cfg.HTTP.Listen, s.proxy, s.cfg.HTTP.Drain)
+	s.part("http", s.cfg.HTTP.Drain+partBound, func(ctx context.Context) error { return s.proxy.Serve(ctx, ln) })
+	return nil
 }
 
 func (s *sidecar) proxyConfig() proxy.Config {
@@ -351,7 +364,7 @@ func (s *sidecar) proxyConfig() proxy.Config {
 		BodySample: uint32(s.cfg.Compare.BodySample),
 	}
 	for _, r := range h.Routes {
-		route := proxy.Route{Name: r.Name, Method: r.Method, Path: r.Path, Creates: r.Creates, Key: proxy.KeyRule{Header: r.Key.Header, Query: r.Key.Query}, Mirror: true}
+		route := proxy.Route{Name: r.Name, Method: r.Method, Path: r.Path, Creates: r.Creates, Key: proxy.KeyRule{Source: proxy.Source{Header: r.Key.Header, Query: r.Key.Query}}, Mirror: true}
 		if a := r.Amount; a != nil {
 			route.Amount = proxy.AmountRule{Field: a.Field, Unit: a.Unit, Currency: recon.Currency(a.Currency)}
 		}

@@ -77,7 +77,7 @@ func TestSpansOfBothRunsReachTheCollector(t *testing.T) {
 	sidecar := proxy.New(proxy.Config{
 		Instance: "a", Upstream: parse(t, service.URL), Candidate: parse(t, service.URL), Salt: []byte("0123456789abcdef"),
 		Slice:  proxy.Slice{Release: "v2", Epoch: 1, PerMillion: shadow.PerMillion},
-		Routes: []proxy.Route{{Name: "pay", Path: "/payments", Creates: true, Mirror: true, Key: proxy.KeyRule{Header: "X-Order-Id"}}},
+		Routes: []proxy.Route{{Name: "pay", Path: "/payments", Creates: true, Mirror: true, Key: proxy.KeyRule{Source: proxy.Source{Header: "X-Order-Id"}}}},
 	}, proxy.Deps{
 		Signer: signer, Publisher: closed, Comparer: compared, Registry: prometheus.NewRegistry(), Tracer: tracing.Provider,
 		Propagator: tracing.Propagator, Log: slog.New(slog.DiscardHandler), Now: time.Now, NewSample: proxy.NewSampleID,

@@ -1,0 +1,116 @@
+package proxy
+
+import (
+	"bytes"
+	"encoding/json"
+	"mime"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/seed-3356bd69/touchstone/proxy/pattern"
+	"github.com/seed-3356bd69/touchstone/recon"
+	"github.com/seed-3356bd69/touchstone/shadow"
+)
+
+// KeyRule says where the order number is, and where the merchant's, for services whose merchants choose the numbers.
+type KeyRule struct {
+	Source
+	Merchant Source // zero = one merchant
+}
+
+// Source is a place in a request; the first that is set counts.
+type Source struct {
+	Header string // name of a request header
+	Query  string // name of a query parameter
+	Path   string // name of a wildcard in the route's path
+	JSON   string // path in a JSON body: "order.id"
+	Form   string // name in a form body
+}
+
+// inBody tells whether the body has to be read before anything can be decided.
+func (s Source) inBody() bool {
+	return s.Header == "" && s.Query == "" && s.Path == "" && (s.JSON != "" || s.Form != "")
+}
+
+func (k KeyRule) inBody() bool { return k.Source.inBody() || k.Merchant.inBody() }
+
+// business is what a gray order is known by.
+type business struct{ merchant, order string }
+
+// name is unique for merchant and order: "1" of merchant "23" is not "31" of merchant "2".
+func (b business) name() string {
+	if b.merchant == "" {
+		return b.order
+	}
+	return strconv.Itoa(len(b.merchant)) + ":" + b.merchant + b.order
+}
+
+// of gives the key of a request of the route; its order is "" when there is none, or its merchant is asked for and missing.
+func (k KeyRule) of(route Route, in *inbound) business {
+	b := business{order: k.Source.in(route, in)}
+	if k.Merchant != (Source{}) {
+		if b.merchant = k.Merchant.in(route, in); b.merchant == "" {
+			return business{}
+		}
+	}
+	return b
+}
+
+func (s Source) in(route Route, in *inbound) string {
+	switch {
+	case s.Header != "":
+		return in.value(s.Header)
+	case s.Query != "":
+		return in.parameter(s.Query)
+	case s.Path != "":
+		return pattern.Value(route.Path, in.path, s.Path)
+	case s.JSON != "":
+		return scalar(in.body, s.JSON)
+	case s.Form != "":
+		return formValue(in, s.Form)
+	}
+	return ""
+}
+
+func formValue(in *inbound, name string) string {
+	media, _, _ := mime.ParseMediaType(in.value("Content-Type"))
+	if media != "application/x-www-form-urlencoded" {
+		return ""
+	}
+	all, _ := url.ParseQuery(string(in.body)) // what can be read counts
+	return all.Get(name)
+}
+
+// scalar gives the text of a string or number in a JSON document, by the names that lead to it; "" = it is not there.
+func scalar(data []byte, path string) string {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var document any
+	if decoder.Decode(&document) != nil {
+		return ""
+	}
+	for name := range strings.SplitSeq(path, ".") {
+		object, _ := document.(map[string]any)
+		document = object[name]
+	}
+	switch v := document.(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	}
+	return ""
+}
+
+// read finds the amount in a JSON request; nil = it is not there, or not an amount.
+func (a AmountRule) read(body shadow.Body) *recon.Money {
+	if a.Field == "" || body.Truncated {
+		return nil
+	}
+	amount, err := a.parse(scalar(body.Bytes, a.Field))
+	if err != nil {
+		return nil
+	}
+	return &amount
+}
