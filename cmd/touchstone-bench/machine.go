@@ -28,6 +28,8 @@ type machine struct {
 	sidecar         *process
 	port, admin     string
 	spare           string // an address for haproxy
+	bus             string // address
+	binary          string // the sidecar's
 	closers         []func()
 }
 
@@ -66,6 +68,7 @@ func newMachine(ctx context.Context, sidecar string) (_ *machine, err error) {
 		return nil, err
 	}
 	m.onClose(server.Close)
+	m.bus, m.binary = addrs[3], sidecar
 	if err := m.configure(addrs[3], addrs[4]); err != nil {
 		return nil, err
 	}
@@ -73,7 +76,7 @@ func newMachine(ctx context.Context, sidecar string) (_ *machine, err error) {
 		return nil, fmt.Errorf("%w; try: make build", err)
 	}
 	m.onClose(m.sidecar.end)
-	return m, m.ready(ctx)
+	return m, m.sidecar.ready(ctx, m.admin)
 }
 
 func (m *machine) onClose(f func()) { m.closers = append(m.closers, f) }
@@ -127,9 +130,10 @@ mysql:
 	return nil
 }
 
-func (m *machine) ready(ctx context.Context) error {
+// ready waits until a sidecar says so.
+func (p *process) ready(ctx context.Context, admin string) error {
 	for range 500 {
-		answer, err := http.Get("http://" + m.admin + "/readyz")
+		answer, err := http.Get("http://" + admin + "/readyz")
 		if err == nil {
 			_ = answer.Body.Close() // nothing was read that could be lost
 			if answer.StatusCode == http.StatusOK {
@@ -142,7 +146,7 @@ func (m *machine) ready(ctx context.Context) error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	return fmt.Errorf("the sidecar does not become ready: %s", m.sidecar.stderr)
+	return fmt.Errorf("the sidecar does not become ready: %s", p.stderr)
 }
 
 // open gives a pool of so many connections.

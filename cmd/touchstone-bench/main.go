@@ -1,7 +1,7 @@
-// Command touchstone-bench measures the MySQL port of the sidecar against its peers, in pairs within one run, and prints
+// Command touchstone-bench measures the ports of the sidecar against their peers, in pairs within one run, and prints
 // ratios with the peers' figures beside them.
 //
-// In:    the built sidecar, a private MariaDB, haproxy and sysbench of this machine.
+// In:    the built sidecar, a private MariaDB; haproxy, sysbench and nginx of this machine.
 // Out:   a table on standard output: what was measured, the peer, the ratio, the goal.
 // Never: a verdict on absolute times, a process left behind.
 package main
@@ -18,18 +18,20 @@ import (
 )
 
 type options struct {
-	Part     string        `default:"all" enum:"all,passthrough,latency,loss" help:"What is measured."`
-	Sidecar  string        `default:"bin/touchstone" help:"The built sidecar."`
-	Pairs    int           `default:"5" help:"Pairs of the pass-through part; the latency part takes twice as many."`
-	Seconds  int           `default:"4" help:"Length of one measurement."`
-	Rate     int           `default:"300" help:"Writes a second of the latency part; they must need less than half of the CPU."`
-	LossRate int           `default:"2000" help:"Tagged writes a second of the loss part."`
-	LossFor  time.Duration `default:"30s" help:"Length of the loss part."`
+	Part       string        `default:"all" enum:"all,passthrough,latency,loss,http" help:"What is measured."`
+	Sidecar    string        `default:"bin/touchstone" help:"The built sidecar."`
+	Pairs      int           `default:"5" help:"Pairs of the pass-through part; the latency part takes twice as many."`
+	Seconds    int           `default:"4" help:"Length of one measurement."`
+	Rate       int           `default:"300" help:"Writes a second of the latency part; they must need less than half of the CPU."`
+	HTTPRate   int           `default:"500" help:"Requests a second beside a bad candidate; they must need less than half of the CPU."`
+	MirrorRate int           `default:"4000" help:"Requests a second of the mirroring part."`
+	LossRate   int           `default:"2000" help:"Tagged writes a second of the loss part."`
+	LossFor    time.Duration `default:"30s" help:"Length of the loss part."`
 }
 
 func main() {
 	var o options
-	kong.Parse(&o, kong.Description("Measures the sidecar's MySQL port against its peers."))
+	kong.Parse(&o, kong.Description("Measures the sidecar's ports against their peers."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, o); err != nil {
@@ -42,7 +44,7 @@ func run(ctx context.Context, o options) (err error) {
 	for _, part := range []struct {
 		name string
 		run  func(context.Context, *machine, options) error
-	}{{"passthrough", passthrough}, {"latency", latency}, {"loss", loss}} {
+	}{{"passthrough", passthrough}, {"latency", latency}, {"loss", loss}, {"http", httpPart}} {
 		if o.Part != "all" && o.Part != part.name {
 			continue
 		}

@@ -72,18 +72,23 @@ func (m *machine) haproxy(ctx context.Context) (*process, error) {
 		return nil, err
 	}
 	m.onClose(p.end)
+	return p, awaitPort(ctx, p, m.spare)
+}
+
+// awaitPort waits until a peer listens.
+func awaitPort(ctx context.Context, p *process, addr string) error {
 	for range 100 {
-		conn, err := net.Dial("tcp", m.spare)
+		conn, err := net.Dial("tcp", addr)
 		if err == nil {
-			return p, conn.Close()
+			return conn.Close()
 		}
 		select {
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return ctx.Err()
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	return nil, fmt.Errorf("haproxy does not listen: %s", p.stderr)
+	return fmt.Errorf("%s does not listen: %s", p.cmd.Path, p.stderr)
 }
 
 // perQuery gives the processor time in microseconds that a proxy used for one query.
