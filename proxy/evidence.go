@@ -24,7 +24,7 @@ func (s *Sidecar) line(r *run, v shadow.Verdict, bindings []shadow.Binding) *sha
 
 // attach adds the amount and, where there is something to see, the exchanges and calls.
 func (s *Sidecar) attach(r *run, e *shadow.Evidence) {
-	e.Amount = r.route.Amount.read(r.primary.Request)
+	e.Amount = r.amount
 	s.take(r)
 	if e.Verdict.Outcome == shadow.Match && !s.bodiesOfMatch(r.tag.Sample) {
 		return
@@ -33,6 +33,7 @@ func (s *Sidecar) attach(r *run, e *shadow.Evidence) {
 		e.Primary = s.presentable(r.primary)
 	}
 	if r.shadowed != nil {
+		r.shadowed.RequestHeader = shadow.Header(r.shadowHeader())
 		e.Shadow = s.presentable(*r.shadowed)
 	}
 	for _, call := range r.calls {

@@ -1,12 +1,11 @@
 package proxy
 
 import (
-	"bytes"
-	"encoding/json"
 	"mime"
 	"net/url"
 	"strconv"
-	"strings"
+
+	"github.com/tidwall/gjson"
 
 	"github.com/seed-3356bd69/touchstone/proxy/pattern"
 	"github.com/seed-3356bd69/touchstone/recon"
@@ -84,21 +83,14 @@ func formValue(in *inbound, name string) string {
 
 // scalar gives the text of a string or number in a JSON document, by the names that lead to it; "" = it is not there.
 func scalar(data []byte, path string) string {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber()
-	var document any
-	if decoder.Decode(&document) != nil {
+	if !gjson.ValidBytes(data) {
 		return ""
 	}
-	for name := range strings.SplitSeq(path, ".") {
-		object, _ := document.(map[string]any)
-		document = object[name]
-	}
-	switch v := document.(type) {
-	case string:
-		return v
-	case json.Number:
-		return v.String()
+	switch v := gjson.GetBytes(data, path); v.Type {
+	case gjson.String:
+		return v.Str
+	case gjson.Number:
+		return v.Raw
 	}
 	return ""
 }

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"os"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -63,7 +65,7 @@ func (s *Sidecar) shadowRun(ctx context.Context, r *run) {
 	primary, shadowed := s.take(r)
 	v, bindings := s.judge(shadow.Pair{
 		Tag: r.tag, Order: r.order, Route: r.route.Name, Primary: r.primary, Shadow: x,
-		PrimaryCalls: primary, ShadowCalls: shadowed, Amount: r.route.Amount.read(r.primary.Request),
+		PrimaryCalls: primary, ShadowCalls: shadowed, Amount: r.amount,
 	})
 	s.close(r, v, bindings)
 }
@@ -73,16 +75,12 @@ func (s *Sidecar) send(ctx context.Context, r *run) shadow.Exchange {
 	start := s.deps.Now()
 	tag := r.tag
 	tag.Side, tag.Time = shadow.Shadow, start
-	header := r.header.Clone()
-	s.stamp(ctx, header, tag, r.uber)
-	header.Del("Expect")
-	x := shadow.Exchange{
-		Side: shadow.Shadow, Method: r.primary.Method, URI: r.primary.URI,
-		RequestHeader: shadow.Header(header), Request: r.primary.Request, Start: start,
-	}
+	r.stamped = http.Header{headerBaggage: r.header[headerBaggage], headerState: r.header[headerState]}
+	s.stamp(ctx, r.stamped, tag, r.uber)
+	x := shadow.Exchange{Side: shadow.Shadow, Method: r.primary.Method, URI: r.primary.URI, Request: r.primary.Request, Start: start}
 	r.answer = capture.NewBuffer(s.config.Limits.MaxBody, s.budget)
 	var err error
-	if isGRPC(header) {
+	if isGRPC(r.header) {
 		err = s.sendGRPC(ctx, r, &x)
 	} else {
 		err = s.sendPlain(ctx, r, &x)
@@ -99,7 +97,7 @@ func shadowFailure(ctx context.Context, err error) shadow.Failure {
 		return shadow.FailNone
 	case errors.Is(err, upstream.ErrDial):
 		return shadow.FailUnreachable
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(err, os.ErrDeadlineExceeded):
 		return shadow.FailTimeout
 	}
 	return shadow.FailReset
@@ -108,22 +106,32 @@ func shadowFailure(ctx context.Context, err error) shadow.Failure {
 // sendPlain sends the request as bytes: method, target, host, header and body are the stable release's.
 func (s *Sidecar) sendPlain(ctx context.Context, r *run, x *shadow.Exchange) error {
 	var head framing.Head
-	seen := func(h *framing.Head) { x.Status, x.ResponseHeader = h.Status, withoutHop(h.Header()) }
-	return s.shadowed.Exchange(ctx, message(r, http.Header(x.RequestHeader)), &head, seen, r.answer.Keep)
+	limit := s.config.Limits.MaxBody
+	seen := func(h *framing.Head) bool {
+		x.Status, x.ResponseHeader = h.Status, withoutHop(h.Header())
+		if h.Length > limit && r.primary.Method != http.MethodHead {
+			r.answer.Miss(h.Length) // it could not be compared: it is not fetched either
+			return false
+		}
+		return true
+	}
+	return s.shadowed.Exchange(ctx, r.message(), &head, seen, r.answer.KeepUpTo)
 }
 
 // message writes a request. A body whose length was not told before it came goes in one chunk.
-func message(r *run, header http.Header) []byte {
+func (r *run) message() []byte {
 	body := r.primary.Request.Bytes
 	out := make([]byte, 0, 1024+len(body))
-	out = fmt.Appendf(out, "%s %s HTTP/1.1\r\nHost: %s\r\n", r.primary.Method, r.primary.URI, r.host)
-	for name, values := range header {
-		if name == "Content-Length" || name == "Transfer-Encoding" {
+	out = append(append(append(append(out, r.primary.Method...), ' '), r.primary.URI...), " HTTP/1.1\r\nHost: "...)
+	out = append(append(out, r.host...), "\r\n"...)
+	for name, values := range r.header {
+		if _, replaced := r.stamped[name]; replaced || name == "Content-Length" || name == "Transfer-Encoding" || name == "Expect" {
 			continue
 		}
-		for _, v := range values {
-			out = append(append(append(append(out, name...), ": "...), v...), "\r\n"...)
-		}
+		out = appendFields(out, name, values)
+	}
+	for name, values := range r.stamped {
+		out = appendFields(out, name, values)
 	}
 	switch {
 	case r.length < 0 && len(body) > 0:
@@ -137,12 +145,27 @@ func message(r *run, header http.Header) []byte {
 	return append(append(out, "\r\n"...), body...)
 }
 
+func appendFields(out []byte, name string, values []string) []byte {
+	for _, v := range values {
+		out = append(append(append(append(out, name...), ": "...), v...), "\r\n"...)
+	}
+	return out
+}
+
+// shadowHeader is the header of the mirrored request.
+func (r *run) shadowHeader() http.Header {
+	out := r.header.Clone()
+	maps.Copy(out, r.stamped)
+	out.Del("Expect")
+	return out
+}
+
 // sendGRPC sends the request over HTTP/2.
 func (s *Sidecar) sendGRPC(ctx context.Context, r *run, x *shadow.Exchange) error {
 	target := baseURL(s.shadowed.Target())
 	target.Path = r.primary.URI // of gRPC: "/package.Service/Method"
 	req := (&http.Request{
-		Method: r.primary.Method, URL: target, Host: r.host, Header: http.Header(x.RequestHeader),
+		Method: r.primary.Method, URL: target, Host: r.host, Header: r.shadowHeader(),
 		Body: io.NopCloser(bytes.NewReader(r.primary.Request.Bytes)), ContentLength: r.length,
 	}).WithContext(ctx)
 	res, err := s.candidate.RoundTrip(req)

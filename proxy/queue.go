@@ -106,8 +106,8 @@ func (q *queue) offer(l *lane) {
 	case l.jobs[0].run != nil:
 		l.ready = true
 		q.ready = append(q.ready, l)
+		q.wake.Signal()
 	}
-	q.wake.Broadcast()
 }
 
 // pop waits for a job that may run; false = the queue is closed and nothing waits any more.
@@ -126,6 +126,9 @@ func (q *queue) pop() (*job, bool) {
 	j := l.jobs[0]
 	l.jobs, l.busy = l.jobs[1:], true
 	q.resize(-1)
+	if q.closed && q.length == 0 {
+		q.wake.Broadcast()
+	}
 	return j, true
 }
 

@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/seed-3356bd69/touchstone/proxy/capture"
+	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
@@ -22,11 +23,13 @@ type run struct {
 	request, response *capture.Buffer
 	host              string
 	header            http.Header // as the stable release got it
+	stamped           http.Header // what the candidate gets instead: tag and trace
 	uber              bool        // it came with a trace in jaeger-client's form
 	length            int64       // Content-Length; -1 = chunked
 
-	seq      uint64 // order of arrival
-	place    *job   // in the queue; nil = it gets no shadow run
+	seq      uint64       // order of arrival
+	place    *job         // in the queue; nil = it gets no shadow run
+	amount   *recon.Money // of the request, where the route says where it is
 	primary  shadow.Exchange
 	shadowed *shadow.Exchange
 	answer   *capture.Buffer // of the shadow run

@@ -44,6 +44,7 @@ func (s *Sidecar) recordPrimary(p *passage, failure shadow.Failure) (requestEnd 
 		requestEnd = capture.Complete
 	}
 	r.primary.Response, _ = r.response.Snapshot()
+	r.amount = r.route.Amount.read(r.primary.Request)
 	r.primary.Start, r.primary.Duration, r.primary.Failure = p.start, s.deps.Now().Sub(p.start), failure
 	return requestEnd
 }

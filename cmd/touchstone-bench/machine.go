@@ -15,8 +15,10 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-3356bd69/touchstone/cmd/internal/bus"
+	"github.com/seed-3356bd69/touchstone/shadow"
 	"github.com/seed-3356bd69/touchstone/test/loopback"
 	"github.com/seed-3356bd69/touchstone/test/mariadb"
 )
@@ -69,6 +71,7 @@ func newMachine(ctx context.Context, sidecar string) (_ *machine, err error) {
 	}
 	m.onClose(server.Close)
 	m.bus, m.binary = addrs[3], sidecar
+	m.discard(ctx, server.URL())
 	if err := m.configure(addrs[3], addrs[4]); err != nil {
 		return nil, err
 	}
@@ -77,6 +80,17 @@ func newMachine(ctx context.Context, sidecar string) (_ *machine, err error) {
 	}
 	m.onClose(m.sidecar.end)
 	return m, m.sidecar.ready(ctx, m.admin)
+}
+
+// discard takes the evidence off the bus, as a comparer does.
+func (m *machine) discard(ctx context.Context, url string) {
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	consumer := bus.NewConsumer(bus.ConsumerConfig{
+		Login: bus.Login{URL: url, User: "comparer", Password: "comparer-password"}, Durable: "bench", Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+	})
+	go func() { ended <- consumer.Run(ctx, func(context.Context, []shadow.Event) error { return nil }) }()
+	m.onClose(func() { stop(); <-ended })
 }
 
 func (m *machine) onClose(f func()) { m.closers = append(m.closers, f) }

@@ -108,7 +108,7 @@ func (c *cli) serve(s *streams, role func(context.Context, app.Process) error) e
 
 // sidecarGC is how much garbage, in percent of what lives, a sidecar lets pile up: it shares its machine with the service
 // it stands beside, and can spare processor time more easily than memory.
-const sidecarGC = 40
+const sidecarGC = 100
 
 func (cmd *sidecarCmd) Run(c *cli, s *streams) error {
 	cfg, err := config.LoadSidecar(cmd.Config)

@@ -59,6 +59,21 @@ func (b *Buffer) Release() {
 // Keep copies bytes that went by another way. Whoever keeps so knows by himself how the body ended.
 func (b *Buffer) Keep(p []byte) { b.add(p, nil) }
 
+// KeepUpTo is Keep; it tells whether there is room for more.
+func (b *Buffer) KeepUpTo(p []byte) bool {
+	b.add(p, nil)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.truncated
+}
+
+// Miss notes a body of which nothing is kept.
+func (b *Buffer) Miss(size int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.size, b.truncated = size, true
+}
+
 func (b *Buffer) add(p []byte, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -65,9 +65,12 @@ func (h *Head) Count(name string) int {
 func (h *Head) Header() map[string][]string {
 	out := make(map[string][]string, len(h.Fields))
 	values := make([]string, len(h.Fields))
-	for i := range h.Fields {
-		name := textproto.CanonicalMIMEHeaderKey(string(h.Fields[i].Name))
-		values[i] = string(h.Fields[i].Value)
+	text := h.text()
+	for i, f := range h.Fields {
+		name := textproto.CanonicalMIMEHeaderKey(text[:len(f.Name)])
+		at := cap(f.Line) - cap(f.Value) // both lie in one buffer
+		values[i] = text[at : at+len(f.Value)]
+		text = text[len(f.Line):]
 		if known, ok := out[name]; ok {
 			out[name] = append(known, values[i])
 		} else {
@@ -75,6 +78,18 @@ func (h *Head) Header() map[string][]string {
 		}
 	}
 	return out
+}
+
+// text is a copy of all lines of fields, which stand one behind the other.
+func (h *Head) text() string {
+	if len(h.Fields) == 0 {
+		return ""
+	}
+	size := 0
+	for i := range h.Fields {
+		size += len(h.Fields[i].Line)
+	}
+	return string(h.Fields[0].Line[:size])
 }
 
 // RequestBody tells how the body of a request ends.

@@ -89,11 +89,13 @@ func hostOf(address string) string {
 // send gets a connection and writes the request. On a connection that was used before, and that the service has closed
 // meanwhile, it is sent once more if the service cannot have acted on it.
 func (r *relay) send() shadow.Failure {
-	ctx, cancel := r.background()
-	defer cancel()
-	var err error
-	if r.service, err = r.port.cfg.Service.Get(ctx); err != nil {
-		return dialFailure(err)
+	if r.service = r.port.cfg.Service.Idle(); r.service == nil {
+		ctx, cancel := r.background()
+		defer cancel()
+		var err error
+		if r.service, err = r.port.cfg.Service.Get(ctx); err != nil {
+			return dialFailure(err)
+		}
 	}
 	n, err := r.transmit()
 	if err == nil {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,10 +22,18 @@ type Conn struct {
 	endpoint *endpoint
 	raw      syscall.RawConn // nil = cannot be looked at
 	used     time.Time
+	quiet    bool
+	one      [1]byte
+	peek     func(fd uintptr) // made once
 }
 
 func newConn(inner net.Conn, e *endpoint) *Conn {
-	return &Conn{Conn: inner, endpoint: e, raw: rawOf(inner)}
+	c := &Conn{Conn: inner, endpoint: e, raw: rawOf(inner)}
+	c.peek = func(fd uintptr) {
+		_, _, errno := unix.Syscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&c.one[0])), 1, unix.MSG_PEEK|unix.MSG_DONTWAIT, 0, 0)
+		c.quiet = errno == unix.EAGAIN
+	}
+	return c
 }
 
 func rawOf(conn net.Conn) syscall.RawConn {
@@ -74,13 +83,8 @@ func (c *Conn) alive() bool {
 	if c.raw == nil {
 		return true
 	}
-	quiet := false
-	err := c.raw.Control(func(fd uintptr) {
-		var one [1]byte
-		_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		quiet = err == unix.EAGAIN
-	})
-	return err == nil && quiet
+	err := c.raw.Control(c.peek)
+	return err == nil && c.quiet
 }
 
 // Gone tells whether the peer of a connection has closed it, whatever it sent before.

@@ -18,9 +18,10 @@ var (
 const maxAnswerHead = 64 << 10
 
 // Exchange sends one whole request and reads the answer within the bound of ctx: its head is in answer until the next
-// call, and each piece of its body is handed out, good until piece returns. Nothing is sent twice, unless the service closed
+// call, and each piece of its body is handed out, good until piece returns. Either may say that the rest is not wanted: the
+// connection is then closed. Nothing is sent twice, unless the service closed
 // a connection that was used before and has not seen a byte of the request.
-func (p *Pool) Exchange(ctx context.Context, message []byte, answer *framing.Head, seen func(*framing.Head), piece func([]byte)) error {
+func (p *Pool) Exchange(ctx context.Context, message []byte, answer *framing.Head, seen func(*framing.Head) bool, piece func([]byte) bool) error {
 	c, err := p.Get(ctx)
 	if err != nil {
 		return err
@@ -67,7 +68,7 @@ func methodEnd(message []byte) int {
 }
 
 // answer reads one answer; whole = the connection is good for another exchange.
-func (c *Conn) answer(method string, h *framing.Head, seen func(*framing.Head), piece func([]byte)) (whole bool, err error) {
+func (c *Conn) answer(method string, h *framing.Head, seen func(*framing.Head) bool, piece func([]byte) bool) (whole bool, err error) {
 	for {
 		n, err := c.answerHead(h)
 		if err != nil {
@@ -81,16 +82,20 @@ func (c *Conn) answer(method string, h *framing.Head, seen func(*framing.Head), 
 			return false, ErrAnswer
 		}
 	}
-	seen(h)
+	wanted := seen(h)
+	each := func(p []byte) { wanted = wanted && piece(p) }
 	kind := h.AnswerBody([]byte(method))
 	keep := kind != framing.BodyClose && !h.Close
 	for b := h.Payload(kind); ; {
-		n, err := b.Follow(c.Buf, piece)
+		n, err := b.Follow(c.Buf, each)
 		if err != nil {
 			return false, fmt.Errorf("%w: %w", ErrAnswer, err)
 		}
 		if c.Buf = c.Buf[n:]; b.Done() {
 			return keep && len(c.Buf) == 0, nil
+		}
+		if !wanted {
+			return false, nil
 		}
 		if err := c.more(); err != nil {
 			if kind == framing.BodyClose && c.Ended {

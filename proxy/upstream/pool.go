@@ -55,6 +55,23 @@ func NewPool(cfg Config) *Pool {
 // Target gives the service.
 func (p *Pool) Target() Target { return p.cfg.Target }
 
+// Idle gives a connection that was used before and is alive; nil = there is none, or an address has to be found first.
+func (p *Pool) Idle() *Conn {
+	p.set.mu.Lock()
+	ready := len(p.set.endpoints) == 1 && p.set.fixed()
+	p.set.mu.Unlock()
+	if !ready {
+		return nil
+	}
+	for {
+		c := p.take(p.set.endpoints[0])
+		if c == nil || c.alive() {
+			return c
+		}
+		c.Close()
+	}
+}
+
 // Get gives a connection, if possible one that was used before and is alive.
 func (p *Pool) Get(ctx context.Context) (*Conn, error) {
 	e, err := p.set.pick(ctx, nil)

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -182,7 +183,7 @@ func (c *Consumer) take(ctx context.Context, batch []jetstream.Msg, handle Handl
 	for wait := retryPause; ; wait = min(2*wait, maxPause) {
 		err := handle(ctx, events)
 		if err == nil {
-			return c.acknowledge(good)
+			return c.acknowledge(good, len(events))
 		}
 		c.metrics.failures.Inc()
 		c.cfg.Logger.Error("events not taken", keyError, err)
@@ -192,38 +193,48 @@ func (c *Consumer) take(ctx context.Context, batch []jetstream.Msg, handle Handl
 	}
 }
 
-// decode sets aside for good what is no event.
+// decode takes the packs apart and sets aside for good what is no event.
 func (c *Consumer) decode(batch []jetstream.Msg) (good []jetstream.Msg, events []shadow.Event) {
 	for _, m := range batch {
-		e, err := decode(m.Data())
-		if err != nil {
-			c.poison(m)
+		if len(m.Data()) == 0 {
+			c.poison(m, 0)
+		}
+		before := len(events)
+		for line := range bytes.Lines(m.Data()) {
+			e, err := decode(line)
+			if err != nil {
+				c.poison(m, len(line))
+				continue
+			}
+			events = append(events, e)
+		}
+		if len(events) > before {
+			good = append(good, m)
 			continue
 		}
-		good, events = append(good, m), append(events, e)
+		if err := m.TermWithReason("no event"); err != nil {
+			c.cfg.Logger.Warn("message not set aside yet, it comes again", keyError, err)
+		}
 	}
 	return good, events
 }
 
-// poison logs where a message stood and its length; what it says may be anybody's text.
-func (c *Consumer) poison(m jetstream.Msg) {
+// poison logs where a line stood and its length; what it says may be anybody's text.
+func (c *Consumer) poison(m jetstream.Msg, length int) {
 	c.metrics.poison.Inc()
 	var seq uint64
 	if meta, err := m.Metadata(); err == nil {
 		seq = meta.Sequence.Stream
 	}
-	c.cfg.Logger.Error("message is no event", keySeq, seq, keyBytes, len(m.Data()))
-	if err := m.TermWithReason("not an event"); err != nil {
-		c.cfg.Logger.Warn("message not set aside yet, it comes again", keySeq, seq, keyError, err)
-	}
+	c.cfg.Logger.Error("message is no event", keySeq, seq, keyBytes, length)
 }
 
-func (c *Consumer) acknowledge(good []jetstream.Msg) error {
+func (c *Consumer) acknowledge(good []jetstream.Msg, events int) error {
 	for _, m := range good {
 		if err := m.Ack(); err != nil {
 			return fmt.Errorf("acknowledge events: %w", err)
 		}
 	}
-	c.metrics.received.Add(float64(len(good)))
+	c.metrics.received.Add(float64(events))
 	return nil
 }

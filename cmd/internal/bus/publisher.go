@@ -43,9 +43,10 @@ type Publisher struct {
 
 const (
 	defaultBufferBytes = 256 << 20
-	windowCount        = 256
-	windowBytes        = 16 << 20
-	headroom           = 4 << 10 // bytes of a message that are not its data
+	windowCount        = 4096
+	windowBytes        = 4 << 20
+	gather             = 20 * time.Millisecond // a pack may wait that long for more
+	headroom           = 4 << 10               // bytes of a message that are not its data
 	ackTimeout         = 5 * time.Second
 	retryPause         = 100 * time.Millisecond
 )
@@ -155,6 +156,7 @@ func (p *Publisher) deliver(ctx, drain context.Context, s *sender) {
 func (p *Publisher) idle(ctx context.Context) {
 	select {
 	case <-p.queue.more:
+		pause(ctx, gather)
 	case <-ctx.Done():
 	}
 }

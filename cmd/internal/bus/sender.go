@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"errors"
+	"strconv"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -13,45 +14,109 @@ type sender struct {
 	conn *nats.Conn
 	js   jetstream.JetStream
 
-	found bool // the stream was there once: the comparer makes it
+	found bool   // the stream was there once: the comparer makes it
+	again []pack // those from the start of the window that were not taken
 }
 
 var errTooLarge = errors.New("event is too large for the bus")
 
 // send gives one result for each message: nil means the bus has it on disk. It stops at the first message that could
 // not be handed over, so a later one never overtakes it; for the same reason the first message of all goes alone until a
-// stream has taken it.
+// stream has taken it. Messages travel in packs, because the bus syncs each of its messages to disk; a pack that was not
+// taken is sent again as it was, so that the bus knows it again.
 func (s *sender) send(ctx context.Context, window []message) []error {
 	if !s.conn.IsConnected() {
 		return []error{errNotConnected}
 	}
-	if !s.found {
-		window = window[:min(1, len(window))]
+	if len(s.again) == 0 {
+		if !s.found {
+			window = window[:min(1, len(window))]
+		}
+		s.again = s.packs(window)
 	}
-	results := make([]error, len(window))
-	futures := make([]jetstream.PubAckFuture, len(window))
-	for i, m := range window {
-		if futures[i], results[i] = s.start(m); results[i] != nil && !errors.Is(results[i], errTooLarge) {
-			results = results[:i+1]
+	packs := s.again
+	for i := range packs {
+		p := &packs[i]
+		if p.tooLarge {
+			p.err = errTooLarge
+			continue
+		}
+		p.future, p.err = s.js.PublishMsgAsync(&nats.Msg{Subject: subject, Data: p.data}, jetstream.WithMsgID(p.id), jetstream.WithRetryAttempts(0))
+		if p.err != nil {
+			packs = packs[:i+1]
 			break
 		}
 	}
-	for i := range results {
-		if results[i] == nil {
-			results[i] = await(ctx, futures[i])
+	var results []error
+	settled := 0
+	for i := range packs {
+		p := &packs[i]
+		if p.err == nil {
+			p.err = await(ctx, p.future)
 		}
-		s.found = s.found || results[i] == nil
+		s.found = s.found || p.err == nil
+		for range p.count {
+			results = append(results, p.err)
+		}
+		if p.err == nil || p.tooLarge {
+			settled = i + 1
+		}
 	}
+	s.again = s.again[settled:]
 	return results
 }
 
-// start hands one message over. Its id makes the bus store a repeated message once.
-func (s *sender) start(m message) (jetstream.PubAckFuture, error) {
-	small, ok := shrink(m, int(s.conn.MaxPayload())-headroom)
-	if !ok {
-		return nil, errTooLarge
+// pack is some messages that travel as one, a line each.
+type pack struct {
+	id       string // makes the bus store a repeated pack once
+	data     []byte
+	count    int
+	tooLarge bool
+
+	err    error // of the latest attempt
+	future jetstream.PubAckFuture
+}
+
+const packBytes = 128 << 10
+
+func (s *sender) packs(window []message) []pack {
+	limit := int(s.conn.MaxPayload()) - headroom
+	var out []pack
+	var together []message
+	size := 0
+	flush := func() {
+		if len(together) > 0 {
+			out = append(out, join(together, size))
+		}
+		together, size = nil, 0
 	}
-	return s.js.PublishMsgAsync(&nats.Msg{Subject: subject, Data: small.data}, jetstream.WithMsgID(small.id), jetstream.WithRetryAttempts(0))
+	for _, m := range window {
+		small, ok := shrink(m, limit)
+		if !ok {
+			flush()
+			out = append(out, pack{count: 1, tooLarge: true})
+			continue
+		}
+		if size+len(small.data) > min(packBytes, limit) {
+			flush()
+		}
+		together, size = append(together, small), size+len(small.data)+1
+	}
+	flush()
+	return out
+}
+
+func join(messages []message, size int) pack {
+	p := pack{id: messages[0].id, data: messages[0].data, count: len(messages)}
+	if p.count == 1 {
+		return p
+	}
+	p.id += "+" + strconv.Itoa(p.count-1)
+	p.data = make([]byte, 0, size)
+	for _, m := range messages {
+		p.data = append(append(p.data, m.data...), '\n')
+	}
+	return p
 }
 
 func await(ctx context.Context, f jetstream.PubAckFuture) error {
