@@ -18,7 +18,7 @@ type KeyRule struct {
 	Merchant Source // zero = one merchant
 }
 
-// Source is a place in a request; the first that is set counts.
+// Source is a place in a request; the first where there is something counts.
 type Source struct {
 	Header string // name of a request header
 	Query  string // name of a query parameter
@@ -56,18 +56,23 @@ func (k KeyRule) of(route Route, in *inbound) business {
 	return b
 }
 
+// in gives the value at the first place where there is one.
 func (s Source) in(route Route, in *inbound) string {
-	switch {
-	case s.Header != "":
-		return in.value(s.Header)
-	case s.Query != "":
-		return in.parameter(s.Query)
-	case s.Path != "":
-		return pattern.Value(route.Path, in.path, s.Path)
-	case s.JSON != "":
-		return scalar(in.body, s.JSON)
-	case s.Form != "":
-		return formValue(in, s.Form)
+	for _, place := range []struct {
+		set  bool
+		read func() string
+	}{
+		{s.Header != "", func() string { return in.value(s.Header) }},
+		{s.Query != "", func() string { return in.parameter(s.Query) }},
+		{s.Path != "", func() string { return pattern.Value(route.Path, in.path, s.Path) }},
+		{s.JSON != "", func() string { return scalar(in.body, s.JSON) }},
+		{s.Form != "", func() string { return formValue(in, s.Form) }},
+	} {
+		if place.set {
+			if v := place.read(); v != "" {
+				return v
+			}
+		}
 	}
 	return ""
 }

@@ -1,15 +1,18 @@
 package shadow
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"hash"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -45,23 +48,39 @@ const minSigningKey = 16
 
 // Signer signs and verifies tags with HMAC-SHA256. It is safe for concurrent use.
 type Signer struct {
-	key    []byte
+	keys   atomic.Pointer[[]*signingKey]
 	maxAge time.Duration
+}
+
+type signingKey struct {
+	key    []byte
 	hashes sync.Pool // of hash.Hash, keyed: making one costs more than using it
 }
 
-// NewSigner takes a deployment secret of at least 16 bytes and the age up to which a tag is accepted.
-func NewSigner(key []byte, maxAge time.Duration) (*Signer, error) {
-	if len(key) < minSigningKey {
-		return nil, fmt.Errorf("signing key has %d bytes, at least %d are needed", len(key), minSigningKey)
+// NewSigner takes a deployment secret and the age up to which a tag is accepted. The secret is one key of at least 16
+// bytes, or several of them, a line each: the first signs, all of them verify.
+func NewSigner(secret []byte, maxAge time.Duration) (*Signer, error) {
+	s := &Signer{maxAge: maxAge}
+	return s, s.Rotate(secret)
+}
+
+// Rotate takes a new secret over, or leaves the old one where the new one is no good.
+func (s *Signer) Rotate(secret []byte) error {
+	var keys []*signingKey
+	for line := range bytes.SplitSeq(bytes.TrimSpace(secret), []byte("\n")) {
+		if line = bytes.TrimSpace(line); len(line) < minSigningKey {
+			return fmt.Errorf("signing key %d has %d bytes, at least %d are needed", len(keys)+1, len(line), minSigningKey)
+		}
+		keys = append(keys, &signingKey{key: bytes.Clone(line)})
 	}
-	return &Signer{key: append([]byte(nil), key...), maxAge: maxAge}, nil
+	s.keys.Store(&keys)
+	return nil
 }
 
 // Sign gives the header value of a tag: "v2;id=...;side=primary;t=<unix ms>;ep=1;sig=<base64url>".
 func (s *Signer) Sign(t Tag) string {
 	text := t.Release + ";id=" + t.Sample + ";side=" + string(t.Side) + ";t=" + strconv.FormatInt(t.Time.UnixMilli(), 10) + ";ep=" + strconv.FormatUint(t.Epoch, 10)
-	return text + ";sig=" + s.mac(text)
+	return text + ";sig=" + (*s.keys.Load())[0].mac(text)
 }
 
 // Verify reads a header value; anything but a well-formed, signed, fresh tag is an error and means untagged.
@@ -70,7 +89,7 @@ func (s *Signer) Verify(header string, now time.Time) (Tag, error) {
 	if !ok {
 		return Tag{}, ErrTagFormat
 	}
-	if !hmac.Equal([]byte(sig), []byte(s.mac(text))) {
+	if !slices.ContainsFunc(*s.keys.Load(), func(k *signingKey) bool { return hmac.Equal([]byte(sig), []byte(k.mac(text))) }) {
 		return Tag{}, ErrTagSignature
 	}
 	t, err := parseTag(text)
@@ -83,7 +102,7 @@ func (s *Signer) Verify(header string, now time.Time) (Tag, error) {
 	return t, nil
 }
 
-func (s *Signer) mac(text string) string {
+func (s *signingKey) mac(text string) string {
 	h, ok := s.hashes.Get().(hash.Hash)
 	if !ok {
 		h = hmac.New(sha256.New, s.key)

@@ -42,7 +42,7 @@ func TestForeignTagsAreRefused(t *testing.T) {
 		"side changed":   {strings.Replace(good, "side=primary", "side=shadow", 1), ErrTagSignature},
 		"epoch changed":  {strings.Replace(good, "ep=1", "ep=2", 1), ErrTagSignature},
 		"cut short":      {good[:len(good)-1], ErrTagSignature},
-		"signed nothing": {";sig=" + s.mac(""), ErrTagFormat},
+		"signed nothing": {";sig=" + (*s.keys.Load())[0].mac(""), ErrTagFormat},
 		"too old":        {s.Sign(Tag{"v2", "s", Primary, now.Add(-time.Hour), 1}), ErrTagExpired},
 		"future":         {s.Sign(Tag{"v2", "s", Primary, now.Add(time.Hour), 1}), ErrTagExpired},
 	} {
@@ -92,4 +92,42 @@ func TestReleaseNamesAreSafeInSQL(t *testing.T) {
 			t.Errorf("ValidRelease(%q) = %v", name, !want)
 		}
 	}
+}
+
+func TestKeysRotateWithoutRefusingAnybody(t *testing.T) {
+	const old, fresh = "old-old-old-old-old", "new-new-new-new-new"
+	now := time.Unix(1_700_000_000, 0)
+	tag := Tag{Release: "v2", Sample: "s", Side: Primary, Time: now, Epoch: 1}
+	first, err := NewSigner([]byte(old), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := NewSigner([]byte(old), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := func(when string, want error) {
+		t.Helper()
+		if _, err := second.Verify(first.Sign(tag), now); !errors.Is(err, want) {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	rotate := func(s *Signer, text string) {
+		t.Helper()
+		if err := s.Rotate([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rotate(second, old+"\n"+fresh+"\n")
+	known("the new key is known beside the old one", nil)
+	rotate(first, fresh+"\n"+old)
+	known("the new key signs", nil)
+	rotate(second, fresh)
+	known("the old key is gone", nil)
+	rotate(first, old)
+	known("the old key signs again", ErrTagSignature)
+	if err := first.Rotate([]byte("short\n" + fresh)); err == nil {
+		t.Error("a short key was taken")
+	}
+	known("a bad secret changes nothing", ErrTagSignature)
 }

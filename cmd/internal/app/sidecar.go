@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -66,6 +67,7 @@ func RunSidecar(ctx context.Context, cfg *config.Sidecar, p Process) (err error)
 	if s.signer, err = shadow.NewSigner(cfg.Tag.KeyFile.Bytes(), cfg.Tag.MaxAge); err != nil {
 		return fmt.Errorf("tag key: %w", err)
 	}
+	s.part("keys", partBound, s.keys)
 	s.tracing, err = telemetry.NewTracing(ctx, telemetry.TracingConfig{
 		Endpoint: cfg.Telemetry.OTLPEndpoint, PerMillion: uint32(cfg.Telemetry.Sample), Service: "touchstone-sidecar",
 		Version: p.Version, Instance: instance, Registerer: s.registry,
@@ -93,6 +95,35 @@ func RunSidecar(ctx context.Context, cfg *config.Sidecar, p Process) (err error)
 	s.health.Add("bus", func(context.Context) error { return s.bus.Ready() })
 	s.log.Info("sidecar listens", telemetry.KeyAddress, string(cfg.HTTP.Listen), telemetry.KeyInstance, instance)
 	return group.Run(ctx)
+}
+
+const keysEvery = 5 * time.Second
+
+// keys takes a new signing secret over when its file changes: add the new key below the old one everywhere, then put it
+// first everywhere, then take the old one out.
+func (s *sidecar) keys(ctx context.Context) error {
+	known := s.cfg.Tag.KeyFile.Bytes()
+	for tick := time.NewTicker(keysEvery); ; {
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return nil
+		case <-tick.C:
+		}
+		secret, err := s.cfg.Tag.KeyFile.Again()
+		if bytes.Equal(secret, known) && err == nil {
+			continue
+		}
+		if err == nil {
+			known = secret
+			err = s.signer.Rotate(secret)
+		}
+		if err != nil {
+			s.log.Error("the signing key stays as it was", telemetry.KeyError, err)
+			continue
+		}
+		s.log.Info("the signing key was read again", telemetry.KeyFile, s.cfg.Tag.KeyFile.Path())
+	}
 }
 
 func (s *sidecar) close() error {
@@ -332,6 +363,12 @@ func (s *sidecar) http(context.Context) error {
 		return fmt.Errorf("compare: %w", errors.Join(errs...))
 	}
 	cfg := s.proxyConfig()
+	if s.cfg.HTTP.TLS != nil {
+		var err error
+		if cfg.TLS, err = s.cfg.HTTP.TLS.Server(); err != nil {
+			return fmt.Errorf("http.tls: %w", err)
+		}
+	}
 	if errs := cfg.Validate(); len(errs) > 0 {
 		return fmt.Errorf("http: %w", errors.Join(errs...))
 	}
@@ -359,12 +396,26 @@ func (s *sidecar) proxyConfig() proxy.Config {
 		Slice: proxy.Slice{Release: s.cfg.Release, Epoch: s.cfg.Epoch, PerMillion: uint32(t.Percent)},
 		Limits: proxy.Limits{
 			MaxBody: int64(h.MaxBody), QueueLength: h.Queue, Workers: h.Workers, Members: h.Membership, HeaderTimeout: h.ResponseHeaderTimeout,
-			ShadowTimeout: h.ShadowTimeout, OrderWait: h.OrderWait, DrainTimeout: h.Drain,
+			ShadowTimeout: h.ShadowTimeout, OrderWait: h.OrderWait, DrainTimeout: h.Drain, TotalTimeout: h.Timeout, ClientIdle: h.Idle,
+			Connections: h.Connections, Streams: h.Streams, MaxHeader: int(h.MaxHeader),
 		},
 		BodySample: uint32(s.cfg.Compare.BodySample),
 	}
+	for _, r := range t.Rules {
+		rule := proxy.Rule{Paths: r.Paths, Methods: r.Methods, Networks: r.Networks, Merchants: r.Merchants, PerMillion: uint32(r.Percent)}
+		rule.Header, rule.Cookie = proxy.Named{Name: r.Header}, proxy.Named{Name: r.Cookie}
+		if r.Header != "" {
+			rule.Header.Values = r.Values
+		} else {
+			rule.Cookie.Values = r.Values
+		}
+		cfg.Rules = append(cfg.Rules, rule)
+	}
 	for _, r := range h.Routes {
-		route := proxy.Route{Name: r.Name, Method: r.Method, Path: r.Path, Creates: r.Creates, Key: proxy.KeyRule{Source: proxy.Source{Header: r.Key.Header, Query: r.Key.Query}}, Mirror: true}
+		route := proxy.Route{Name: r.Name, Method: r.Method, Path: r.Path, Creates: r.Creates, Key: proxy.KeyRule{Source: proxy.Source(r.Key.Order())}, Mirror: r.Mirror}
+		if r.Key.Merchant != nil {
+			route.Key.Merchant = proxy.Source(*r.Key.Merchant)
+		}
 		if a := r.Amount; a != nil {
 			route.Amount = proxy.AmountRule{Field: a.Field, Unit: a.Unit, Currency: recon.Currency(a.Currency)}
 		}

@@ -15,6 +15,7 @@ const minKey = 16 // bytes of a signing key or salt
 func (s *Sidecar) check(c *Checker) {
 	checkRelease(c, s.Release)
 	s.Tag.check(c)
+	s.checkRules(c)
 	s.checkCutover(c)
 	s.checkSides(c)
 	s.checkListeners(c)
@@ -36,6 +37,29 @@ func (t Tag) check(c *Checker) {
 	for path, secret := range map[string]SecretFile{"tag.key_file": t.KeyFile, "tag.salt_file": t.SaltFile} {
 		if n := len(secret.secret); n < minKey {
 			c.Complain(path, fmt.Sprintf("holds %d bytes, at least %d are needed", n, minKey), "head -c 32 /dev/urandom | base64 > FILE; chmod 600 FILE")
+		}
+	}
+}
+
+func (s *Sidecar) checkRules(c *Checker) {
+	merchants := false
+	for _, r := range s.HTTP.Routes {
+		merchants = merchants || r.Key.Merchant != nil
+	}
+	for i, r := range s.Tag.Rules {
+		at := fmt.Sprintf("tag.rules[%d]", i)
+		for j, p := range r.Paths {
+			checkPath(c, fmt.Sprintf("%s.paths[%d]", at, j), p)
+		}
+		switch {
+		case r.Header != "" && r.Cookie != "":
+			c.Complain(child(at, "cookie"), "stands beside header", "two rules")
+		case len(r.Values) > 0 && r.Header == "" && r.Cookie == "":
+			c.Complain(child(at, "values"), "are of nothing", "header: NAME or cookie: NAME")
+		case len(r.Merchants) > 0 && !merchants:
+			c.Complain(child(at, "merchants"), "cannot be told: no route says where the merchant is", "key: {merchant: {header: X-Merchant}} on the routes")
+		case r.Header == "" && r.Cookie == "" && len(r.Paths)+len(r.Methods)+len(r.Networks)+len(r.Merchants) == 0:
+			c.Complain(at, "has no condition", "tag.percent holds for all orders")
 		}
 	}
 }
@@ -105,13 +129,14 @@ func (s *Sidecar) upstreams() []listener {
 
 // check gives the names of the routes.
 func (h HTTP) check(c *Checker) map[string]bool {
+	h.TLS.check(c, "http.tls")
 	names, creates := map[string]bool{}, false
 	for i, r := range h.Routes {
 		at := fmt.Sprintf("http.routes[%d]", i)
 		checkName(c, child(at, "name"), r.Name, names)
 		checkPath(c, child(at, "path"), r.Path)
-		if r.Key.Header == "" && r.Key.Query == "" {
-			c.Complain(child(at, "key"), "names neither header nor query", "{header: X-Order-Id}")
+		if r.Key.Order() == (Source{}) {
+			c.Complain(child(at, "key"), "names no place of the order number", "{header: X-Order-Id}")
 		}
 		if r.Amount != nil {
 			checkCurrency(c, child(at, "amount.currency"), r.Amount.Currency)

@@ -25,6 +25,15 @@ func (s SecretFile) Set() bool { return s.path != "" }
 // Bytes is the content without surrounding white space.
 func (s SecretFile) Bytes() []byte { return bytes.Clone(s.secret) }
 
+// Again reads the file once more: a secret may be replaced while a process runs.
+func (s SecretFile) Again() ([]byte, error) {
+	secret, bad := readSecret(s.path)
+	if bad != nil {
+		return nil, fmt.Errorf("read %s: it %s", s.path, bad.what)
+	}
+	return secret, nil
+}
+
 // Text is the content without surrounding white space.
 func (s SecretFile) Text() string { return string(s.secret) }
 

@@ -38,11 +38,24 @@ type Sidecar struct {
 
 // Tag says how gray requests are chosen and signed.
 type Tag struct {
-	KeyFile         SecretFile     `yaml:"key_file" required:"true"` // HMAC secret, at least 16 bytes
+	KeyFile         SecretFile     `yaml:"key_file" required:"true"` // HMAC secrets of at least 16 bytes, a line each: the first signs; read again when it changes
 	MaxAge          time.Duration  `yaml:"max_age" default:"1h" min:"1s" max:"168h"`
 	SaltFile        SecretFile     `yaml:"salt_file" required:"true"`
 	Percent         Percent        `yaml:"percent" required:"true"`
 	TrustedGateways []netip.Prefix `yaml:"trusted_gateways"`
+	Rules           []TagRule      `yaml:"rules"` // shares of their own; the first that fits counts
+}
+
+// TagRule gives some orders a share of their own when they are created. All that is set must hold.
+type TagRule struct {
+	Header    string         `yaml:"header"` // name of a request header
+	Cookie    string         `yaml:"cookie"` // name of a cookie
+	Values    []string       `yaml:"values"` // of header or cookie; none = it is there
+	Paths     []string       `yaml:"paths"`
+	Methods   []string       `yaml:"methods"`
+	Networks  []netip.Prefix `yaml:"networks"` // of the client
+	Merchants []string       `yaml:"merchants"`
+	Percent   Percent        `yaml:"percent" required:"true"`
 }
 
 // Admin is the listener of /metrics, /healthz, /readyz and /status.
@@ -67,8 +80,14 @@ type Telemetry struct {
 // HTTP is the sidecar's inbound side.
 type HTTP struct {
 	Listen                Addr          `yaml:"listen" required:"true"`
-	Stable                *url.URL      `yaml:"stable" required:"true" schemes:"http,https"`
-	Candidate             *url.URL      `yaml:"candidate" schemes:"http,https"` // nil in a database cutover
+	TLS                   *HTTPTLS      `yaml:"tls"` // of the clients' port; HTTP/2 is agreed upon in its handshake
+	Stable                *url.URL      `yaml:"stable" required:"true" schemes:"http,https,srv+http,srv+https"`
+	Candidate             *url.URL      `yaml:"candidate" schemes:"http,https,srv+http,srv+https"` // nil in a database cutover
+	Connections           int           `yaml:"connections" default:"10000" min:"1" max:"1000000"` // of clients at a time
+	Streams               int           `yaml:"streams" default:"250" min:"1" max:"100000"`        // of one HTTP/2 connection at a time
+	MaxHeader             Size          `yaml:"max_header" default:"64KiB" min:"4KiB" max:"1MiB"`
+	Timeout               time.Duration `yaml:"timeout" default:"60s" min:"1ms"` // of a whole exchange, except event streams, upgrades and gRPC
+	Idle                  time.Duration `yaml:"idle" default:"2m" min:"1s"`      // of a client's connection
 	ResponseHeaderTimeout time.Duration `yaml:"response_header_timeout" default:"30s" min:"1ms"`
 	MaxBody               Size          `yaml:"max_body" default:"1MiB" min:"1KiB" max:"64MiB"` // captured of a body
 	Queue                 int           `yaml:"queue" default:"256" min:"1" max:"1000000"`
@@ -85,15 +104,34 @@ type Route struct {
 	Name    string  `yaml:"name" required:"true"`
 	Method  string  `yaml:"method" required:"true" oneof:"GET,HEAD,POST,PUT,PATCH,DELETE"`
 	Path    string  `yaml:"path" required:"true"`
-	Creates bool    `yaml:"creates"` // such a request creates the order
+	Creates bool    `yaml:"creates"`               // such a request creates the order
+	Mirror  bool    `yaml:"mirror" default:"true"` // false: its gray requests are excluded
 	Key     Key     `yaml:"key" required:"true"`
 	Amount  *Amount `yaml:"amount"`
 }
 
-// Key says where a request carries its order key: a header, a query parameter, or the first of both that is there.
+// Key says where a request carries its order key, and its merchant's where merchants choose the numbers.
 type Key struct {
+	Header   string  `yaml:"header"`
+	Query    string  `yaml:"query"`
+	Path     string  `yaml:"path"`
+	JSON     string  `yaml:"json"`
+	Form     string  `yaml:"form"`
+	Merchant *Source `yaml:"merchant"`
+}
+
+// Order is the place of the order number.
+func (k Key) Order() Source {
+	return Source{Header: k.Header, Query: k.Query, Path: k.Path, JSON: k.JSON, Form: k.Form}
+}
+
+// Source is a place in a request; the first that is there counts.
+type Source struct {
 	Header string `yaml:"header"`
 	Query  string `yaml:"query"`
+	Path   string `yaml:"path"` // name of a wildcard in the route's path
+	JSON   string `yaml:"json"` // path in a JSON body: order.id
+	Form   string `yaml:"form"` // name in a form body
 }
 
 // Amount says where and how a request states its amount.

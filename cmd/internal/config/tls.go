@@ -55,3 +55,36 @@ func (t *PortTLS) check(c *Checker, at string) {
 		c.Complain(child(at, "ca_file"), "cannot be used: "+bare(err), "the PEM certificate of the authority that signed the database's certificate")
 	}
 }
+
+// HTTPTLS encrypts the clients' port.
+type HTTPTLS struct {
+	Cert     Path       `yaml:"cert_file" required:"true"` // the port's certificate and what leads to its authority, PEM
+	Key      SecretFile `yaml:"key_file" required:"true"`
+	ClientCA Path       `yaml:"client_ca_file"` // authority of the clients' certificates, PEM; "" = none is asked for
+}
+
+// Server is the configuration of the port.
+func (t *HTTPTLS) Server() (*tls.Config, error) {
+	out, err := (&PortTLS{Cert: t.Cert, Key: t.Key}).Server()
+	if err != nil {
+		return nil, err
+	}
+	out.NextProtos = []string{"h2", "http/1.1"}
+	if t.ClientCA != "" {
+		clients, err := (&PortTLS{CA: t.ClientCA}).Client()
+		if err != nil {
+			return nil, err
+		}
+		out.ClientCAs, out.ClientAuth = clients.RootCAs, tls.RequireAndVerifyClientCert
+	}
+	return out, nil
+}
+
+func (t *HTTPTLS) check(c *Checker, at string) {
+	if t == nil || t.Cert == "" || !t.Key.Set() {
+		return
+	}
+	if _, err := t.Server(); err != nil {
+		c.Complain(at, "cannot be used: "+bare(err), "cert_file and key_file as a PEM pair, client_ca_file as a PEM certificate")
+	}
+}
