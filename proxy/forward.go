@@ -161,7 +161,7 @@ func (s *Sidecar) rewrite(pr *httputil.ProxyRequest) {
 	if isGRPC(pr.In.Header) {
 		pr.Out.Header.Set("Te", "trailers") // a hop field that gRPC insists on
 	}
-	if strings.EqualFold(pr.Out.Header.Get("Upgrade"), "h2c") { // would let HTTP/2 pass unseen behind an upgrade
+	if isH2C(pr.Out.Header) { // would let HTTP/2 pass unseen behind an upgrade
 		pr.Out.Header.Del("Upgrade")
 		pr.Out.Header.Del("Connection")
 		pr.Out.Header.Del("Http2-Settings")

@@ -22,9 +22,12 @@ type inbound struct {
 func fromLibrary(r *http.Request) *inbound {
 	return &inbound{
 		method: r.Method, uri: r.URL.RequestURI(), host: r.Host, path: r.URL.Path, query: r.URL.RawQuery, remote: r.RemoteAddr,
-		length: r.ContentLength, upgrade: r.Header.Get("Upgrade") != "", values: r.Header.Values,
+		length: r.ContentLength, upgrade: r.Header.Get("Upgrade") != "" && !isH2C(r.Header), values: r.Header.Values,
 	}
 }
+
+// isH2C tells whether a client offers to go on in HTTP/2: the offer is not taken.
+func isH2C(h http.Header) bool { return strings.EqualFold(h.Get("Upgrade"), "h2c") }
 
 func fromPlain(r *front.Request) *inbound {
 	uri := string(r.Target)

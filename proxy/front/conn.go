@@ -55,8 +55,7 @@ func (c *clock) due(now time.Time, span time.Duration) bool {
 // serve passes plain requests on until the connection ends; handed = net/http has it now.
 func (c *conn) serve() (handed bool) {
 	if c.port.cfg.ByLibrary {
-		c.port.library.take(c.client, nil, true)
-		return true
+		return c.handUnread()
 	}
 	for {
 		n, err := c.head()
@@ -85,6 +84,22 @@ func (c *conn) serve() (handed bool) {
 			return false
 		}
 	}
+}
+
+// handUnread hands the connection over as soon as it is known whether it speaks HTTP/2.
+func (c *conn) handUnread() (handed bool) {
+	for len(c.in) == 0 || c.beginsPreface() && len(c.in) < len(preface) {
+		if err := c.read(len(c.in) == 0); err != nil {
+			return false
+		}
+	}
+	c.handOver(!c.beginsPreface())
+	return true
+}
+
+// beginsPreface tells whether what was read can be the start of HTTP/2.
+func (c *conn) beginsPreface() bool {
+	return bytes.HasPrefix([]byte(preface), c.in[:min(len(c.in), len(preface))])
 }
 
 // handOver gives the connection to net/http, without deadlines of ours.
@@ -123,7 +138,7 @@ func (c *conn) head() (int, error) {
 }
 
 func (c *conn) parse() (int, error) {
-	if c.in[0] == preface[0] && bytes.HasPrefix([]byte(preface), c.in[:min(len(c.in), len(preface))]) {
+	if c.in[0] == preface[0] && c.beginsPreface() {
 		if len(c.in) >= len(preface) {
 			return isHTTP2, nil
 		}

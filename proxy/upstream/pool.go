@@ -74,14 +74,14 @@ func (p *Pool) Idle() *Conn {
 
 // Get gives a connection, if possible one that was used before and is alive.
 func (p *Pool) Get(ctx context.Context) (*Conn, error) {
-	e, err := p.set.pick(ctx, nil)
+	e, err := p.set.pick(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDial, err)
 	}
 	for {
 		c := p.take(e)
 		if c == nil {
-			return p.open(ctx, e, nil)
+			return p.open(ctx, e)
 		}
 		if c.alive() {
 			return c, nil
@@ -92,11 +92,11 @@ func (p *Pool) Get(ctx context.Context) (*Conn, error) {
 
 // Fresh gives a connection that nothing was sent on.
 func (p *Pool) Fresh(ctx context.Context) (*Conn, error) {
-	e, err := p.set.pick(ctx, nil)
+	e, err := p.set.pick(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDial, err)
 	}
-	return p.open(ctx, e, nil)
+	return p.open(ctx, e)
 }
 
 // Put takes a connection back on which an exchange has ended whole.
@@ -158,24 +158,26 @@ func (p *Pool) take(e *endpoint) *Conn {
 	return c
 }
 
-// open dials an address, and another one when it takes no connection.
-func (p *Pool) open(ctx context.Context, e, tried *endpoint) (*Conn, error) {
-	conn, err := p.dial(ctx, e)
-	if err == nil {
-		p.set.works(e)
-		return newConn(conn, e), nil
-	}
-	if ctx.Err() == nil {
+// open dials an address, and others when it takes no connection.
+func (p *Pool) open(ctx context.Context, e *endpoint) (*Conn, error) {
+	tried := map[*endpoint]bool{}
+	for {
+		conn, err := p.dial(ctx, e)
+		if err == nil {
+			p.set.works(e)
+			return newConn(conn, e), nil
+		}
+		if ctx.Err() != nil {
+			return nil, err
+		}
 		p.set.failed(e)
+		tried[e] = true
+		next, pickErr := p.set.pick(ctx)
+		if pickErr != nil || tried[next] {
+			return nil, err
+		}
+		e = next
 	}
-	if tried != nil || ctx.Err() != nil {
-		return nil, err
-	}
-	other, pickErr := p.set.pick(ctx, e)
-	if pickErr != nil || other == e {
-		return nil, err
-	}
-	return p.open(ctx, other, e)
 }
 
 func (p *Pool) dial(ctx context.Context, e *endpoint) (net.Conn, error) {

@@ -56,7 +56,7 @@ var errNoAddress = errors.New("no address is known")
 
 // pick chooses the address of one request: by weight among those of the best priority that has one that answers. With
 // none of them up, the one that was left out first is tried.
-func (s *set) pick(ctx context.Context, but *endpoint) (*endpoint, error) {
+func (s *set) pick(ctx context.Context) (*endpoint, error) {
 	if err := s.refresh(ctx); err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (s *set) pick(ctx context.Context, but *endpoint) (*endpoint, error) {
 		if len(up) > 0 && e.priority != up[0].priority {
 			break
 		}
-		if !e.until.After(now) && e != but {
+		if !e.until.After(now) {
 			up = append(up, e)
 		}
 	}

@@ -69,7 +69,7 @@ func (t *HTTPTLS) Server() (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	out.NextProtos = []string{"h2", "http/1.1"}
+	out.NextProtos = []string{"h2", "http/1.1", "http/1.0"}
 	if t.ClientCA != "" {
 		clients, err := (&PortTLS{CA: t.ClientCA}).Client()
 		if err != nil {
