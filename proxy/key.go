@@ -29,7 +29,7 @@ type Source struct {
 
 // inBody tells whether the body has to be read before anything can be decided.
 func (s Source) inBody() bool {
-	return s.Header == "" && s.Query == "" && s.Path == "" && (s.JSON != "" || s.Form != "")
+	return s.JSON != "" || s.Form != ""
 }
 
 func (k KeyRule) inBody() bool { return k.Source.inBody() || k.Merchant.inBody() }

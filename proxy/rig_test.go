@@ -280,7 +280,7 @@ func (r *rig) verdicts(n int) []string {
 		out = append(out, fmt.Sprintf("%s(%s)", e.Verdict.Outcome, e.Verdict.Cause))
 	}
 	if len(out) != n {
-		r.t.Fatalf("closed %v, want %d", out, n)
+		r.t.Fatalf("closed %v, want %d; asked %+v", out, n, r.stable.asked())
 	}
 	return out
 }
