@@ -75,12 +75,16 @@ func (w *walk) plain(x shadow.Exchange) ([]byte, error) {
 	return out, nil
 }
 
-// structure reads a form or a JSON document; nil = it is neither.
+// structure reads a form, an XML or a JSON document; nil = it is none of them.
 func structure(media string, body []byte) *node {
 	if media == mediaForm {
 		return form(body)
 	}
-	n, err := parse(body)
+	read := parse
+	if isXML(media) {
+		read = parseXML
+	}
+	n, err := read(body)
 	if err != nil {
 		return nil
 	}

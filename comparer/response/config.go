@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/shadow"
@@ -15,6 +16,8 @@ type Config struct {
 	Headers []string // response headers that are compared besides Content-Type
 	Fields  []Field
 	Lists   []List
+
+	Now func() time.Time // nil = time.Now
 
 	MaxOrders     int // orders whose generated ids are remembered; 100,000
 	MaxBindings   int // generated ids of one order; 1000
@@ -32,6 +35,7 @@ type Field struct {
 	Alias    string         // of ClassAlias: the name its mapping is kept under; "" = the path
 	Unit     recon.Unit     // of ClassMoney, in which 1.0 and 1.00 are equal; "" = compared as text
 	Currency recon.Currency // of ClassMoney with a unit; "" = CNY
+	Until    time.Time      // of ClassNoise: the rule hides nothing from then on; zero = it has no end
 }
 
 // List says that the items of an array are found by a key and not by their place.
@@ -48,6 +52,9 @@ var ErrNoise = errors.New("a field about money, currency, order, account or dire
 var ErrAlias = errors.New("a field about money, currency, account or direction cannot be an alias")
 
 func (c Config) withDefaults() Config {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	for bound, value := range map[*int]int{
 		&c.MaxOrders: 100_000, &c.MaxBindings: 1000, &c.MaxMismatches: 100, &c.MaxValue: 200, &c.MaxBody: 8 << 20,
 	} {
@@ -124,7 +131,7 @@ func (c Config) declaresHardUnder(noise Field) bool {
 func (c Config) rule(route, path string) Field {
 	byName := shadow.ClassOfName(path)
 	for _, f := range c.Fields {
-		if f.of(route) && same(f.Path, path) {
+		if f.of(route) && same(f.Path, path) && !c.ended(f) {
 			if f.Class == shadow.ClassNoise && byName.Hard() {
 				break
 			}
@@ -133,13 +140,16 @@ func (c Config) rule(route, path string) Field {
 	}
 	if !byName.Hard() {
 		for _, f := range c.Fields {
-			if f.Class == shadow.ClassNoise && f.of(route) && below(f.Path, path) {
+			if f.Class == shadow.ClassNoise && f.of(route) && below(f.Path, path) && !c.ended(f) {
 				return f
 			}
 		}
 	}
 	return Field{Path: path, Class: byName}
 }
+
+// ended tells whether a rule hides nothing any more.
+func (c Config) ended(f Field) bool { return !f.Until.IsZero() && !c.Now().Before(f.Until) }
 
 func (c Config) list(route, path string) (key string) {
 	for _, l := range c.Lists {

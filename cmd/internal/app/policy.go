@@ -27,7 +27,8 @@ func comparing(c config.Compare, routes []config.Route) response.Config {
 			out.Fields = append(out.Fields, f)
 		}
 		for _, n := range r.Noise {
-			out.Fields = append(out.Fields, response.Field{Route: r.Route, Path: n.Path, Class: shadow.ClassNoise})
+			until, _ := n.End() // it was read when the configuration was checked
+			out.Fields = append(out.Fields, response.Field{Route: r.Route, Path: n.Path, Class: shadow.ClassNoise, Until: until})
 		}
 		for _, path := range slices.Sorted(maps.Keys(r.Lists)) {
 			out.Lists = append(out.Lists, response.List{Route: r.Route, Path: path, Key: r.Lists[path]})

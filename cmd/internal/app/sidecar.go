@@ -69,7 +69,7 @@ func RunSidecar(ctx context.Context, cfg *config.Sidecar, p Process) (err error)
 	}
 	s.part("keys", partBound, s.keys)
 	s.tracing, err = telemetry.NewTracing(ctx, telemetry.TracingConfig{
-		Endpoint: cfg.Telemetry.OTLPEndpoint, PerMillion: uint32(cfg.Telemetry.Sample), Service: "touchstone-sidecar",
+		Endpoint: cfg.Telemetry.OTLPEndpoint, Agent: string(cfg.Telemetry.JaegerAgent), PerMillion: uint32(cfg.Telemetry.Sample), Service: "touchstone-sidecar",
 		Version: p.Version, Instance: instance, Registerer: s.registry,
 	})
 	if err != nil {

@@ -14,6 +14,9 @@ const minKey = 16 // bytes of a signing key or salt
 // check holds the rules between the keys of a sidecar.
 func (s *Sidecar) check(c *Checker) {
 	checkRelease(c, s.Release)
+	if s.Telemetry.JaegerAgent != "" && s.Telemetry.OTLPEndpoint != nil {
+		c.Complain("telemetry.jaeger_agent", "stands beside otlp_endpoint", "one of the two")
+	}
 	s.Tag.check(c)
 	s.checkRules(c)
 	s.checkCutover(c)
@@ -161,6 +164,9 @@ func (p Compare) check(c *Checker, routes map[string]bool) {
 		}
 		seen[r.Route] = true
 		for j, n := range r.Noise {
+			if _, err := n.End(); err != nil {
+				c.Complain(fmt.Sprintf("%s.noise[%d].until", at, j), "is not a day", "a day such as 2026-12-31")
+			}
 			if class := r.Fields[n.Path]; class.Hard() {
 				c.Complain(fmt.Sprintf("%s.noise[%d].path", at, j), fmt.Sprintf("is of class %s, which can never be noise", class), "take it out")
 			}

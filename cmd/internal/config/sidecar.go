@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"net/url"
 	"time"
@@ -74,6 +75,7 @@ type BusClient struct {
 // Telemetry says where traces go. Without an endpoint trace context is still passed on.
 type Telemetry struct {
 	OTLPEndpoint *url.URL `yaml:"otlp_endpoint" schemes:"http,https"`
+	JaegerAgent  Addr     `yaml:"jaeger_agent"` // host:port of a Jaeger agent's compact thrift port, 6831; instead of otlp_endpoint
 	Sample       Percent  `yaml:"sample" default:"100%"`
 }
 
@@ -157,9 +159,23 @@ type Response struct {
 
 // Noise is a field that is not compared, with who answers for that and why.
 type Noise struct {
-	Path   string `yaml:"path" required:"true"`
-	Reason string `yaml:"reason" required:"true"`
-	Owner  string `yaml:"owner" required:"true"`
+	Path     string `yaml:"path" required:"true"`
+	Reason   string `yaml:"reason" required:"true"`
+	Owner    string `yaml:"owner" required:"true"`
+	Until    string `yaml:"until"`    // 2026-12-31: the day after which the rule hides nothing any more
+	Evidence string `yaml:"evidence"` // where it was seen that the stable release differs from itself here
+}
+
+// End is the moment from which the rule hides nothing; zero = it has none.
+func (n Noise) End() (time.Time, error) {
+	if n.Until == "" {
+		return time.Time{}, nil
+	}
+	day, err := time.Parse(time.DateOnly, n.Until)
+	if err != nil {
+		return day, fmt.Errorf("read the last day of a noise rule: %w", err)
+	}
+	return day.AddDate(0, 0, 1), nil
 }
 
 // Egress is the guard on outgoing channel calls.

@@ -13,12 +13,12 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
 )
 
 // TracingConfig says what a process tells about itself, and to whom.
 type TracingConfig struct {
-	Endpoint   *url.URL // OTLP over HTTP; nil = spans go nowhere, trace context is still passed on
+	Endpoint   *url.URL // OTLP over HTTP
+	Agent      string   // host:port of a Jaeger agent; neither = spans go nowhere, trace context is still passed on
 	PerMillion uint32   // share of new traces that are sampled; a caller's decision is kept
 	Service    string
 	Version    string
@@ -30,7 +30,7 @@ type TracingConfig struct {
 type Tracing struct {
 	Provider   trace.TracerProvider
 	Propagator propagation.TextMapPropagator
-	sdk        *sdk.TracerProvider // nil without an endpoint
+	sdk        *sdk.TracerProvider
 }
 
 const (
@@ -42,12 +42,49 @@ const (
 
 // NewTracing sets tracing up; an endpoint that is away costs spans and nothing else.
 func NewTracing(ctx context.Context, cfg TracingConfig) (*Tracing, error) {
-	t := &Tracing{Provider: noop.NewTracerProvider(), Propagator: propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})}
+	t := &Tracing{Propagator: newPropagator()}
 	failures := prometheus.NewCounter(prometheus.CounterOpts{Name: "touchstone_trace_export_failures_total", Help: "Batches of spans that could not be delivered."})
 	cfg.Registerer.MustRegister(failures)
-	if cfg.Endpoint == nil {
-		return t, nil
+	lost := prometheus.NewCounter(prometheus.CounterOpts{Name: "touchstone_trace_lost_spans_total", Help: "Spans that a Jaeger agent was not sent."})
+	cfg.Registerer.MustRegister(lost)
+	switch {
+	case cfg.Endpoint != nil:
+		return t, t.otlp(ctx, cfg, failures)
+	case cfg.Agent != "":
+		return t, t.agent(cfg, failures, lost)
 	}
+	// Requests get a trace all the same: others may look at it. A caller's decision is kept.
+	t.sdk = sdk.NewTracerProvider(sdk.WithSampler(sdk.ParentBased(sdk.NeverSample())))
+	t.Provider = t.sdk
+	return t, nil
+}
+
+// agent sends spans to a Jaeger agent.
+func (t *Tracing) agent(cfg TracingConfig, failures, lost prometheus.Counter) error {
+	settings, err := ReadAgentSettings(cfg.Agent, cfg.Service)
+	if err != nil {
+		return err
+	}
+	settings.Tags["service.version"], settings.Tags["service.instance.id"] = cfg.Version, cfg.Instance
+	exporter, err := newAgentExporter(settings, lost)
+	if err != nil {
+		return err
+	}
+	options := []sdk.BatchSpanProcessorOption{sdk.WithMaxQueueSize(settings.Queue), sdk.WithMaxExportBatchSize(min(spanBatch, settings.Queue)), sdk.WithExportTimeout(exportTimeout)}
+	if settings.Flush > 0 {
+		options = append(options, sdk.WithBatchTimeout(settings.Flush))
+	}
+	t.sdk = sdk.NewTracerProvider(sdk.WithBatcher(counted{exporter, failures}, options...), sampler(cfg))
+	t.Provider = t.sdk
+	return nil
+}
+
+func sampler(cfg TracingConfig) sdk.TracerProviderOption {
+	return sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(float64(cfg.PerMillion) / perMillion)))
+}
+
+// otlp sends spans to a collector.
+func (t *Tracing) otlp(ctx context.Context, cfg TracingConfig, failures prometheus.Counter) error {
 	to := *cfg.Endpoint
 	if to.Path == "" || to.Path == "/" {
 		to.Path = "/v1/traces"
@@ -55,23 +92,20 @@ func NewTracing(ctx context.Context, cfg TracingConfig) (*Tracing, error) {
 	otlp, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(to.String()), otlptracehttp.WithTimeout(exportTimeout),
 		otlptracehttp.WithRetry(otlptracehttp.RetryConfig{Enabled: false}))
 	if err != nil {
-		return nil, fmt.Errorf("set up trace exporter: %w", err)
+		return fmt.Errorf("set up trace exporter: %w", err)
 	}
 	t.sdk = sdk.NewTracerProvider(
 		sdk.WithBatcher(counted{otlp, failures}, sdk.WithMaxQueueSize(spanQueue), sdk.WithMaxExportBatchSize(spanBatch), sdk.WithExportTimeout(exportTimeout)),
-		sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(float64(cfg.PerMillion)/perMillion))),
+		sampler(cfg),
 		sdk.WithResource(resource.NewSchemaless(attribute.String("service.name", cfg.Service), attribute.String("service.version", cfg.Version),
 			attribute.String("service.instance.id", cfg.Instance))),
 	)
 	t.Provider = t.sdk
-	return t, nil
+	return nil
 }
 
 // Shutdown sends what is queued, until ctx ends.
 func (t *Tracing) Shutdown(ctx context.Context) error {
-	if t.sdk == nil {
-		return nil
-	}
 	if err := t.sdk.Shutdown(ctx); err != nil {
 		return fmt.Errorf("flush spans: %w", err)
 	}
