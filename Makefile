@@ -35,8 +35,8 @@ lint: ## formatting, vet, module file, staticcheck
 	$(GO) mod tidy -diff
 	$(GO) run $(STATICCHECK) ./...
 
-bench: build deps ## measure the MySQL port against haproxy, with sysbench; BENCH= for its flags
-	@for need in haproxy sysbench; do command -v $$need >/dev/null || [ -x /usr/sbin/$$need ] || { echo "missing: $$need; try: apt-get install -y haproxy sysbench" >&2; exit 1; }; done
+bench: build deps ## measure the ports against haproxy and nginx; BENCH= for its flags
+	@for need in haproxy sysbench nginx; do command -v $$need >/dev/null || [ -x /usr/sbin/$$need ] || { echo "missing: $$need; try: apt-get install -y haproxy sysbench nginx-light" >&2; exit 1; }; done
 	@$(GO) run ./cmd/touchstone-bench $(BENCH)
 
 race: deps ## run the tests of concurrent packages under the race detector

@@ -16,6 +16,7 @@ func secretHeaders() []string {
 
 // line is the small evidence of a closed sample, without bodies.
 func (s *Sidecar) line(r *run, v shadow.Verdict, bindings []shadow.Binding) *shadow.Evidence {
+	v.Mismatches = s.masked(v.Mismatches)
 	return &shadow.Evidence{
 		Sample: r.tag.Sample, Release: r.tag.Release, Order: r.order, Route: r.route.Name, Creates: r.route.Creates,
 		Verdict: v, Bindings: bindings, TraceID: traceID(r.trace),
@@ -38,6 +39,7 @@ func (s *Sidecar) attach(r *run, e *shadow.Evidence) {
 	}
 	for _, call := range r.calls {
 		call.Exchange = *s.presentable(call.Exchange)
+		call.Mismatches = s.masked(call.Mismatches)
 		e.Calls = append(e.Calls, call)
 	}
 }
@@ -51,26 +53,40 @@ func (s *Sidecar) bodiesOfMatch(sample string) bool {
 
 // presentable is an exchange without secrets, with bodies of bounded size, owned by nobody else.
 func (s *Sidecar) presentable(x shadow.Exchange) *shadow.Exchange {
-	x.RequestHeader, x.ResponseHeader = withoutSecrets(x.RequestHeader), withoutSecrets(x.ResponseHeader)
+	x.URI = s.masker.Text(x.URI)
+	x.RequestHeader, x.ResponseHeader = s.withoutSecrets(x.RequestHeader), s.withoutSecrets(x.ResponseHeader)
 	x.Request, x.Response = s.clip(x.Request), s.clip(x.Response)
 	return &x
 }
 
 func (s *Sidecar) clip(b shadow.Body) shadow.Body {
+	b.Bytes = bytes.Clone(s.masker.Bytes(b.Bytes)) // first: a cut number would not be known any more
 	if limit := s.config.Limits.EvidenceBody; int64(len(b.Bytes)) > limit {
 		b.Bytes, b.Truncated = b.Bytes[:limit], true
 	}
-	b.Bytes = bytes.Clone(b.Bytes)
 	return b
 }
 
-func withoutSecrets(h shadow.Header) shadow.Header {
+func (s *Sidecar) withoutSecrets(h shadow.Header) shadow.Header {
 	out := shadow.Header{}
 	secrets := secretHeaders()
 	for name, values := range h {
-		if !slices.Contains(secrets, name) {
-			out[name] = slices.Clone(values)
+		if slices.Contains(secrets, name) {
+			continue
 		}
+		for _, v := range values {
+			out[name] = append(out[name], s.masker.Text(v))
+		}
+	}
+	return out
+}
+
+// masked is a verdict that may be stored.
+func (s *Sidecar) masked(list []shadow.Mismatch) []shadow.Mismatch {
+	var out []shadow.Mismatch
+	for _, m := range list {
+		m.Expected, m.Actual = s.masker.Text(m.Expected), s.masker.Text(m.Actual)
+		out = append(out, m)
 	}
 	return out
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-3356bd69/touchstone/proxy/capture"
 	"github.com/seed-3356bd69/touchstone/proxy/front"
+	"github.com/seed-3356bd69/touchstone/proxy/privacy"
 	"github.com/seed-3356bd69/touchstone/proxy/upstream"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
@@ -38,6 +39,7 @@ type Sidecar struct {
 	taints    *taints
 	metrics   *metrics
 	tracer    trace.Tracer
+	masker    *privacy.Masker
 	service   *upstream.Pool // the stable release
 	stable    http.Handler   // the way to it through net/http
 	shadowed  *upstream.Pool // the candidate; nil in a database cutover
@@ -63,6 +65,7 @@ func New(config Config, deps Deps) *Sidecar {
 		taints:  newTaints(config.Limits.Taints, deps.Members),
 		metrics: newMetrics(deps.Registry),
 		tracer:  deps.Tracer.Tracer(tracerName),
+		masker:  privacy.New(config.Salt),
 	}
 	s.queue = newQueue(config.Limits.QueueLength, func(n int) { s.metrics.queueLength.Set(float64(n)) })
 	s.service = pool(config.Upstream, config.Limits, config.Limits.UpstreamIdle)

@@ -28,7 +28,9 @@ type watcher struct {
 	panic bool
 }
 
-func (w *watcher) ServeHTTP(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) }
+func (w *watcher) ServeHTTP(rw http.ResponseWriter, _ *http.Request) {
+	rw.WriteHeader(http.StatusTeapot)
+}
 
 func (w *watcher) Plain(*Request) Passage { return w }
 

@@ -1,0 +1,68 @@
+package privacy
+
+import (
+	"strings"
+	"testing"
+)
+
+// made gives numbers that pass their check and belong to nobody.
+func made() map[string]string {
+	return map[string]string{"pan": "6222020000000000000", "short pan": "4111111111111111", "spaced pan": "4111 1111 1111 1111", "identity": "11010519491231002X", "phone": "13800138000"}
+}
+
+func TestNumbersAreMaskedAndNothingElse(t *testing.T) {
+	m := New([]byte("a secret of the deployment"))
+	for name, text := range map[string]string{
+		"order number":     "20261124000000000001",
+		"not by Luhn":      "4111111111111112",
+		"amount":           `{"total":10000,"fee":1234567890}`,
+		"inside a word":    "P4111111111111111",
+		"time in ms":       "1795535551852",
+		"not an identity":  "110105194912310021",
+		"landline":         "02012345678",
+		"the word token":   "a token of trust",
+		"short identifier": "12345678",
+	} {
+		if got := m.Text(text); got != text {
+			t.Errorf("%s: %q became %q", name, text, got)
+		}
+	}
+	for name, value := range made() {
+		for _, around := range []string{`{"v":"%"}`, "a=%&b=c", "<v>%</v>", "%", "to %, from %"} {
+			got := m.Text(strings.ReplaceAll(around, "%", value))
+			if strings.Contains(got, value) || !strings.Contains(got, "<") || !strings.Contains(got, ":") {
+				t.Errorf("%s in %s: %q", name, around, got)
+			}
+		}
+	}
+}
+
+func TestTokensKeepDifferences(t *testing.T) {
+	m := New([]byte("a secret of the deployment"))
+	if m.Text("4111111111111111") != m.Text("4111-1111-1111-1111") {
+		t.Error("one card has two tokens")
+	}
+	if m.Text("4111111111111111") == m.Text("5555555555554444") {
+		t.Error("two cards have one token")
+	}
+	if m.Text("4111111111111111") == New([]byte("another secret")).Text("4111111111111111") {
+		t.Error("the token does not depend on the key")
+	}
+	if m.Text("4111111111111111") != New([]byte("a secret of the deployment")).Text("4111111111111111") {
+		t.Error("the token changes from process to process")
+	}
+}
+
+func TestSecretsAreMaskedByTheirNames(t *testing.T) {
+	m := New([]byte("a secret of the deployment"))
+	for _, text := range []string{
+		`{"access_token" : "s3cr3t-value"}`, `{"CVV2":"s3cr3t-value"}`, "password=s3cr3t-value&a=b", "Authorization: Bearer s3cr3t-value", `{"pay_token":"s3cr3t-value\"x"}`,
+	} {
+		if got := m.Text(text); strings.Contains(got, "s3cr3t") || !strings.Contains(got, "<secret:") {
+			t.Errorf("%s became %s", text, got)
+		}
+	}
+	if got := m.Text("x eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln y"); strings.Contains(got, "eyJ") || !strings.HasSuffix(got, " y") {
+		t.Errorf("a JWT became %s", got)
+	}
+}
