@@ -176,7 +176,7 @@ func (r *rig) refused(reason string) float64 {
 func TestEqualCallIsReplayedAndNeverSentAgain(t *testing.T) {
 	r := newRig(t, Limits{})
 	q := refund("29")
-	q.header = map[string]string{"Authorization": "one", "Baggage": "gray=v2", "X-Account": "m1"}
+	q.header = map[string]string{"Authorization": "one", "Baggage": "gray=v2", "Tracestate": "gray=v2", "Uberctx-Gray": "v2", "X-Account": "m1"}
 	status, body := r.stable("s1", q)
 	if status != 201 || body != `{"channel_no":1}` {
 		t.Fatalf("stable got %d %s", status, body)
@@ -190,7 +190,7 @@ func TestEqualCallIsReplayedAndNeverSentAgain(t *testing.T) {
 		t.Fatalf("the channel saw %d calls", n)
 	}
 	head := r.channel.heads[0]
-	if head.Get(shadow.HeaderTag) != "" || head.Get("Baggage") != "" || head.Get("Authorization") != "one" {
+	if head.Get(shadow.HeaderTag) != "" || head.Get("Baggage")+head.Get("Tracestate")+head.Get("Uberctx-Gray") != "" || head.Get("Authorization") != "one" {
 		t.Fatalf("the channel saw the headers %v", head)
 	}
 	primary, shadowed := r.guard.Take("s1")

@@ -108,7 +108,9 @@ func (p *primarySide) rewrite(pr *httputil.ProxyRequest) {
 		}
 	}
 	pr.Out.Header.Del(shadow.HeaderTag)
-	pr.Out.Header.Del("Baggage")
+	for _, name := range []string{"Baggage", "Tracestate", "Uberctx-Gray"} { // who is gray is nobody's business outside
+		pr.Out.Header.Del(name)
+	}
 }
 
 func (p *primarySide) answered(res *http.Response) error {

@@ -39,7 +39,7 @@ func jaegerAgent(t *testing.T) (addr string, batches chan *jaeger.Batch) {
 			}
 			transport := thrift.NewTMemoryBufferLen(n)
 			transport.Write(buf[:n])
-			in := thrift.NewTCompactProtocolFactory().GetProtocol(transport)
+			in := thrift.NewTCompactProtocolFactoryConf(nil).GetProtocol(transport)
 			if name, _, _, err := in.ReadMessageBegin(t.Context()); err != nil || name != "emitBatch" {
 				t.Errorf("message %q, %v", name, err)
 				return
