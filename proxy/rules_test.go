@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,6 +72,7 @@ func TestOrderNumbersInBodies(t *testing.T) {
 	for _, e := range r.auditor.closed() {
 		orders = append(orders, e.Order)
 	}
+	slices.Sort(orders) // orders run beside each other
 	if got := strings.Join(orders, " | "); got != "17 | P 1 | P2" {
 		t.Errorf("orders %s", got)
 	}

@@ -45,6 +45,17 @@ func (c *Conn) Release() {
 	c.state, c.good = connRaw, len(c.buf)
 }
 
+// CloseWrite tells the client that nothing more comes.
+func (c *Conn) CloseWrite() error { return CloseWrite(c.Conn) }
+
+// CloseWrite closes one half of a connection, where it has halves.
+func CloseWrite(conn net.Conn) error {
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 const readSize = 4 << 10
 
 // Read gives bytes that belong to a good message.

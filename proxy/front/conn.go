@@ -252,9 +252,7 @@ func (c *conn) refuse(err error) {
 	if _, err := c.client.Write(c.out); err != nil {
 		return
 	}
-	if half, ok := c.client.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite()
-	}
+	_ = framing.CloseWrite(c.client)
 	_, _ = io.Copy(io.Discard, io.LimitReader(c.client, 1<<20))
 }
 

@@ -158,6 +158,9 @@ func (a *accepted) Close() error {
 	return err
 }
 
+// CloseWrite tells the client that nothing more comes.
+func (a *accepted) CloseWrite() error { return framing.CloseWrite(a.Conn) }
+
 // NetConn gives the connection itself.
 func (a *accepted) NetConn() net.Conn { return a.Conn }
 
