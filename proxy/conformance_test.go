@@ -198,8 +198,7 @@ func TestEarlyHintsPass(t *testing.T) {
 	r.expect("match()")
 }
 
-// knownOfH2Spec are the cases in which Go's own HTTP/2 server differs from the suite, or, for the first, in which a port
-// that speaks HTTP/1.1 as well answers in that.
+// knownOfH2Spec are the cases in which a plain net/http server of Go 1.26 differs from the suite too.
 var knownOfH2Spec = []string{
 	"Sends invalid connection preface",
 	"Sends a large size HEADERS frame that exceeds the SETTINGS_MAX_FRAME_SIZE",
