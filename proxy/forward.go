@@ -101,8 +101,11 @@ func (s *Sidecar) boundUpload(w http.ResponseWriter, r *http.Request) {
 }
 
 // forwarder is the proxy to the stable release. It never retries a request that the stable release may have seen.
+//
+// Answers are flushed as they come. For gRPC that is left to ReverseProxy, which does it for bodies of unknown length: an
+// error without a body is one frame, header and trailer at once, and a flush beside its end would tear it in two.
 func (s *Sidecar) forwarder() http.Handler {
-	return &httputil.ReverseProxy{
+	plain := &httputil.ReverseProxy{
 		Rewrite:        s.rewrite,
 		ModifyResponse: s.answered,
 		ErrorHandler:   s.failed,
@@ -110,6 +113,15 @@ func (s *Sidecar) forwarder() http.Handler {
 		ErrorLog:       log.New(io.Discard, "", 0), // aborted copies are counted, not logged
 		Transport:      newTransports(s.service, s.config.Limits),
 	}
+	rpc := *plain
+	rpc.FlushInterval = 0
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isGRPC(r.Header) {
+			rpc.ServeHTTP(w, r)
+			return
+		}
+		plain.ServeHTTP(w, r)
+	})
 }
 
 // transports speaks HTTP/1.1 to a service, and HTTP/2 where the request is gRPC.
