@@ -98,7 +98,7 @@ func (s *Side) columnIn(k keptReject) int {
 		return 0
 	}
 	r := s.Reader()
-	if !r.take(s.text[k.place:]) {
+	if !r.take(r.parser, s.text[k.place:]) {
 		return 0
 	}
 	from, _ := r.parser.bounds(k.fault.column)

@@ -8,10 +8,11 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon"
 )
 
-// Reader reads single records again. It serves one goroutine.
+// Reader reads single records again, inside of Guard. It serves one goroutine.
 type Reader struct {
 	side   *Side
-	parser *parser
+	parser *parser // of every field
+	brief  *parser // of what is compared
 	index  index
 }
 
@@ -21,28 +22,37 @@ func (s *Side) Reader() *Reader {
 	l.full = true
 	p := newParser(&l, s.opts.Hasher)
 	p.lenient = !s.layout.full
-	return &Reader{side: s, parser: p}
+	return &Reader{side: s, parser: p, brief: newParser(s.layout, s.opts.Hasher)}
 }
 
 // Record gives the whole record at a place that an entry had. Its origin has the file, not the line: see Side.Line.
 func (r *Reader) Record(place uint64) (recon.Record, error) {
-	var record recon.Record
-	err := guarded(func() error {
-		if place >= uint64(len(r.side.text)) {
-			return fmt.Errorf("read record of %s again: no place %d", r.side.opts.Name, place)
-		}
-		if !r.take(r.side.text[place:]) || !r.parser.read() {
-			return fmt.Errorf("read record of %s at %d again: %s", r.side.opts.Name, place, r.parser.fault.reason)
-		}
-		record = r.parser.record()
-		record.Origin.File = r.side.opts.Name
-		return nil
-	})
-	return record, err
+	if err := r.read(r.parser, place); err != nil {
+		return recon.Record{}, err
+	}
+	record := r.parser.record()
+	record.Origin.File = r.side.opts.Name
+	return record, nil
+}
+
+// Key gives the key of the record at a place that an entry had. Its memory lasts until the next call.
+func (r *Reader) Key(place uint64) ([]byte, error) {
+	err := r.read(r.brief, place)
+	return r.brief.id, err
+}
+
+func (r *Reader) read(p *parser, place uint64) error {
+	if place >= uint64(len(r.side.text)) {
+		return fmt.Errorf("read record of %s again: no place %d", r.side.opts.Name, place)
+	}
+	if !r.take(p, r.side.text[place:]) || !p.read() {
+		return fmt.Errorf("read record of %s at %d again: %s: %w", r.side.opts.Name, place, p.fault.reason, errFaulted)
+	}
+	return nil
 }
 
 // take finds the cells of the line at the front of a text.
-func (r *Reader) take(text []byte) bool {
+func (r *Reader) take(p *parser, text []byte) bool {
 	n := bytes.IndexByte(text, '\n')
 	if n < 0 {
 		n = len(text)
@@ -50,13 +60,13 @@ func (r *Reader) take(text []byte) bool {
 	if r.side.opts.Format.Lines.Quote && bytes.IndexByte(text[:n], '"') >= 0 {
 		end := quotedEnd(text)
 		line := bytes.TrimSuffix(text[:end], []byte{'\r'})
-		r.index.build(line, r.parser.sep)
-		return r.parser.takeIndexed(line, r.index.sep, 0)
+		r.index.build(line, p.sep)
+		return p.takeIndexed(line, r.index.sep, 0)
 	}
 	if n > 0 && text[n-1] == '\r' {
 		n--
 	}
-	return r.parser.take(text, n)
+	return p.take(text, n)
 }
 
 // quotedEnd is the place of the first line end outside of quotes, or the text's length.

@@ -76,6 +76,16 @@ func (s *Side) Size() int64 {
 	return int64(len(s.text))
 }
 
+// Estimate guesses the number of records from the length of the first lines; -1 while the size is not known.
+func (s *Side) Estimate() int64 {
+	if s.Size() < 0 {
+		return -1
+	}
+	sample := s.text[:min(len(s.text), streamBlock)]
+	lines := max(1, bytes.Count(sample, []byte{'\n'}))
+	return int64(len(s.text)) * int64(lines) / int64(max(1, len(sample)))
+}
+
 // Close gives everything back. Readers must not be used after it.
 func (s *Side) Close() error {
 	var errs []error
@@ -125,7 +135,7 @@ func (s *Side) scanMapped(ctx context.Context, sink Sink) (*Result, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, w := range workers {
 		group.Go(func() error {
-			return guarded(func() error {
+			return Guard(func() error {
 				for {
 					segment, ok := cutter.next()
 					if !ok {
@@ -155,8 +165,8 @@ func (s *Side) workers(sink Sink) []*worker {
 // errFaulted is a page of a mapped file that could not be read: the file was cut short, or its disk failed.
 var errFaulted = errors.New("the file changed or could not be read while it was scanned")
 
-// guarded turns a fault on mapped memory into an error.
-func guarded(do func() error) (err error) {
+// Guard turns a fault on mapped memory into an error. Whoever reads records again (Reader) does it inside.
+func Guard(do func() error) (err error) {
 	old := debug.SetPanicOnFault(true)
 	defer debug.SetPanicOnFault(old)
 	defer func() {
