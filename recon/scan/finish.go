@@ -80,10 +80,14 @@ func (s *Side) keepRejects(r *Result, workers []*worker, summary uint64) {
 	}
 	slices.SortFunc(kept, func(a, b keptReject) int { return cmp.Compare(a.place, b.place) })
 	for _, k := range kept[:min(len(kept), s.opts.Keep)] {
-		r.Rejects = append(r.Rejects, recon.Reject{
-			Origin: recon.Origin{File: s.opts.Name, Line: s.Line(k.place)}, Column: s.columnIn(k),
-			Field: s.layout.describe(k.fault.column), Value: clip(string(s.readable(k.fault.value))), Reason: k.fault.reason,
-		})
+		r.Rejects = append(r.Rejects, s.rejectAt(k))
+	}
+}
+
+func (s *Side) rejectAt(k keptReject) recon.Reject {
+	return recon.Reject{
+		Origin: recon.Origin{File: s.opts.Name, Line: s.Line(k.place)}, Column: s.columnIn(k),
+		Field: s.layout.describe(k.fault.column), Value: clip(string(s.readable(k.fault.value))), Reason: k.fault.reason,
 	}
 }
 

@@ -47,6 +47,7 @@ type worker struct {
 	last      int
 	ignored   map[string]int64
 	rejects   []keptReject
+	refused   func(keptReject) error // is told of each reject, in order; nil: they are kept
 	comments  []keptComment
 	summaryAt uint64 // place of the summary's first line, or noPlace
 }
@@ -219,6 +220,12 @@ func (w *worker) apart(line []byte, place uint64) (skip, summary bool) {
 func (w *worker) row(taken bool, place uint64, stat *segmentStat) error {
 	if !taken || !w.read() {
 		stat.rejects++
+		if w.refused != nil {
+			if err := w.flush(); err != nil {
+				return err
+			}
+			return w.refused(keptReject{place, w.fault})
+		}
 		if len(w.rejects) < w.opts.Keep {
 			w.fault.value = bytes.Clone(w.fault.value)
 			w.rejects = append(w.rejects, keptReject{place, w.fault})
