@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -27,6 +28,7 @@ type Side struct {
 	head     head
 	segments []segmentStat
 	lines    lineNumbers
+	read     atomic.Int64 // bytes of text whose lines were read, over all scans
 }
 
 // OpenFile opens a statement file. Gzip and zip are recognised by their first bytes.
@@ -85,6 +87,9 @@ func (s *Side) Estimate() int64 {
 	lines := max(1, bytes.Count(sample, []byte{'\n'}))
 	return int64(len(s.text)) * int64(lines) / int64(max(1, len(sample)))
 }
+
+// Read is how many bytes of text were read so far, over all scans. It may be asked at any time.
+func (s *Side) Read() int64 { return s.read.Load() }
 
 // Close gives everything back. Readers must not be used after it.
 func (s *Side) Close() error {
@@ -146,6 +151,7 @@ func (s *Side) scanMapped(ctx context.Context, sink Sink) (*Result, error) {
 						return err
 					}
 					s.segments[segment.number] = stat
+					s.read.Add(int64(segment.to - segment.from))
 				}
 			})
 		})
@@ -241,6 +247,7 @@ func (s *Side) pump(ctx context.Context, workers []*worker, feed *feed, first []
 				if err != nil {
 					return err
 				}
+				s.read.Add(int64(len(segment.text)))
 				feed.free(segment.text)
 				select {
 				case finished <- done{segment.number, stat}:
