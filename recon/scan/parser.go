@@ -259,12 +259,18 @@ func ungroup(text []byte) []byte {
 
 // first gives the first of some cells that is filled.
 func (p *parser) first(columns []int) []byte {
-	for _, c := range columns {
-		if text := p.cell(c); len(text) > 0 && !p.isEmpty(text) {
-			return text
+	text, _ := p.firstOf(columns)
+	return text
+}
+
+// firstOf gives the cell's column too; where none is filled, that of the last.
+func (p *parser) firstOf(columns []int) (text []byte, column int) {
+	for _, column = range columns {
+		if text := p.cell(column); len(text) > 0 && !p.isEmpty(text) {
+			return text, column
 		}
 	}
-	return nil
+	return nil, column
 }
 
 // isEmpty tells whether a value means "none", such as "0" for a refund number.
@@ -285,9 +291,8 @@ func (p *parser) readKey() bool {
 	if p.rule.KeyAll && len(p.rule.key) > 1 {
 		return p.readParts()
 	}
-	p.id = p.first(p.rule.key)
-	column := p.rule.key[0]
-	if len(p.id) == 0 {
+	column := 0
+	if p.id, column = p.firstOf(p.rule.key); len(p.id) == 0 {
 		return p.refuse(column, nil, "the key is empty")
 	}
 	if clean(p.id) {

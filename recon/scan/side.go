@@ -27,7 +27,7 @@ type Side struct {
 	layout   *layout
 	head     head
 	segments []segmentStat
-	lines    lineNumbers
+	lines    *lineNumbers
 	read     atomic.Int64 // bytes of text whose lines were read, over all scans
 }
 
@@ -157,6 +157,7 @@ func (s *Side) scanMapped(ctx context.Context, sink Sink) (*Result, error) {
 		})
 	}
 	err := group.Wait()
+	s.lines = newLineNumbers()
 	return s.finish(workers, err)
 }
 
@@ -214,6 +215,7 @@ func (s *Side) scanStream(ctx context.Context, sink Sink) (*Result, error) {
 	if err := s.seal(out); err != nil {
 		return nil, errors.Join(scanned, err)
 	}
+	s.lines = newLineNumbers()
 	return s.finish(workers, scanned)
 }
 
