@@ -16,15 +16,7 @@ func NewCollector(h *entry.Hasher, compared entry.Compared, workers int) *Collec
 }
 
 // Take adds a batch to the worker's table.
-func (c *Collector) Take(worker int, batch []entry.Entry) error {
-	t := c.tables[worker]
-	for i := range batch {
-		if err := t.Add(&batch[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (c *Collector) Take(worker int, batch []entry.Entry) error { return c.tables[worker].Take(batch) }
 
 // Table is the digest of everything that was taken. The collector must not be used after it.
 func (c *Collector) Table() (*Table, error) {

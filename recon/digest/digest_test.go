@@ -320,13 +320,13 @@ func TestDirtyHoldsAnyNumberOfSides(t *testing.T) {
 func TestMoneyColumnsAloneShowADifference(t *testing.T) {
 	h := hasher(1)
 	table, other := New(h, 0), New(h, 0)
-	if _, err := table.columnOf(Column{recon.KindRefund, "JPY"}); err != nil {
+	if _, err := table.columnsOf([]Column{{recon.KindRefund, "JPY"}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := dirty(t, table, other); len(got) != 0 {
 		t.Errorf("an empty column is a difference: %v", got)
 	}
-	table.cells[0][77].minor = 1
+	putCell(table.row(77), 0, cell{0, 1})
 	for _, got := range [][]int{dirty(t, table, other), dirty(t, other, table)} {
 		if !slices.Equal(got, []int{77}) {
 			t.Errorf("got %v", got)

@@ -1,13 +1,9 @@
 package digest
 
 import (
-	"cmp"
 	"iter"
 	"math/bits"
 	"slices"
-
-	"github.com/seed-3356bd69/touchstone/recon"
-	"github.com/seed-3356bd69/touchstone/recon/entry"
 )
 
 // Buckets is a set of buckets.
@@ -58,43 +54,39 @@ func Dirty(first Digest, others ...Digest) (*Buckets, error) {
 }
 
 func differ(dirty *Buckets, a, b Digest) {
+	inA, inB := a.columns(), b.columns()
+	names := union(inA, inB)
+	fromA, fromB := places(inA, names), places(inB, names)
+	cellsA, cellsB := make([]cell, len(names)+1), make([]cell, len(names)+1) // the last stays zero
 	span := a.Span()
 	for at := range span.Len {
-		if a.hash(at) != b.hash(at) {
+		differs := a.bucket(at, cellsA[:len(inA)]) != b.bucket(at, cellsB[:len(inB)])
+		for i := range names {
+			differs = differs || cellsA[fromA[i]] != cellsB[fromB[i]]
+		}
+		if differs {
 			dirty.Put(span.First + at)
 		}
 	}
-	inA, inB := a.columns(), b.columns()
-	for i, name := range inA {
-		j := slices.Index(inB, name)
-		for at := range span.Len {
-			if a.cell(i, at) != cellOr(b, j, at) {
-				dirty.Put(span.First + at)
-			}
-		}
-	}
-	for j, name := range inB {
-		for at := range span.Len {
-			if !slices.Contains(inA, name) && b.cell(j, at) != (cell{}) {
-				dirty.Put(span.First + at)
-			}
-		}
-	}
 }
 
-// cellOr is a cell of a column, or zero where the digest lacks the column.
-func cellOr(d Digest, column, at int) cell {
-	if column < 0 {
-		return cell{}
+func union(a, b []Column) []Column {
+	all := slices.Clone(a)
+	for _, c := range b {
+		if !slices.Contains(a, c) {
+			all = append(all, c)
+		}
 	}
-	return d.cell(column, at)
+	return all
 }
 
-// sortTotals brings totals into the order of recon's kinds and currencies.
-func sortTotals(all []Total) {
-	code := func(t Total) entry.Label {
-		l, _ := entry.NewLabel(t.Kind, recon.StatusSuccess, t.Currency)
-		return l
+// places finds names among columns. What a digest lacks is in the place behind all names, where nothing is ever written.
+func places(columns, names []Column) []int {
+	at := make([]int, len(names))
+	for i, c := range names {
+		if at[i] = slices.Index(columns, c); at[i] < 0 {
+			at[i] = len(names)
+		}
 	}
-	slices.SortFunc(all, func(a, b Total) int { return cmp.Compare(code(a), code(b)) })
+	return at
 }

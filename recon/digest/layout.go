@@ -22,8 +22,8 @@ import (
 //	44  4  0
 //	48 16  keyed checksum of everything else
 //	64     m columns: label (2 bytes), 6 bytes 0
-//	       n sums of record hashes: low 8 bytes, high 8 bytes
-//	       m times n cells: count (8 bytes, signed), minor units (8 bytes, signed)
+//	       n buckets: sum of record hashes (low 8 bytes, high 8 bytes), m cells: count (8 bytes, signed), minor units (8 bytes,
+//	       signed)
 //
 // Columns stand in the order of their labels, and none is without records: equal digests have equal bytes.
 const (
@@ -59,12 +59,11 @@ func (t *Table) AppendBinary(b []byte) ([]byte, error) {
 	for _, column := range filled {
 		b = binary.LittleEndian.AppendUint64(b, uint64(t.labels[column]))
 	}
-	for _, h := range t.hashes {
-		b = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(b, h.lo), h.hi)
-	}
-	for _, column := range filled {
-		for _, c := range t.cells[column] {
-			b = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(b, uint64(c.count)), uint64(c.minor))
+	for at := range t.span.Len {
+		row := t.row(at)
+		b = appendWords(b, row[:2])
+		for _, column := range filled {
+			b = appendWords(b, row[2+2*column:4+2*column])
 		}
 	}
 	sum := t.hasher.Checksum(b[start:start+sumAt], b[start+headSize:])
@@ -75,13 +74,23 @@ func (t *Table) AppendBinary(b []byte) ([]byte, error) {
 // filled gives the columns that hold anything, in the order of their labels.
 func (t *Table) filled() []int {
 	var all []int
-	for column, cells := range t.cells {
-		if slices.ContainsFunc(cells, func(c cell) bool { return c != cell{} }) {
-			all = append(all, column)
+	for column := range t.labels {
+		for at := range t.span.Len {
+			if cellIn(t.row(at), column) != (cell{}) {
+				all = append(all, column)
+				break
+			}
 		}
 	}
 	slices.SortFunc(all, func(a, b int) int { return cmp.Compare(t.labels[a], t.labels[b]) })
 	return all
+}
+
+func appendWords(b []byte, words []uint64) []byte {
+	for _, w := range words {
+		b = binary.LittleEndian.AppendUint64(b, w)
+	}
+	return b
 }
 
 // MarshalBinary writes the digest down.
@@ -93,8 +102,7 @@ type View struct {
 	scheme Scheme
 	span   Span
 	names  []Column
-	hashes []byte
-	cells  []byte
+	rows   []byte
 }
 
 // Open takes a digest that was written down with the same secret. Every byte is covered by a keyed checksum: what was
@@ -119,9 +127,8 @@ func Open(b []byte, h *entry.Hasher) (*View, error) {
 
 // divide finds the parts. Behind a good checksum a wrong size can only come from a program that wrote it wrongly.
 func (v *View) divide(b []byte, columns int) error {
-	hashesAt := headSize + columns*labelSize
-	cellsAt := hashesAt + v.span.Len*cellSize
-	if !v.span.valid() || columns > maxColumns || len(b) != cellsAt+columns*v.span.Len*cellSize {
+	rowsAt := headSize + columns*labelSize
+	if !v.span.valid() || columns > maxColumns || len(b) != rowsAt+v.span.Len*cellSize*(1+columns) {
 		return fmt.Errorf("open digest: %w", ErrDamaged)
 	}
 	for i := range columns {
@@ -132,7 +139,7 @@ func (v *View) divide(b []byte, columns int) error {
 		}
 		v.names = append(v.names, c)
 	}
-	v.hashes, v.cells = b[hashesAt:cellsAt], b[cellsAt:]
+	v.rows = b[rowsAt:]
 	return nil
 }
 
@@ -147,12 +154,11 @@ func (v *View) Span() Span { return v.span }
 
 func (v *View) columns() []Column { return v.names }
 
-func (v *View) hash(at int) hash {
-	b := v.hashes[at*cellSize:]
-	return hash{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])}
-}
-
-func (v *View) cell(column, at int) cell {
-	b := v.cells[(column*v.span.Len+at)*cellSize:]
-	return cell{int64(binary.LittleEndian.Uint64(b)), int64(binary.LittleEndian.Uint64(b[8:]))}
+func (v *View) bucket(at int, cells []cell) hash {
+	row := v.rows[at*cellSize*(1+len(v.names)):]
+	word := func(i int) uint64 { return binary.LittleEndian.Uint64(row[8*i:]) }
+	for i := range cells {
+		cells[i] = cell{int64(word(2 + 2*i)), int64(word(3 + 2*i))}
+	}
+	return hash{word(0), word(1)}
 }

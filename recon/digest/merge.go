@@ -1,7 +1,9 @@
 package digest
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/recon/entry"
@@ -23,31 +25,40 @@ func (t *Table) combine(o Digest, hashes func(a, b hash) hash, cells func(a, b c
 	if from < 0 || from+span.Len > t.span.Len {
 		return fmt.Errorf("%w: %d to %d, of %d to %d", ErrSpan, span.First, span.First+span.Len-1, t.span.First, t.span.First+t.span.Len-1)
 	}
-	for at := range span.Len {
-		t.hashes[from+at] = hashes(t.hashes[from+at], o.hash(at))
+	into, err := t.columnsOf(o.columns())
+	if err != nil {
+		return err
 	}
-	for i, name := range o.columns() {
-		column, err := t.columnOf(name)
-		if err != nil {
-			return err
-		}
-		for at := range span.Len {
-			sum, ok := cells(t.cells[column][from+at], o.cell(i, at))
+	theirs := make([]cell, len(into))
+	for at := range span.Len {
+		h := o.bucket(at, theirs)
+		row := t.row(from + at)
+		putHash(row, hashes(hashIn(row), h))
+		for i, column := range into {
+			sum, ok := cells(cellIn(row, column), theirs[i])
 			if !ok {
 				return t.overflow(column, from+at)
 			}
-			t.cells[column][from+at] = sum
+			putCell(row, column, sum)
 		}
 	}
 	return nil
 }
 
-func (t *Table) columnOf(c Column) (int, error) {
-	l, ok := entry.NewLabel(c.Kind, recon.StatusSuccess, c.Currency)
-	if !ok {
-		return 0, fmt.Errorf("column of kind %q and currency %q: unknown", c.Kind, c.Currency)
+// columnsOf gives the numbers of the columns of other digests in this one.
+func (t *Table) columnsOf(names []Column) ([]int, error) {
+	into := make([]int, len(names))
+	for i, c := range names {
+		l, ok := entry.NewLabel(c.Kind, recon.StatusSuccess, c.Currency)
+		if !ok {
+			return nil, fmt.Errorf("column of kind %q and currency %q: unknown", c.Kind, c.Currency)
+		}
+		var err error
+		if into[i], err = t.column(labelOf(l)); err != nil {
+			return nil, err
+		}
 	}
-	return t.column(labelOf(l))
+	return into, nil
 }
 
 // Total is the number of records of one kind and currency, and the sum of their amounts in minor units.
@@ -59,19 +70,29 @@ type Total struct {
 
 // Totals adds up a digest's money: the control totals of its side. Columns without records are left out.
 func Totals(d Digest) ([]Total, error) {
-	var all []Total
-	for i, name := range d.columns() {
-		sum := cell{}
-		for at := range d.Span().Len {
+	names := d.columns()
+	sums, cells := make([]cell, len(names)), make([]cell, len(names))
+	for at := range d.Span().Len {
+		d.bucket(at, cells)
+		for i, c := range cells {
 			var ok bool
-			if sum, ok = sum.plus(d.cell(i, at)); !ok {
-				return nil, fmt.Errorf("total of %s in %s: %w", name.Kind, name.Currency, ErrOverflow)
+			if sums[i], ok = sums[i].plus(c); !ok {
+				return nil, fmt.Errorf("total of %s in %s: %w", names[i].Kind, names[i].Currency, ErrOverflow)
 			}
 		}
+	}
+	var all []Total
+	for i, sum := range sums {
 		if sum != (cell{}) {
-			all = append(all, Total{name, sum.count, sum.minor})
+			all = append(all, Total{names[i], sum.count, sum.minor})
 		}
 	}
-	sortTotals(all)
+	slices.SortFunc(all, func(a, b Total) int { return cmp.Compare(codeOf(a.Column), codeOf(b.Column)) })
 	return all, nil
+}
+
+// codeOf brings columns into the order of recon's kinds and currencies.
+func codeOf(c Column) entry.Label {
+	l, _ := entry.NewLabel(c.Kind, recon.StatusSuccess, c.Currency)
+	return l
 }

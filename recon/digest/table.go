@@ -9,8 +9,8 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon/entry"
 )
 
-// Count is the number of buckets of a whole side. Their sums and one money column are 2 MiB, which stay in the second
-// cache; sixteen times as many fall out of it and cost twice the time.
+// Count is the number of buckets of a whole side. With one money column they are 2 MiB, which stay in the second cache;
+// sixteen times as many fall out of it and cost twice the time.
 const Count = 1 << 16
 
 // Of is the bucket of an entry with this tag: its high 16 bits.
@@ -46,8 +46,7 @@ type Digest interface {
 	Scheme() Scheme
 	Span() Span
 	columns() []Column
-	hash(at int) hash // at counts from the span's first bucket
-	cell(column, at int) cell
+	bucket(at int, cells []cell) hash // at counts from the span's first bucket; it fills one cell a column
 }
 
 // hash is a sum of record hashes modulo 2^128.
@@ -99,14 +98,19 @@ func (l label) place() int { return int(l>>12)<<8 | int(l&0xff) }
 
 // Table is a digest that grows. The money columns exist once a record of their kind and currency came. It serves one
 // goroutine.
+//
+// Everything of a bucket stands together, so that an entry touches one line of the cache:
+//
+//	words: | low high | count minor | count minor | ... | low high | ...
+//	         hash       column 0      column 1           next bucket
 type Table struct {
 	hasher   *entry.Hasher
 	compared entry.Compared
 	span     Span
-	hashes   []hash
 	labels   []label
-	cells    [][]cell
 	known    [1 << 12]uint8 // by label.place: the number of its column, from 1
+	stride   int            // words of a bucket
+	words    []uint64
 }
 
 // New makes an empty digest of a whole side.
@@ -117,7 +121,7 @@ func NewSpan(h *entry.Hasher, compared entry.Compared, span Span) *Table {
 	if !span.valid() {
 		panic(fmt.Sprintf("digest of the buckets %d to %d", span.First, span.First+span.Len))
 	}
-	return &Table{hasher: h, compared: compared, span: span, hashes: make([]hash, span.Len)}
+	return &Table{hasher: h, compared: compared, span: span, stride: 2, words: make([]uint64, 2*span.Len)}
 }
 
 // Scheme is what the hashes were made with.
@@ -134,9 +138,23 @@ func (t *Table) columns() []Column {
 	return all
 }
 
-func (t *Table) hash(at int) hash { return t.hashes[at] }
+func (t *Table) row(at int) []uint64 { return t.words[at*t.stride:][:t.stride] }
 
-func (t *Table) cell(column, at int) cell { return t.cells[column][at] }
+func (t *Table) bucket(at int, cells []cell) hash {
+	row := t.row(at)
+	for i := range cells {
+		cells[i] = cellIn(row, i)
+	}
+	return hashIn(row)
+}
+
+func cellIn(row []uint64, column int) cell {
+	return cell{int64(row[2+2*column]), int64(row[3+2*column])}
+}
+
+func putCell(row []uint64, column int, c cell) {
+	row[2+2*column], row[3+2*column] = uint64(c.count), uint64(c.minor)
+}
 
 // column is the number of a label's column, which is made when it is the first of its kind and currency.
 func (t *Table) column(l label) (int, error) {
@@ -147,49 +165,89 @@ func (t *Table) column(l label) (int, error) {
 		return 0, fmt.Errorf("entry with label %#04x: no such kind or currency", uint16(l))
 	}
 	t.labels = append(t.labels, l)
-	t.cells = append(t.cells, make([]cell, t.span.Len))
 	t.known[l.place()] = uint8(len(t.labels))
+	t.widen()
 	return len(t.labels) - 1, nil
 }
 
-// Add adds one entry. After an error the digest is as it was.
-func (t *Table) Add(e *entry.Entry) error {
-	at, column, err := t.find(e)
-	if err != nil {
-		return err
+// widen makes room for one more column in every bucket.
+func (t *Table) widen() {
+	wider := make([]uint64, (t.stride+2)*t.span.Len)
+	for at := range t.span.Len {
+		copy(wider[at*(t.stride+2):], t.row(at))
 	}
-	sum, ok := t.cells[column][at].plus(cell{1, e.Amount})
-	if !ok {
-		return t.overflow(column, at)
-	}
-	lo, hi := t.hasher.Record(e)
-	t.cells[column][at], t.hashes[at] = sum, t.hashes[at].plus(hash{lo, hi})
-	return nil
+	t.words, t.stride = wider, t.stride+2
 }
+
+// Add adds one entry. After an error the digest is as it was.
+func (t *Table) Add(e *entry.Entry) error { return t.add(e, t.hashOf(e)) }
 
 // Sub takes one entry away: a row that changed is Sub of the old and Add of the new. After an error the digest is as it was.
 func (t *Table) Sub(e *entry.Entry) error {
-	at, column, err := t.find(e)
+	row, column, err := t.find(e)
 	if err != nil {
 		return err
 	}
-	sum, ok := t.cells[column][at].minus(cell{1, e.Amount})
+	sum, ok := cellIn(row, column).minus(cell{1, e.Amount})
 	if !ok {
-		return t.overflow(column, at)
+		return t.overflow(column, Of(e.Tag)-t.span.First)
 	}
-	lo, hi := t.hasher.Record(e)
-	t.cells[column][at], t.hashes[at] = sum, t.hashes[at].minus(hash{lo, hi})
+	putCell(row, column, sum)
+	putHash(row, hashIn(row).minus(t.hashOf(e)))
 	return nil
 }
 
-func (t *Table) find(e *entry.Entry) (at, column int, err error) {
-	at = Of(e.Tag) - t.span.First
+// Take adds many entries. The hashes of some of them are made before their buckets are touched, so that the memory's
+// answers are waited for together.
+func (t *Table) Take(batch []entry.Entry) error {
+	var hashes [64]hash
+	for len(batch) > 0 {
+		some := batch[:min(len(batch), len(hashes))]
+		for i := range some {
+			hashes[i] = t.hashOf(&some[i])
+		}
+		for i := range some {
+			if err := t.add(&some[i], hashes[i]); err != nil {
+				return err
+			}
+		}
+		batch = batch[len(some):]
+	}
+	return nil
+}
+
+func (t *Table) hashOf(e *entry.Entry) hash {
+	lo, hi := t.hasher.Record(e)
+	return hash{lo, hi}
+}
+
+func (t *Table) add(e *entry.Entry, h hash) error {
+	row, column, err := t.find(e)
+	if err != nil {
+		return err
+	}
+	sum, ok := cellIn(row, column).plus(cell{1, e.Amount})
+	if !ok {
+		return t.overflow(column, Of(e.Tag)-t.span.First)
+	}
+	putCell(row, column, sum)
+	putHash(row, hashIn(row).plus(h))
+	return nil
+}
+
+// find gives an entry's bucket and column.
+func (t *Table) find(e *entry.Entry) (row []uint64, column int, err error) {
+	at := Of(e.Tag) - t.span.First
 	if at < 0 || at >= t.span.Len {
-		return 0, 0, fmt.Errorf("%w: %d, of %d to %d", ErrSpan, Of(e.Tag), t.span.First, t.span.First+t.span.Len-1)
+		return nil, 0, fmt.Errorf("%w: %d, of %d to %d", ErrSpan, Of(e.Tag), t.span.First, t.span.First+t.span.Len-1)
 	}
 	column, err = t.column(labelOf(e.At.Label()))
-	return at, column, err
+	return t.row(at), column, err
 }
+
+func hashIn(row []uint64) hash { return hash{row[0], row[1]} }
+
+func putHash(row []uint64, h hash) { row[0], row[1] = h.lo, h.hi }
 
 func (t *Table) overflow(column, at int) error {
 	c := t.labels[column].column()
@@ -197,9 +255,4 @@ func (t *Table) overflow(column, at int) error {
 }
 
 // Reset empties the digest and keeps its memory.
-func (t *Table) Reset() {
-	clear(t.hashes)
-	for _, cells := range t.cells {
-		clear(cells)
-	}
-}
+func (t *Table) Reset() { clear(t.words) }
