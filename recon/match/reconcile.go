@@ -90,6 +90,9 @@ func Reconcile(ctx context.Context, cfg Config, sides ...*scan.Side) (result *Re
 	if len(sides) < 2 || len(sides) > maxSides {
 		return nil, fmt.Errorf("reconcile %d sides: 2 to %d", len(sides), maxSides)
 	}
+	if cfg.Unique && cfg.Plan == PlanDigest {
+		return nil, fmt.Errorf("equal copies do not show in digests; try: --plan join with --unique")
+	}
 	r := &reconciliation{cfg: &cfg, sides: sides, result: &Result{}}
 	defer func() { err = errors.Join(err, r.close()) }()
 	if err := r.scan(ctx); err != nil {
@@ -106,11 +109,12 @@ func Reconcile(ctx context.Context, cfg Config, sides ...*scan.Side) (result *Re
 
 // reconciliation is the state of one Reconcile.
 type reconciliation struct {
-	cfg     *Config
-	sides   []*scan.Side
-	scatter *scatter
-	sorter  *sorter
-	result  *Result
+	cfg      *Config
+	sides    []*scan.Side
+	scatter  *scatter
+	sorter   *sorter
+	digested *digested // where the plan has digests
+	result   *Result
 }
 
 func (r *reconciliation) close() error {
@@ -130,31 +134,48 @@ func (r *reconciliation) progress(p Progress) {
 	}
 }
 
-// scan reads the sides one after the other, each with all threads.
+// scan reads the sides one after the other, each with all threads, as the plan says.
 func (r *reconciliation) scan(ctx context.Context) error {
+	plan := r.choose()
+	if plan == PlanDigest {
+		if err := r.digest(ctx); err != nil {
+			return err
+		}
+	}
 	var err error
-	r.scatter, err = newScatter(len(r.sides), r.cfg.Threads, r.parts(), r.cfg.Memory, r.cfg.Temp)
-	if err != nil {
+	if r.scatter, err = newScatter(len(r.sides), r.cfg.Threads, r.parts(), r.cfg.Memory, r.cfg.Temp); err != nil {
 		return err
 	}
-	for i, side := range r.sides {
-		r.progress(Progress{Side: side.Name()})
-		scanned, err := side.Scan(ctx, sideSink{r.scatter, i})
-		if err != nil {
-			return fmt.Errorf("scan %s: %w", side.Name(), err)
-		}
-		s := SideResult{Name: side.Name(), Result: scanned}
-		for _, t := range scanned.Totals {
-			if err := s.In.add(Total{Kind: t.Label.Kind(), Currency: t.Label.Currency(), Count: t.Count, Minor: t.Minor}); err != nil {
-				return err
+	if plan == PlanDigest {
+		err = r.again(ctx)
+	} else {
+		for i, side := range r.sides {
+			if err = r.scanSide(ctx, side, sideSink{r.scatter, i}); err != nil {
+				break
 			}
 		}
-		r.result.Sides = append(r.result.Sides, s)
 	}
-	r.result.Plan, r.result.Spilled = PlanJoin, r.scatter.spilled()
-	if r.result.Spilled > 0 {
+	r.result.Plan, r.result.Spilled = plan, r.scatter.spilled()
+	if plan == PlanJoin && r.result.Spilled > 0 {
 		r.result.Plan = PlanSpill
 	}
+	return err
+}
+
+// scanSide reads one side for the first time.
+func (r *reconciliation) scanSide(ctx context.Context, side *scan.Side, sink scan.Sink) error {
+	r.progress(Progress{Side: side.Name()})
+	scanned, err := side.Scan(ctx, sink)
+	if err != nil {
+		return fmt.Errorf("scan %s: %w", side.Name(), err)
+	}
+	s := SideResult{Name: side.Name(), Result: scanned}
+	for _, t := range scanned.Totals {
+		if err := s.In.add(Total{Kind: t.Label.Kind(), Currency: t.Label.Currency(), Count: t.Count, Minor: t.Minor}); err != nil {
+			return err
+		}
+	}
+	r.result.Sides = append(r.result.Sides, s)
 	return nil
 }
 
@@ -203,6 +224,12 @@ func (r *reconciliation) join(ctx context.Context) error {
 			return err
 		}
 	}
+	if r.digested != nil {
+		clean, err := r.clean()
+		if err := errors.Join(err, all.matched.Merge(clean)); err != nil {
+			return err
+		}
+	}
 	r.result.Matched, r.result.Breaks = all.matched, all.list()
 	for _, w := range r.scatter.workers {
 		r.result.Reused += w.arena.reused
@@ -216,7 +243,7 @@ func (r *reconciliation) joinSome(ctx context.Context, next *atomic.Int64, to *r
 	for {
 		part := int(next.Add(1)) - 1
 		if part >= r.scatter.parts {
-			return to.tally.sums(p.sums)
+			return to.tally.sums(p.sums.all)
 		}
 		if err := ctx.Err(); err != nil {
 			return err

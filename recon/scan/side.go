@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/seed-3356bd69/touchstone/recon/entry"
 )
 
 // Side is one statement: it is scanned once (or again, for a part of its keys), and then any record can be read by its
@@ -69,6 +71,9 @@ func OpenStream(r io.ReadCloser, o Options) (*Side, error) {
 
 // Name is the side's name in messages.
 func (s *Side) Name() string { return s.opts.Name }
+
+// Hasher is what the side's entries are hashed with.
+func (s *Side) Hasher() *entry.Hasher { return s.opts.Hasher }
 
 // Size is the number of bytes of text, or -1 while it is not known.
 func (s *Side) Size() int64 {
