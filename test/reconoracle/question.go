@@ -5,7 +5,7 @@ import "strings"
 // Question says which columns mean what and what is compared. Both sides name their columns alike.
 type Question struct {
 	Key      []string
-	Kind     string
+	Kind     string // "" = every row is a payment
 	Amount   string // yuan, two decimals
 	Currency string
 	Status   string
@@ -22,18 +22,19 @@ func Everything() Question {
 	}
 }
 
-// Money compares amount, currency and status only.
+// Money asks for the order number's amount, currency and status.
 func Money() Question {
-	q := Everything()
-	q.Fee, q.Time, q.Compare = "", "", nil
-	return q
+	return Question{Key: []string{"order_id"}, Amount: "amount", Currency: "currency", Status: "status"}
 }
 
 // Flags asks the question of `touchstone recon compare`.
 func (q Question) Flags() []string {
 	flags := []string{
-		"--key", strings.Join(q.Key, ","), "--kind", q.Kind, "--amount", q.Amount + ":yuan", "--currency", q.Currency, "--status", q.Status,
+		"--key", strings.Join(q.Key, ","), "--amount", q.Amount + ":yuan", "--currency", q.Currency, "--status", q.Status,
 		"--map", "paid=success", "--map", "pending=processing", "--map", "failed=failed",
+	}
+	if q.Kind != "" {
+		flags = append(flags, "--kind", q.Kind)
 	}
 	if q.Fee != "" {
 		flags = append(flags, "--fee", q.Fee+":yuan")

@@ -57,7 +57,10 @@ func read(q Question, file io.Reader, take func(string, record)) error {
 		}
 		cell := func(column string) string { return cells[slices.Index(header, column)] }
 		line, _ := r.FieldPos(0)
-		one := record{Row: Row{Line: int64(line), Currency: cell(q.Currency)}, kind: cell(q.Kind)}
+		one := record{Row: Row{Line: int64(line), Currency: cell(q.Currency)}, kind: string(recon.KindPayment)}
+		if q.Kind != "" {
+			one.kind = cell(q.Kind)
+		}
 		if one.Minor, err = minor(cell(q.Amount)); err != nil {
 			return fmt.Errorf("line %d: %w", line, err)
 		}

@@ -11,7 +11,8 @@ import (
 	"github.com/seed-3356bd69/touchstone/test/recongen"
 )
 
-// Truth reads what was planted and gives the breaks that a question must find between the first two sides.
+// Truth reads what was planted and gives the breaks that a question must find between the first two sides. The key must
+// tell the planted groups apart, as the order number does.
 func Truth(q Question, truth io.Reader) ([]Break, error) {
 	var found []Break
 	for decoder := json.NewDecoder(bufio.NewReader(truth)); decoder.More(); {
@@ -25,6 +26,11 @@ func Truth(q Question, truth io.Reader) ([]Break, error) {
 		breaks, err := planted(p)
 		if err != nil {
 			return nil, err
+		}
+		if q.Kind == "" {
+			for i := range breaks {
+				breaks[i].Kind = string(recon.KindPayment)
+			}
 		}
 		found = append(found, breaks...)
 	}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/seed-3356bd69/touchstone/test/bench/internal/duck"
+	"github.com/seed-3356bd69/touchstone/test/recongen"
+	"github.com/seed-3356bd69/touchstone/test/reconoracle"
+)
+
+// config is a day with every class of fault at one rate.
+func config(c common, records int64, rate float64) recongen.Config {
+	return recongen.Config{Seed: c.Seed, Records: records, Sides: 2, Rates: recongen.EveryClass(rate)}
+}
+
+// touchstone is the product as a contender.
+func (c common) touchstone(title string, files fileSet, want duck.Counts, more ...string) contender {
+	args := slices.Concat([]string{"recon", "compare"}, files.sides, reconoracle.Money().Flags(), []string{"--json", "--threads", fmt.Sprint(c.Threads)}, more)
+	return contender{title: title, name: c.Touchstone, args: args, check: func(r run) error { return checkSummary(r, files, want) }}
+}
+
+// checkSummary holds the summary against what was planted, in number and in money.
+func checkSummary(r run, files fileSet, want duck.Counts) error {
+	if r.code > 1 {
+		return fmt.Errorf("exit code %d: %s", r.code, r.stderr)
+	}
+	var s reconoracle.Summary
+	if err := json.Unmarshal(r.stdout, &s); err != nil {
+		return fmt.Errorf("read answer: %w", err)
+	}
+	var records int64
+	for _, side := range s.Sides {
+		records += side.Records
+	}
+	if records != files.records {
+		return fmt.Errorf("it read %d records, the files have %d", records, files.records)
+	}
+	got := duck.Counts{}
+	for _, b := range s.Breaks {
+		got[b.Break] = duck.Count{Count: b.Count}
+	}
+	counts := duck.Counts{}
+	for class, c := range want {
+		counts[class] = duck.Count{Count: c.Count}
+	}
+	return agree(got, counts)
+}
