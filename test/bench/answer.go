@@ -5,27 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/test/bench/internal/duck"
+	"github.com/seed-3356bd69/touchstone/test/recongen"
 	"github.com/seed-3356bd69/touchstone/test/reconoracle"
 )
 
 // planted gives what a comparison of amount, currency and status must count between the sides of a set of files.
-func planted(f fileSet) (duck.Counts, error) {
-	truth, err := os.Open(f.truth)
-	if err != nil {
-		return nil, fmt.Errorf("open truth: %w", err)
-	}
-	defer truth.Close()
-	breaks, err := reconoracle.Truth(reconoracle.Money(), truth)
-	if err != nil {
-		return nil, err
-	}
+func planted(g *recongen.Generator) (duck.Counts, error) {
 	counts := duck.Counts{}
-	for _, b := range breaks {
+	for b, err := range reconoracle.Truth(reconoracle.Money(), g.Truth()) {
+		if err != nil {
+			return nil, err
+		}
 		c := counts[b.Break]
 		c.Count++
 		if b.Rows[0] != nil {

@@ -9,15 +9,16 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/seed-3356bd69/touchstone/test/bench/internal/duck"
 	"github.com/seed-3356bd69/touchstone/test/recongen"
 )
 
 // fileSet is one generated day.
 type fileSet struct {
 	sides   []string
-	truth   string
-	records int64 // of all sides
-	bytes   int64 // of all sides
+	want    duck.Counts // what was planted
+	records int64       // of all sides
+	bytes   int64       // of all sides
 }
 
 // generate makes the files of a configuration below dir, or uses those that are there and were made of the same one.
@@ -30,7 +31,7 @@ func generate(ctx context.Context, dir, name string, c recongen.Config) (fileSet
 	mark, wanted := filepath.Join(dir, "config.json"), fmt.Appendf(nil, "%s\n", must(json.Marshal(c)))
 	if made, err := os.ReadFile(mark); err != nil || !bytes.Equal(made, wanted) {
 		_ = os.Remove(mark) // what follows may be cut off in the middle
-		if err := g.WriteFiles(ctx, dir); err != nil {
+		if err := g.WriteFiles(ctx, dir, false); err != nil {
 			return fileSet{}, fmt.Errorf("generate files: %w", err)
 		}
 		if err := os.WriteFile(mark, wanted, 0o644); err != nil {
@@ -38,7 +39,10 @@ func generate(ctx context.Context, dir, name string, c recongen.Config) (fileSet
 		}
 	}
 	f := fileSet{}
-	f.sides, f.truth = g.Names(dir)
+	if f.want, err = planted(g); err != nil {
+		return fileSet{}, err
+	}
+	f.sides, _ = g.Names(dir)
 	for side, name := range f.sides {
 		f.records += g.Rows(side)
 		n, err := warm(name)

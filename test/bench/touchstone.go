@@ -16,13 +16,13 @@ func config(c common, records int64, rate float64) recongen.Config {
 }
 
 // touchstone is the product as a contender.
-func (c common) touchstone(title string, files fileSet, want duck.Counts, more ...string) contender {
+func (c common) touchstone(title string, files fileSet, more ...string) contender {
 	args := slices.Concat([]string{"recon", "compare"}, files.sides, reconoracle.Money().Flags(), []string{"--json", "--threads", fmt.Sprint(c.Threads)}, more)
-	return contender{title: title, name: c.Touchstone, args: args, check: func(r run) error { return checkSummary(r, files, want) }}
+	return contender{title: title, name: c.Touchstone, args: args, check: func(r run) error { return checkSummary(r, files) }}
 }
 
 // checkSummary holds the summary against what was planted, in number and in money.
-func checkSummary(r run, files fileSet, want duck.Counts) error {
+func checkSummary(r run, files fileSet) error {
 	if r.code > 1 {
 		return fmt.Errorf("exit code %d: %s", r.code, r.stderr)
 	}
@@ -42,7 +42,7 @@ func checkSummary(r run, files fileSet, want duck.Counts) error {
 		got[b.Break] = duck.Count{Count: b.Count}
 	}
 	counts := duck.Counts{}
-	for class, c := range want {
+	for class, c := range files.want {
 		counts[class] = duck.Count{Count: c.Count}
 	}
 	return agree(got, counts)

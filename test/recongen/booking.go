@@ -35,6 +35,7 @@ type booking struct {
 type book struct {
 	plan
 	seed   uint64
+	keys   uint64 // 0 = every booking has its own order number
 	format Format
 	shift  int // seconds, on the second side
 	orders permutation
@@ -46,7 +47,7 @@ func newBook(c Config) (*book, error) {
 		return nil, err
 	}
 	return &book{
-		plan: p, seed: mix(c.Seed ^ 0x70c8), format: c.Format, shift: int(c.Shift / time.Second),
+		plan: p, seed: mix(c.Seed ^ 0x70c8), format: c.Format, shift: int(c.Shift / time.Second), keys: uint64(c.Keys),
 		orders: newPermutation(orderDigits, mix(c.Seed^0x04de)),
 	}, nil
 }
@@ -92,10 +93,14 @@ func (b *book) agreed(p place) booking {
 }
 
 func (b *book) regularBooking(uid uint64) booking {
+	order := uid
+	if b.keys > 0 {
+		order %= b.keys
+	}
 	one := mix(b.seed + uid*0x9e3779b97f4a7c15)
 	two := mix(one ^ 0xd1b54a32d192ed03)
 	k := booking{
-		uid: uid, order: b.orders.at(uid), kind: recon.KindPayment, currency: "CNY", status: recon.StatusSuccess,
+		uid: uid, order: b.orders.at(order), kind: recon.KindPayment, currency: "CNY", status: recon.StatusSuccess,
 		second: editSeconds + int(one>>32)%(daySeconds-3*editSeconds), payer: two, subject: mix(two),
 		amount: 2 + int64(two%magnitude(one&7)),
 	}

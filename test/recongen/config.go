@@ -26,6 +26,7 @@ type Config struct {
 	Rates   map[Class]float64 // planted groups of a class, as a share of Records; a share above zero plants at least one
 	Format  Format            // "" = FormatCSV
 	Quoted  bool              // CSV: one row in sixteen has separators, quotes and line ends in its subject
+	Keys    int64             // order numbers in all, so that they have copies with other contents; 0 = one a booking; not with planted faults
 	Shift   time.Duration     // added to the time of every row of the second side, whole seconds, at most 10 minutes
 }
 
@@ -50,6 +51,8 @@ func (c Config) check() error {
 		return fmt.Errorf("format: csv, wechat or alipay (got %q)", c.Format)
 	case c.Quoted && c.Format != FormatCSV:
 		return errors.New("quoted: the channels' bills have no quotes; leave it out or write CSV")
+	case c.Keys < 0 || (c.Keys > 0 && len(c.Rates) > 0):
+		return fmt.Errorf("keys: not negative, and only without planted faults (got %d)", c.Keys)
 	case c.Shift < 0 || c.Shift > edit || c.Shift%time.Second != 0:
 		return fmt.Errorf("shift: whole seconds, 0s to %s (got %s)", edit, c.Shift)
 	}

@@ -195,6 +195,18 @@ func TestShiftIsOnEveryRowOfTheSecondSide(t *testing.T) {
 	}
 }
 
+func TestKeysAreAsFewAsAsked(t *testing.T) {
+	keys := map[string]bool{}
+	for line, cells := range byLine(t, generate(t, Config{Seed: 14, Records: 2_000, Sides: 2, Keys: 7}).sides[1]) {
+		if line > 1 {
+			keys[cells[0]] = true
+		}
+	}
+	if len(keys) != 7 {
+		t.Errorf("got %d", len(keys))
+	}
+}
+
 // TestBillsAddUp holds the bills' summaries against their rows, read anew from their text.
 func TestBillsAddUp(t *testing.T) {
 	rates := EveryClass(0.002)
@@ -276,6 +288,7 @@ func TestBadConfigsAreRefused(t *testing.T) {
 		"sides: 2 or 3":        {Records: 1, Sides: 1},
 		"format: csv, wechat":  {Records: 1, Sides: 2, Format: "xml"},
 		"quoted: the channels": {Records: 1, Sides: 2, Format: FormatWeChat, Quoted: true},
+		"keys: not negative":   {Records: 1, Sides: 2, Keys: 1, Rates: EveryClass(0.1)},
 		"shift: whole seconds": {Records: 1, Sides: 2, Shift: 1},
 		"unknown class":        {Records: 1, Sides: 2, Rates: map[Class]float64{"typo": 1}},
 		"rate of amount: 0":    {Records: 1, Sides: 2, Rates: map[Class]float64{Amount: 2}},

@@ -3,9 +3,9 @@ package recongen
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"iter"
 
 	"github.com/seed-3356bd69/touchstone/recon"
 )
@@ -31,39 +31,51 @@ type Row struct {
 	Time     string         `json:"time"`
 }
 
-// WriteTruth writes a JSON line for every planted group. The shift of Config is on every row and in no line.
+// Truth lists the planted groups, class by class. A row's line is 0 until its side is written. The shift of Config is on
+// every row and in no group.
+func (g *Generator) Truth() iter.Seq[Planted] {
+	return func(yield func(Planted) bool) {
+		for i := range g.book.planted {
+			p := &g.book.planted[i]
+			for group := range p.groups {
+				if !yield(g.group(p, group)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// WriteTruth writes a JSON line for every planted group, once the sides are written.
 func (g *Generator) WriteTruth(w io.Writer) error {
+	for side := range g.cfg.Sides {
+		if g.lines[side] == nil {
+			return fmt.Errorf("write truth: side %d is not written yet, its lines are not known", side)
+		}
+	}
 	out := bufio.NewWriterSize(w, 1<<16)
 	encoder := json.NewEncoder(out)
-	for i := range g.book.planted {
-		p := &g.book.planted[i]
-		for group := range p.groups {
-			line, err := g.truth(p, group)
-			if err != nil {
-				return err
-			}
-			if err := encoder.Encode(line); err != nil {
-				return fmt.Errorf("write truth: %w", err)
-			}
+	for p := range g.Truth() {
+		if err := encoder.Encode(p); err != nil {
+			return fmt.Errorf("write truth: %w", err)
 		}
 	}
 	return out.Flush()
 }
 
-func (g *Generator) truth(p *planted, group uint64) (Planted, error) {
+func (g *Generator) group(p *planted, group uint64) Planted {
 	found := Planted{Class: p.class, Breaks: p.breaks}
 	for side := range g.cfg.Sides {
 		for _, r := range p.numbers(side, group) {
-			if g.lines[side] == nil {
-				return Planted{}, errors.New("write truth: a side is not written yet, its lines are not known")
+			k, line := g.book.at(side, r), int64(0)
+			if g.lines[side] != nil {
+				line = g.lines[side][r-g.book.regular]
 			}
-			k := g.book.at(side, r)
 			found.Rows = append(found.Rows, Row{
-				Side: side, Line: g.lines[side][r-g.book.regular], Kind: k.kind,
-				Order: string(orderNumber(nil, &k)), Refund: string(refundNumber(nil, &k)),
+				Side: side, Line: line, Kind: k.kind, Order: string(orderNumber(nil, &k)), Refund: string(refundNumber(nil, &k)),
 				Minor: k.amount, Fee: k.fee, Currency: k.currency, Status: k.status, Time: string(clock(nil, k.second)),
 			})
 		}
 	}
-	return found, nil
+	return found
 }

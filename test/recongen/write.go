@@ -172,8 +172,8 @@ func (g *Generator) Names(dir string) (sides []string, truth string) {
 	return sides, filepath.Join(dir, "truth.jsonl")
 }
 
-// WriteFiles writes the sides and the truth below a folder, which it creates.
-func (g *Generator) WriteFiles(ctx context.Context, dir string) error {
+// WriteFiles writes the sides, and the truth if wanted, below a folder, which it creates.
+func (g *Generator) WriteFiles(ctx context.Context, dir string, withTruth bool) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("create folder: %w", err)
 	}
@@ -182,6 +182,9 @@ func (g *Generator) WriteFiles(ctx context.Context, dir string) error {
 		if err := writeFile(name, func(w io.Writer) error { return g.WriteSide(ctx, side, w) }); err != nil {
 			return fmt.Errorf("write %s: %w", name, err)
 		}
+	}
+	if !withTruth {
+		return nil
 	}
 	if err := writeFile(truth, g.WriteTruth); err != nil {
 		return fmt.Errorf("write %s: %w", truth, err)

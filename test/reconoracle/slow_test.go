@@ -80,17 +80,14 @@ func TestPlantedFaultsAreFoundToTheRowAndTheCent(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var ours, theirs, truth bytes.Buffer
+			var ours, theirs bytes.Buffer
 			for side, w := range []io.Writer{&ours, &theirs} {
 				if err := g.WriteSide(t.Context(), side, w); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if err := g.WriteTruth(&truth); err != nil {
-				t.Fatal(err)
-			}
-			want := Answer{}
-			if want.Breaks, err = Truth(q, &truth); err != nil {
+			want, err := Planted(q, g.Truth())
+			if err != nil {
 				t.Fatal(err)
 			}
 			got := Answer{Breaks: slow(t, q, ours.String(), theirs.String()).Breaks}

@@ -1,40 +1,48 @@
 package reconoracle
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
-	"io"
+	"iter"
 	"slices"
 
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/test/recongen"
 )
 
-// Truth reads what was planted and gives the breaks that a question must find between the first two sides. The key must
-// tell the planted groups apart, as the order number does.
-func Truth(q Question, truth io.Reader) ([]Break, error) {
-	var found []Break
-	for decoder := json.NewDecoder(bufio.NewReader(truth)); decoder.More(); {
-		var p recongen.Planted
-		if err := decoder.Decode(&p); err != nil {
-			return nil, fmt.Errorf("read truth: %w", err)
-		}
-		if (p.Class == recongen.Fee && q.Fee == "") || (p.Class == recongen.Edit && q.Time == "") {
-			continue
-		}
-		breaks, err := planted(p)
-		if err != nil {
-			return nil, err
-		}
-		if q.Kind == "" {
-			for i := range breaks {
-				breaks[i].Kind = string(recon.KindPayment)
+// Truth gives the breaks that a question must find between the first two sides. The key must tell the planted groups
+// apart, as the order number does.
+func Truth(q Question, groups iter.Seq[recongen.Planted]) iter.Seq2[Break, error] {
+	return func(yield func(Break, error) bool) {
+		for p := range groups {
+			if (p.Class == recongen.Fee && q.Fee == "") || (p.Class == recongen.Edit && q.Time == "") {
+				continue
+			}
+			breaks, err := planted(p)
+			if err != nil && !yield(Break{}, err) {
+				return
+			}
+			for _, b := range breaks {
+				if q.Kind == "" {
+					b.Kind = string(recon.KindPayment)
+				}
+				if !yield(b, nil) {
+					return
+				}
 			}
 		}
-		found = append(found, breaks...)
 	}
-	return found, nil
+}
+
+// Planted collects what Truth gives, as an answer without sides.
+func Planted(q Question, groups iter.Seq[recongen.Planted]) (Answer, error) {
+	a := Answer{}
+	for b, err := range Truth(q, groups) {
+		if err != nil {
+			return a, err
+		}
+		a.Breaks = append(a.Breaks, b)
+	}
+	return a, nil
 }
 
 // planted gives the breaks of one group.

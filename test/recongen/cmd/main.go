@@ -26,6 +26,7 @@ type options struct {
 	Format    string             `default:"csv" enum:"csv,wechat,alipay" help:"Form of the second side."`
 	Quoted    bool               `help:"CSV: quotes, separators and line ends inside of cells."`
 	Shift     time.Duration      `help:"Added to the time of every row of the second side, such as 10m."`
+	Truth     bool               `default:"true" negatable:"" help:"Write what was planted: a JSON line a group."`
 }
 
 func main() {
@@ -54,13 +55,15 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	if err := g.WriteFiles(ctx, o.Out); err != nil {
+	if err := g.WriteFiles(ctx, o.Out, o.Truth); err != nil {
 		return err
 	}
 	names, truth := g.Names(o.Out)
 	for side, name := range names {
 		fmt.Printf("%s: %d records\n", name, g.Rows(side))
 	}
-	fmt.Println(truth)
+	if o.Truth {
+		fmt.Println(truth)
+	}
 	return nil
 }
