@@ -13,18 +13,27 @@ type formatsCmd struct {
 	Records int64 `default:"10000000" help:"Rows a side."`
 }
 
-// Run compares CSV with CSV, with a WeChat bill and with an Alipay bill.
+// Run compares CSV with CSV, with the bills, and packed.
 func (cmd *formatsCmd) Run(ctx context.Context, out io.Writer) error {
 	var sets []fileSet
 	var contenders []contender
-	for _, format := range []recongen.Format{recongen.FormatCSV, recongen.FormatWeChat, recongen.FormatAlipay} {
+	for _, day := range []struct {
+		title, name string
+		format      recongen.Format
+		gzip        bool
+	}{
+		{"CSV against CSV", "peers", recongen.FormatCSV, false},
+		{"CSV against a WeChat bill", "wechat", recongen.FormatWeChat, false},
+		{"CSV against an Alipay bill", "alipay", recongen.FormatAlipay, false},
+		{"CSV against CSV, both gzip", "gzip", recongen.FormatCSV, true},
+	} {
 		c := config(cmd.common, cmd.Records, 0.00001)
-		c.Format = format
-		files, err := generate(ctx, cmd.Dir, string(format), c)
+		c.Format, c.Gzip = day.format, day.gzip
+		files, err := generate(ctx, cmd.Dir, day.name, c)
 		if err != nil {
 			return err
 		}
-		sets, contenders = append(sets, files), append(contenders, cmd.touchstone("CSV against "+string(format), files))
+		sets, contenders = append(sets, files), append(contenders, cmd.touchstone(day.title, files))
 	}
 	if err := turns(ctx, cmd.Rounds, contenders); err != nil {
 		return err

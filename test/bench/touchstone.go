@@ -12,7 +12,7 @@ import (
 
 // config is a day with every class of fault at one rate.
 func config(c common, records int64, rate float64) recongen.Config {
-	return recongen.Config{Seed: c.Seed, Records: records, Sides: 2, Rates: recongen.EveryClass(rate)}
+	return recongen.Config{Seed: c.Seed, Records: records, Sides: 2, Format: recongen.FormatCSV, Rates: recongen.EveryClass(rate)}
 }
 
 // touchstone is the product as a contender.

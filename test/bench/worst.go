@@ -29,7 +29,8 @@ func (cmd *worstCmd) Run(ctx context.Context, out io.Writer) error {
 		{"no record has a counterpart", "disjoint", map[recongen.Class]float64{recongen.MissingTheirs: 1, recongen.MissingOurs: 1}, 0},
 		{"a hundred order numbers, all equal", "crowded", nil, 100},
 	} {
-		c := recongen.Config{Seed: cmd.Seed, Records: cmd.Records, Sides: 2, Rates: day.rates, Keys: day.keys}
+		c := config(cmd.common, cmd.Records, 0)
+		c.Rates, c.Keys = day.rates, day.keys
 		files, err := generate(ctx, cmd.Dir, day.name, c)
 		if err != nil {
 			return err

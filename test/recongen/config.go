@@ -25,6 +25,7 @@ type Config struct {
 	Sides   int               // 2 or 3
 	Rates   map[Class]float64 // planted groups of a class, as a share of Records; a share above zero plants at least one
 	Format  Format            // "" = FormatCSV
+	Gzip    bool              // files in one gzip stream each
 	Quoted  bool              // CSV: one row in sixteen has separators, quotes and line ends in its subject
 	Keys    int64             // order numbers in all, so that they have copies with other contents; 0 = one a booking; not with planted faults
 	Shift   time.Duration     // added to the time of every row of the second side, whole seconds, at most 10 minutes

@@ -3,11 +3,13 @@ package recongen
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -279,6 +281,38 @@ func TestTruthOfBillsNamesTheirLines(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestPackedFilesHoldTheSameText(t *testing.T) {
+	c := Config{Seed: 15, Records: 3_000, Sides: 2, Gzip: true}
+	g, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := g.WriteFiles(t.Context(), dir, true); err != nil {
+		t.Fatal(err)
+	}
+	c.Gzip = false
+	plain := generate(t, c)
+	names, truth := g.Names(dir)
+	for side, name := range names {
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		unpacked, err := gzip.NewReader(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := io.ReadAll(unpacked); err != nil || !bytes.Equal(text, plain.sides[side]) {
+			t.Errorf("%s: %d bytes, want %d, %v", name, len(text), len(plain.sides[side]), err)
+		}
+	}
+	if info, err := os.Stat(truth); err != nil || info.Size() != 0 {
+		t.Errorf("the truth of no fault: %v, %v", info, err)
 	}
 }
 

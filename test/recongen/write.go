@@ -2,6 +2,7 @@ package recongen
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -167,6 +168,9 @@ func (g *Generator) Names(dir string) (sides []string, truth string) {
 		theirs = fmt.Sprintf("theirs.%s.csv", g.cfg.Format)
 	}
 	for _, name := range []string{"ours.csv", theirs, "third.csv"}[:g.cfg.Sides] {
+		if g.cfg.Gzip {
+			name += ".gz"
+		}
 		sides = append(sides, filepath.Join(dir, name))
 	}
 	return sides, filepath.Join(dir, "truth.jsonl")
@@ -179,7 +183,7 @@ func (g *Generator) WriteFiles(ctx context.Context, dir string, withTruth bool) 
 	}
 	names, truth := g.Names(dir)
 	for side, name := range names {
-		if err := writeFile(name, func(w io.Writer) error { return g.WriteSide(ctx, side, w) }); err != nil {
+		if err := writeFile(name, func(w io.Writer) error { return g.writePacked(ctx, side, w) }); err != nil {
 			return fmt.Errorf("write %s: %w", name, err)
 		}
 	}
@@ -190,6 +194,18 @@ func (g *Generator) WriteFiles(ctx context.Context, dir string, withTruth bool) 
 		return fmt.Errorf("write %s: %w", truth, err)
 	}
 	return nil
+}
+
+func (g *Generator) writePacked(ctx context.Context, side int, w io.Writer) error {
+	if !g.cfg.Gzip {
+		return g.WriteSide(ctx, side, w)
+	}
+	packed, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+	if err != nil {
+		return fmt.Errorf("pack: %w", err)
+	}
+	err = g.WriteSide(ctx, side, packed)
+	return errors.Join(err, packed.Close())
 }
 
 func writeFile(name string, write func(io.Writer) error) error {

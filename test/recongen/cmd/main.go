@@ -24,8 +24,10 @@ type options struct {
 	FaultRate float64            `default:"0.00001" help:"Planted groups of every class, as a share of the records."`
 	Fault     map[string]float64 `placeholder:"CLASS=RATE" help:"Another rate for one class, such as amount=1 (every record differs) or status=0."`
 	Format    string             `default:"csv" enum:"csv,wechat,alipay" help:"Form of the second side."`
+	Gzip      bool               `help:"Pack each file."`
 	Quoted    bool               `help:"CSV: quotes, separators and line ends inside of cells."`
 	Shift     time.Duration      `help:"Added to the time of every row of the second side, such as 10m."`
+	Keys      int64              `help:"Order numbers in all, with --fault-rate=0; 0 = one a booking."`
 	Truth     bool               `default:"true" negatable:"" help:"Write what was planted: a JSON line a group."`
 }
 
@@ -41,7 +43,10 @@ func main() {
 }
 
 func run(ctx context.Context, o options) error {
-	rates := recongen.EveryClass(o.FaultRate)
+	rates := map[recongen.Class]float64{}
+	if o.FaultRate > 0 {
+		rates = recongen.EveryClass(o.FaultRate)
+	}
 	for name, rate := range o.Fault {
 		class, err := recongen.ParseClass(name)
 		if err != nil {
@@ -50,7 +55,7 @@ func run(ctx context.Context, o options) error {
 		rates[class] = rate
 	}
 	g, err := recongen.New(recongen.Config{
-		Seed: o.Seed, Records: o.Records, Sides: o.Sides, Rates: rates, Format: recongen.Format(o.Format), Quoted: o.Quoted, Shift: o.Shift,
+		Seed: o.Seed, Records: o.Records, Sides: o.Sides, Rates: rates, Format: recongen.Format(o.Format), Gzip: o.Gzip, Quoted: o.Quoted, Keys: o.Keys, Shift: o.Shift,
 	})
 	if err != nil {
 		return err
