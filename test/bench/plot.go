@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -57,21 +58,29 @@ func (cmd *plotCmd) Run(ctx context.Context, out io.Writer) error {
 func (cmd *plotCmd) measure(ctx context.Context, out io.Writer) ([]point, error) {
 	var points []point
 	for _, size := range cmd.Sizes {
-		files, err := generate(ctx, cmd.Dir, "plot-"+strconv.FormatInt(size, 10), config(cmd.common, size, 0.00001))
+		p, err := cmd.point(ctx, out, size)
 		if err != nil {
 			return nil, err
 		}
-		one := []contender{cmd.touchstone(fmt.Sprintf("%d records a side", size), files)}
-		if err := turns(ctx, cmd.Rounds, one); err != nil {
-			return nil, err
-		}
-		if err := table(out, []fileSet{files}, one); err != nil {
-			return nil, err
-		}
-		m := medians(one[0].runs)
-		points = append(points, point{size, m.wall, m.cpu, m.anon})
+		points = append(points, p)
 	}
 	return points, nil
+}
+
+// point measures one size. Its files are removed: the largest need many times the room of the smallest.
+func (cmd *plotCmd) point(ctx context.Context, out io.Writer, size int64) (point, error) {
+	const name = "plot"
+	defer os.RemoveAll(filepath.Join(cmd.Dir, name))
+	files, err := generate(ctx, cmd.Dir, name, config(cmd.common, size, 0.00001))
+	if err != nil {
+		return point{}, err
+	}
+	one := []contender{cmd.touchstone(fmt.Sprintf("%d records a side", size), files)}
+	if err := turns(ctx, cmd.Rounds, one); err != nil {
+		return point{}, err
+	}
+	m := medians(one[0].runs)
+	return point{size, m.wall, m.cpu, m.anon}, table(out, []fileSet{files}, one)
 }
 
 func writePoints(name string, points []point) error {

@@ -17,7 +17,7 @@ func Truth(q Question, groups iter.Seq[recongen.Planted]) iter.Seq2[Break, error
 			if (p.Class == recongen.Fee && q.Fee == "") || (p.Class == recongen.Edit && q.Time == "") {
 				continue
 			}
-			breaks, err := planted(p)
+			breaks, err := q.planted(p)
 			if err != nil && !yield(Break{}, err) {
 				return
 			}
@@ -46,7 +46,7 @@ func Planted(q Question, groups iter.Seq[recongen.Planted]) (Answer, error) {
 }
 
 // planted gives the breaks of one group.
-func planted(p recongen.Planted) ([]Break, error) {
+func (q Question) planted(p recongen.Planted) ([]Break, error) {
 	ours, theirs := rowsOf(p, recongen.Ours), rowsOf(p, recongen.Theirs)
 	if len(p.Breaks) == 0 {
 		return nil, nil
@@ -69,7 +69,7 @@ func planted(p recongen.Planted) ([]Break, error) {
 			if a.Kind != b.Kind || a.Order != b.Order || a.Refund != b.Refund {
 				continue
 			}
-			if fields := differing(a, b); len(fields) > 0 && !(p.Class == recongen.WrongCopy && a.Minor+1 != b.Minor) {
+			if fields := q.differing(a, b); len(fields) > 0 && !(p.Class == recongen.WrongCopy && a.Minor+1 != b.Minor) {
 				found = append(found, Break{Break: string(p.Breaks[0]), Kind: string(a.Kind), Fields: fields, Rows: [2]*Row{rowOf(a), rowOf(b)}})
 			}
 		}
@@ -102,10 +102,12 @@ func rowOf(r recongen.Row) *Row {
 	return &Row{Line: r.Line, Minor: r.Minor, Currency: string(r.Currency)}
 }
 
-func differing(a, b recongen.Row) []string {
+// differing names the fields that are asked for and differ.
+func (q Question) differing(a, b recongen.Row) []string {
 	var fields []string
 	for name, differs := range map[string]bool{
-		"amount": a.Minor != b.Minor, "currency": a.Currency != b.Currency, "fee": a.Fee != b.Fee, "status": a.Status != b.Status, "time": a.Time != b.Time,
+		"amount": a.Minor != b.Minor, "currency": a.Currency != b.Currency, "status": a.Status != b.Status,
+		"fee": q.Fee != "" && a.Fee != b.Fee, "time": q.Time != "" && a.Time != b.Time,
 	} {
 		if differs {
 			fields = append(fields, name)

@@ -1,0 +1,140 @@
+package reconoracle
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/seed-3356bd69/touchstone/test/mariadb"
+	"github.com/seed-3356bd69/touchstone/test/recongen"
+)
+
+var firstSeed = flag.Uint64("seed", uint64(time.Now().Unix()), "first seed; a run prints its own")
+
+// program is the built product, and server the database of the tests that compare tables.
+var (
+	program string
+	server  *mariadb.Server
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code, err := setUp(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func setUp(m *testing.M) (int, error) {
+	dir, err := os.MkdirTemp("", "touchstone-oracle")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	program = filepath.Join(dir, "touchstone")
+	build := exec.Command("go", "build", "-o", program, "../../cmd/touchstone")
+	if out, err := build.CombinedOutput(); err != nil {
+		return 1, fmt.Errorf("build touchstone: %w: %s", err, out)
+	}
+	fmt.Printf("seeds from %d, try -seed=%d to repeat\n", *firstSeed, *firstSeed)
+	return mariadb.Main(m, &server), nil
+}
+
+// held wants the product's answer about two files to be the slow one, and gives it.
+func held(t *testing.T, seed uint64, q Question, files [2][]byte, more ...string) Answer {
+	t.Helper()
+	dir := t.TempDir()
+	names := []string{filepath.Join(dir, "ours.csv"), filepath.Join(dir, "theirs.csv")}
+	for i, name := range names {
+		if err := os.WriteFile(name, files[i], 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := Slow(q, [2]io.Reader{bytes.NewReader(files[0]), bytes.NewReader(files[1])})
+	if err != nil {
+		t.Fatalf("seed %d: %v", seed, err)
+	}
+	got, _, err := Command(t.Context(), program, dir, q, names, more...)
+	if err != nil {
+		t.Fatalf("seed %d: %v", seed, err)
+	}
+	if d := Differ("touchstone", got, "slow", want); d != "" {
+		t.Fatalf("seed %d, %q:\n%s\nours:\n%.3000s\ntheirs:\n%.3000s", seed, more, d, files[0], files[1])
+	}
+	return want
+}
+
+func TestProductAgreesOnCrowdedKeys(t *testing.T) {
+	for i := range uint64(20) {
+		seed, q := *firstSeed+i, Everything()
+		if i%3 == 0 {
+			q = Money()
+		}
+		held(t, seed, q, Dense(seed), "--threads", fmt.Sprint(1+i%3))
+	}
+}
+
+func TestProductAgreesOnPlantedFaults(t *testing.T) {
+	for i := range uint64(6) {
+		seed := *firstSeed + i
+		g, err := recongen.New(recongen.Config{Seed: seed, Records: 2_000, Sides: 2, Rates: recongen.EveryClass(0.004), Quoted: i%2 == 0})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ours, theirs bytes.Buffer
+		for side, w := range []io.Writer{&ours, &theirs} {
+			if err := g.WriteSide(t.Context(), side, w); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := held(t, seed, Everything(), [2][]byte{ours.Bytes(), theirs.Bytes()})
+		want, err := Planted(Everything(), g.Truth())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := Differ("found", Answer{Breaks: got.Breaks}, "planted", want); d != "" {
+			t.Fatalf("seed %d:\n%s", seed, d)
+		}
+	}
+}
+
+func TestProductAgreesOnTables(t *testing.T) {
+	db, err := server.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE oracle"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint64(4) {
+		seed, q := *firstSeed+i, Everything()
+		files := Dense(seed)
+		var urls []string
+		for side, table := range []string{"ours", "theirs"} {
+			if err := LoadTable(t.Context(), db, "oracle."+table, bytes.NewReader(files[side])); err != nil {
+				t.Fatal(err)
+			}
+			urls = append(urls, fmt.Sprintf("mysql://root@%s/oracle?table=%s", server.Addr, table))
+		}
+		want, err := Slow(q, [2]io.Reader{bytes.NewReader(files[0]), bytes.NewReader(files[1])})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := Command(t.Context(), program, t.TempDir(), q, urls)
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		if d := Differ("of tables", got, "of files", want); d != "" {
+			t.Fatalf("seed %d:\n%s", seed, d)
+		}
+	}
+}
