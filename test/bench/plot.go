@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -129,7 +129,7 @@ func drawPoints(name string, points []point) error {
 	if err != nil {
 		return err
 	}
-	memory, err := chart("MiB of memory, mapped files not counted", map[string]func(point) float64{
+	memory, err := chart("own memory, MiB", map[string]func(point) float64{
 		"memory": func(p point) float64 { return p.own / mib }}, points)
 	if err != nil {
 		return err
@@ -137,8 +137,9 @@ func drawPoints(name string, points []point) error {
 	const width, height = 16 * vg.Centimeter, 18 * vg.Centimeter
 	canvas := vgsvg.New(width, height)
 	whole := draw.New(canvas)
-	times.Draw(draw.Crop(whole, 0, 0, height/2, 0))
-	memory.Draw(draw.Crop(whole, 0, 0, 0, -height/2))
+	const margin = 3 * vg.Millimeter
+	times.Draw(draw.Crop(whole, margin, -margin, height/2+margin, -margin))
+	memory.Draw(draw.Crop(whole, margin, -margin, margin, -height/2-margin))
 	f, err := os.Create(name)
 	if err != nil {
 		return err
@@ -152,8 +153,7 @@ func chart(label string, lines map[string]func(point) float64, points []point) (
 	p.X.Label.Text, p.Y.Label.Text = "records a side", label
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
 	p.X.Tick.Marker, p.Y.Tick.Marker = plot.LogTicks{Prec: -1}, plot.LogTicks{Prec: -1}
-	p.Legend.Top, p.Legend.Left = true, true
-	p.Legend.TextStyle.Font.Size = font.Length(10)
+	p.Legend.Top, p.Legend.Left, p.Legend.Padding = true, true, vg.Millimeter
 	p.Add(plotter.NewGrid())
 	for i, title := range []string{"wall", "processor", "memory"} {
 		of, ok := lines[title]
@@ -172,5 +172,6 @@ func chart(label string, lines map[string]func(point) float64, points []point) (
 		p.Add(line, dots)
 		p.Legend.Add(title, line, dots)
 	}
+	p.Y.Min, p.Y.Max = math.Pow(10, math.Floor(math.Log10(p.Y.Min))), math.Pow(10, math.Ceil(math.Log10(p.Y.Max)))
 	return p, nil
 }
