@@ -31,7 +31,7 @@ func Money() Question {
 func (q Question) Flags() []string {
 	flags := []string{
 		"--key", strings.Join(q.Key, ","), "--amount", q.Amount + ":yuan", "--currency", q.Currency, "--status", q.Status,
-		"--map", "paid=success", "--map", "pending=processing", "--map", "failed=failed",
+		"--map", "paid=success", "--map", "pending=processing", "--map", "failed=failed", // as status says
 	}
 	if q.Kind != "" {
 		flags = append(flags, "--kind", q.Kind)
@@ -48,13 +48,34 @@ func (q Question) Flags() []string {
 	return flags
 }
 
-// fields lists what is compared, in the order in which copies of a key are ordered.
-func (q Question) fields() []string {
-	list := []string{q.Amount, q.Status, q.Currency}
-	for _, column := range append([]string{q.Fee, q.Time}, q.Compare...) {
-		if column != "" {
-			list = append(list, column)
-		}
+// status is the normalised state of one of recongen's words.
+func status(word string) string {
+	switch word {
+	case "paid":
+		return "success"
+	case "pending":
+		return "processing"
+	}
+	return word
+}
+
+// Field is one compared column, as the answer names it.
+type Field struct {
+	Name, Column string
+	Money        bool // a number with two decimals, ordered as one
+}
+
+// Fields lists what is compared, in the order in which copies of a key are ordered. A state is compared normalised.
+func (q Question) Fields() []Field {
+	list := []Field{{"amount", q.Amount, true}, {"currency", q.Currency, false}, {"status", q.Status, false}}
+	if q.Fee != "" {
+		list = append(list, Field{"fee", q.Fee, true})
+	}
+	if q.Time != "" {
+		list = append(list, Field{"time", q.Time, false})
+	}
+	for _, column := range q.Compare {
+		list = append(list, Field{column, column, false})
 	}
 	return list
 }

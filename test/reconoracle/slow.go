@@ -1,6 +1,7 @@
 package reconoracle
 
 import (
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -12,11 +13,17 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon"
 )
 
-// record is a row with what is compared, as text and in order.
+// record is a row with what is compared, in order.
 type record struct {
 	Row
 	kind   string
-	fields []string
+	values []value
+}
+
+// value is a text, or a number of minor units.
+type value struct {
+	text   string
+	number int64
 }
 
 // Slow answers a question about two CSV files with maps and sorts.
@@ -61,18 +68,31 @@ func read(q Question, file io.Reader, take func(string, record)) error {
 		if q.Kind != "" {
 			one.kind = cell(q.Kind)
 		}
-		if one.Minor, err = minor(cell(q.Amount)); err != nil {
-			return fmt.Errorf("line %d: %w", line, err)
+		for _, f := range q.Fields() {
+			v, err := q.value(f, cell(f.Column))
+			if err != nil {
+				return fmt.Errorf("line %d: %s: %w", line, f.Name, err)
+			}
+			one.values = append(one.values, v)
 		}
-		for _, column := range q.fields() {
-			one.fields = append(one.fields, cell(column))
-		}
+		one.Minor = one.values[0].number
 		key := one.kind
 		for _, column := range q.Key {
 			key += fmt.Sprintf("|%d|%s", len(cell(column)), cell(column))
 		}
 		take(key, one)
 	}
+}
+
+func (q Question) value(f Field, cell string) (value, error) {
+	if f.Money {
+		n, err := minor(cell)
+		return value{number: n}, err
+	}
+	if f.Column == q.Status {
+		cell = status(cell)
+	}
+	return value{text: cell}, nil
 }
 
 // minor reads yuan with two decimals.
@@ -88,11 +108,11 @@ func minor(text string) (int64, error) {
 // left has no counterpart.
 func (q Question) group(ours, theirs []record) []Break {
 	both := len(ours) > 0 && len(theirs) > 0
-	q.sort(ours)
-	q.sort(theirs)
+	slices.SortFunc(ours, record.compare)
+	slices.SortFunc(theirs, record.compare)
 	var restOurs []record
 	for _, r := range ours {
-		at := slices.IndexFunc(theirs, func(o record) bool { return slices.Equal(o.fields, r.fields) })
+		at := slices.IndexFunc(theirs, func(o record) bool { return slices.Equal(o.values, r.values) })
 		if at < 0 {
 			restOurs = append(restOurs, r)
 		} else {
@@ -118,50 +138,27 @@ func (q Question) group(ours, theirs []record) []Break {
 	return found
 }
 
-// sort orders the copies of a key by amount, then by the other fields as texts, then by line.
-func (q Question) sort(list []record) {
-	slices.SortFunc(list, func(a, b record) int {
-		if a.Minor != b.Minor {
-			return int(max(-1, min(1, a.Minor-b.Minor)))
-		}
-		if c := slices.Compare(a.fields[1:], b.fields[1:]); c != 0 {
-			return c
-		}
-		return int(a.Line - b.Line)
-	})
+// compare orders the copies of a key by what is compared, then by line.
+func (r record) compare(o record) int {
+	return cmp.Or(slices.CompareFunc(r.values, o.values, func(a, b value) int {
+		return cmp.Or(cmp.Compare(a.number, b.number), strings.Compare(a.text, b.text))
+	}), cmp.Compare(r.Line, o.Line))
 }
 
 func (q Question) pair(a, b record) Break {
 	found := Break{Break: string(recon.FieldMismatch), Kind: a.kind, Rows: [2]*Row{&a.Row, &b.Row}}
-	for i, column := range q.fields() {
-		if a.fields[i] == b.fields[i] {
+	for i, f := range q.Fields() {
+		if a.values[i] == b.values[i] {
 			continue
 		}
-		found.Fields = append(found.Fields, q.name(column))
+		found.Fields = append(found.Fields, f.Name)
 		switch {
-		case column == q.Amount || column == q.Currency:
+		case f.Name == "amount" || f.Name == "currency":
 			found.Break = string(recon.AmountMismatch)
-		case column == q.Status && found.Break == string(recon.FieldMismatch):
+		case f.Name == "status" && found.Break == string(recon.FieldMismatch):
 			found.Break = string(recon.StatusMismatch)
 		}
 	}
 	slices.Sort(found.Fields)
 	return found
-}
-
-// name is what the answer calls a column.
-func (q Question) name(column string) string {
-	switch column {
-	case q.Amount:
-		return "amount"
-	case q.Currency:
-		return "currency"
-	case q.Status:
-		return "status"
-	case q.Fee:
-		return "fee"
-	case q.Time:
-		return "time"
-	}
-	return column
 }

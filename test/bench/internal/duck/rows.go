@@ -16,7 +16,8 @@ func (d *DB) Load(ctx context.Context, table, file string) error {
 	return d.Exec(ctx, fmt.Sprintf(`CREATE OR REPLACE TABLE %s AS
 		WITH numbered AS (SELECT row_number() OVER () AS nth, * FROM %s)
 		SELECT 1 + nth + coalesce(sum(length(subject) - length(replace(subject, chr(10), ''))) OVER (ORDER BY nth ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS line,
-			* EXCLUDE (nth), CAST(amount * 100 AS BIGINT) AS minor FROM numbered`, table, scan(file, false)))
+			* EXCLUDE (nth) REPLACE (CASE status WHEN 'paid' THEN 'success' WHEN 'pending' THEN 'processing' ELSE status END AS status),
+			CAST(amount * 100 AS BIGINT) AS minor FROM numbered`, table, scan(file, false)))
 }
 
 // Answer gives every break between two loaded tables by row: copies that agree in everything are paired first, then the
@@ -74,38 +75,16 @@ func (d *DB) totals(ctx context.Context, q reconoracle.Question, table string) (
 	return side, rows.Err()
 }
 
-// field is one compared column, as the answer names it.
-type field struct{ name, column string }
-
-func compared(q reconoracle.Question) []field {
-	fields := []field{{"amount", "minor"}, {"status", q.Status}, {"currency", q.Currency}}
-	for _, f := range append([]field{{"fee", q.Fee}, {"time", q.Time}}, further(q)...) {
-		if f.column != "" {
-			fields = append(fields, f)
-		}
-	}
-	return fields
-}
-
-func further(q reconoracle.Question) []field {
-	var fields []field
-	for _, column := range q.Compare {
-		fields = append(fields, field{column, column})
-	}
-	return fields
-}
-
 // breaksQuery is the whole job as one statement.
 func breaksQuery(q reconoracle.Question) string {
 	key := slices.Clone(q.Key)
 	if q.Kind != "" {
 		key = append(key, q.Kind)
 	}
-	fields := compared(q)
 	var columns, differ []string
-	for _, f := range fields {
-		columns = append(columns, f.column)
-		differ = append(differ, fmt.Sprintf("CASE WHEN a.%[2]s <> b.%[2]s THEN '%[1]s ' ELSE '' END", f.name, f.column))
+	for _, f := range q.Fields() {
+		columns = append(columns, f.Column)
+		differ = append(differ, fmt.Sprintf("CASE WHEN a.%[2]s <> b.%[2]s THEN '%[1]s ' ELSE '' END", f.Name, f.Column))
 	}
 	keys, all := strings.Join(key, ", "), strings.Join(columns, ", ")
 	var with []string
