@@ -21,6 +21,7 @@ const (
 // Config says what is made. Equal values make equal bytes.
 type Config struct {
 	Seed    uint64
+	Order   uint64            // of the rows: another order of the same rows
 	Records int64             // rows of the first side; the others have as many but for the planted faults
 	Sides   int               // 2 or 3
 	Rates   map[Class]float64 // planted groups of a class, as a share of Records; a share above zero plants at least one

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -178,6 +179,24 @@ func TestSidesHaveOrdersOfTheirOwn(t *testing.T) {
 	}
 	if same > 10 {
 		t.Errorf("%d of 10000 rows stand on the same line of both sides", same)
+	}
+}
+
+func TestAnotherOrderHasTheSameRows(t *testing.T) {
+	c := Config{Seed: 16, Records: 4_000, Sides: 2, Rates: EveryClass(0.004)}
+	first := generate(t, c)
+	c.Order = 1
+	second := generate(t, c)
+	for side := range first.sides {
+		a, b := strings.Split(string(first.sides[side]), "\n"), strings.Split(string(second.sides[side]), "\n")
+		if slices.Equal(a, b) {
+			t.Errorf("side %d has the same order", side)
+		}
+		slices.Sort(a)
+		slices.Sort(b)
+		if !slices.Equal(a, b) {
+			t.Errorf("side %d has other rows", side)
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ func New(c Config) (*Generator, error) {
 	}
 	g := &Generator{book: b, cfg: c}
 	for side := range c.Sides {
-		g.order[side] = newPermutation(b.rows[side], mix(c.Seed+uint64(side)*0x5851f42d4c957f2d))
+		g.order[side] = newPermutation(b.rows[side], mix(c.Seed+uint64(side)*0x5851f42d4c957f2d+c.Order*0x14057b7ef767814f))
 	}
 	return g, nil
 }

@@ -54,6 +54,20 @@ func (b Break) String() string {
 	return text
 }
 
+// WithoutLines forgets where rows stand: what is left must not depend on the order of the files.
+func (a Answer) WithoutLines() Answer {
+	bare := Answer{Sides: a.Sides}
+	for _, b := range a.Breaks {
+		for i, r := range b.Rows {
+			if r != nil {
+				b.Rows[i] = &Row{Minor: r.Minor, Currency: r.Currency}
+			}
+		}
+		bare.Breaks = append(bare.Breaks, b)
+	}
+	return bare
+}
+
 // Text prints an answer so that equal answers are equal texts: a line for each total and each break, sorted.
 func (a Answer) Text() string {
 	var lines []string

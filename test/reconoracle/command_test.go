@@ -106,6 +106,32 @@ func TestProductAgreesOnPlantedFaults(t *testing.T) {
 	}
 }
 
+func TestProductDoesNotDependOnTheOrderOfRows(t *testing.T) {
+	c := recongen.Config{Seed: *firstSeed, Records: 3_000, Sides: 2, Rates: recongen.EveryClass(0.004)}
+	var first Answer
+	for c.Order = range uint64(4) {
+		g, err := recongen.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		if err := g.WriteFiles(t.Context(), dir, false); err != nil {
+			t.Fatal(err)
+		}
+		names, _ := g.Names(dir)
+		got, _, err := Command(t.Context(), program, dir, Everything(), names)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Order == 0 {
+			first = got
+		}
+		if d := Differ("in this order", got.WithoutLines(), "in the first", first.WithoutLines()); d != "" {
+			t.Fatalf("seed %d, order %d:\n%s", c.Seed, c.Order, d)
+		}
+	}
+}
+
 func TestProductAgreesOnTables(t *testing.T) {
 	db, err := server.Open("")
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 type options struct {
 	Records   int64              `default:"1000000" help:"Rows of the first side."`
 	Seed      uint64             `default:"1" help:"Equal seeds make equal files."`
+	Order     uint64             `help:"Another order of the same rows."`
 	Sides     int                `default:"2" help:"2 or 3."`
 	Out       string             `required:"" type:"path" help:"Folder for the files; it is created."`
 	FaultRate float64            `default:"0.00001" help:"Planted groups of every class, as a share of the records."`
@@ -55,7 +56,7 @@ func run(ctx context.Context, o options) error {
 		rates[class] = rate
 	}
 	g, err := recongen.New(recongen.Config{
-		Seed: o.Seed, Records: o.Records, Sides: o.Sides, Rates: rates, Format: recongen.Format(o.Format), Gzip: o.Gzip, Quoted: o.Quoted, Keys: o.Keys, Shift: o.Shift,
+		Seed: o.Seed, Order: o.Order, Records: o.Records, Sides: o.Sides, Rates: rates, Format: recongen.Format(o.Format), Gzip: o.Gzip, Quoted: o.Quoted, Keys: o.Keys, Shift: o.Shift,
 	})
 	if err != nil {
 		return err
