@@ -33,12 +33,8 @@ func generate(t *testing.T, c Config) made {
 		t.Fatal(err)
 	}
 	m := made{}
-	for side := range c.Sides {
-		var b bytes.Buffer
-		if err := g.WriteSide(t.Context(), side, &b); err != nil {
-			t.Fatal(err)
-		}
-		m.sides = append(m.sides, b.Bytes())
+	if m.sides, err = g.Sides(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	var b bytes.Buffer
 	if err := g.WriteTruth(&b); err != nil {

@@ -161,6 +161,19 @@ func (g *Generator) chunk(side int, form layout, from uint64, buffer []byte) chu
 	return c
 }
 
+// Sides gives all sides whole, in memory.
+func (g *Generator) Sides(ctx context.Context) ([][]byte, error) {
+	var all [][]byte
+	for side := range g.cfg.Sides {
+		var b bytes.Buffer
+		if err := g.WriteSide(ctx, side, &b); err != nil {
+			return nil, err
+		}
+		all = append(all, b.Bytes())
+	}
+	return all, nil
+}
+
 // Names gives the names of the files of the sides and of the truth below a folder.
 func (g *Generator) Names(dir string) (sides []string, truth string) {
 	theirs := "theirs.csv"

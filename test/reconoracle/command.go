@@ -54,6 +54,17 @@ type printedRow struct {
 	Currency string `json:"currency"`
 }
 
+// Build builds the product below dir, from the repository's root.
+func Build(root, dir string) (program string, err error) {
+	program = filepath.Join(dir, "touchstone")
+	build := exec.Command("go", "build", "-o", program, "./cmd/touchstone")
+	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build touchstone: %w: %s", err, out)
+	}
+	return program, nil
+}
+
 // Command asks the built program, with more flags if wanted, and gives its answer. Whatever it says more than once (exit
 // code, summary, lines) must agree.
 func Command(ctx context.Context, program, dir string, q Question, sides []string, more ...string) (Answer, Summary, error) {

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -39,17 +37,15 @@ func setUp(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "touchstone")
-	build := exec.Command("go", "build", "-o", program, "../../cmd/touchstone")
-	if out, err := build.CombinedOutput(); err != nil {
-		return 1, fmt.Errorf("build touchstone: %w: %s", err, out)
+	if program, err = Build("../..", dir); err != nil {
+		return 1, err
 	}
 	fmt.Printf("seeds from %d, try -seed=%d to repeat\n", *firstSeed, *firstSeed)
 	return mariadb.Main(m, &server), nil
 }
 
 // held wants the product's answer about two files to be the slow one, and gives it.
-func held(t *testing.T, seed uint64, q Question, files [2][]byte, more ...string) Answer {
+func held(t *testing.T, seed uint64, q Question, files [][]byte, more ...string) Answer {
 	t.Helper()
 	dir := t.TempDir()
 	names := []string{filepath.Join(dir, "ours.csv"), filepath.Join(dir, "theirs.csv")}
@@ -58,7 +54,7 @@ func held(t *testing.T, seed uint64, q Question, files [2][]byte, more ...string
 			t.Fatal(err)
 		}
 	}
-	want, err := Slow(q, [2]io.Reader{bytes.NewReader(files[0]), bytes.NewReader(files[1])})
+	want, err := Slow(q, files)
 	if err != nil {
 		t.Fatalf("seed %d: %v", seed, err)
 	}
@@ -89,13 +85,11 @@ func TestProductAgreesOnPlantedFaults(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var ours, theirs bytes.Buffer
-		for side, w := range []io.Writer{&ours, &theirs} {
-			if err := g.WriteSide(t.Context(), side, w); err != nil {
-				t.Fatal(err)
-			}
+		sides, err := g.Sides(t.Context())
+		if err != nil {
+			t.Fatal(err)
 		}
-		got := held(t, seed, Everything(), [2][]byte{ours.Bytes(), theirs.Bytes()})
+		got := held(t, seed, Everything(), sides)
 		want, err := Planted(Everything(), g.Truth())
 		if err != nil {
 			t.Fatal(err)
@@ -151,7 +145,7 @@ func TestProductAgreesOnTables(t *testing.T) {
 			}
 			urls = append(urls, fmt.Sprintf("mysql://root@%s/oracle?table=%s", server.Addr, table))
 		}
-		want, err := Slow(q, [2]io.Reader{bytes.NewReader(files[0]), bytes.NewReader(files[1])})
+		want, err := Slow(q, files)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,8 +1,6 @@
 package reconoracle
 
 import (
-	"bytes"
-	"io"
 	"strings"
 	"testing"
 
@@ -22,7 +20,7 @@ func line(cell string) string {
 
 func slow(t *testing.T, q Question, ours, theirs string) Answer {
 	t.Helper()
-	a, err := Slow(q, [2]io.Reader{strings.NewReader(ours), strings.NewReader(theirs)})
+	a, err := Slow(q, [][]byte{[]byte(ours), []byte(theirs)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,17 +78,15 @@ func TestPlantedFaultsAreFoundToTheRowAndTheCent(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var ours, theirs bytes.Buffer
-			for side, w := range []io.Writer{&ours, &theirs} {
-				if err := g.WriteSide(t.Context(), side, w); err != nil {
-					t.Fatal(err)
-				}
+			sides, err := g.Sides(t.Context())
+			if err != nil {
+				t.Fatal(err)
 			}
 			want, err := Planted(q, g.Truth())
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := Answer{Breaks: slow(t, q, ours.String(), theirs.String()).Breaks}
+			got := Answer{Breaks: slow(t, q, string(sides[0]), string(sides[1])).Breaks}
 			if d := Differ("found", got, "planted", want); d != "" || len(want.Breaks) < 10 {
 				t.Fatalf("seed %d, %s: %d planted\n%s", seed, name, len(want.Breaks), d)
 			}

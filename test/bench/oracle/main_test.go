@@ -5,13 +5,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/test/bench/internal/duck"
 	"github.com/seed-3356bd69/touchstone/test/mariadb"
+	"github.com/seed-3356bd69/touchstone/test/reconoracle"
 )
 
 var (
@@ -45,11 +45,9 @@ func setUp(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer os.RemoveAll(dir)
-	shared.dir, shared.program = dir, filepath.Join(dir, "touchstone")
-	build := exec.Command("go", "build", "-o", shared.program, "./cmd/touchstone")
-	build.Dir, build.Env = "../../..", append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return 1, fmt.Errorf("build touchstone: %w: %s", err, out)
+	shared.dir = dir
+	if shared.program, err = reconoracle.Build("../../..", dir); err != nil {
+		return 1, err
 	}
 	if shared.duck, err = duck.Open(context.Background(), 1, dir); err != nil {
 		return 1, err
