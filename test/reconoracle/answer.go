@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Answer is what comparing two sides gives, in a form that does not depend on who found it.
+// Answer is what comparing sides gives, in a form that does not depend on who found it.
 type Answer struct {
 	Sides  []Side
 	Breaks []Break
@@ -31,8 +31,8 @@ type Total struct {
 type Break struct {
 	Break  string
 	Kind   string
-	Fields []string // that differ, sorted; of a pair only
-	Rows   [2]*Row  // nil = the side has none
+	Fields []string // that differ, sorted; where no side lacks it
+	Rows   []*Row   // one a side; nil = the side has none
 }
 
 // Row says where a row stands, and its money.
@@ -58,6 +58,7 @@ func (b Break) String() string {
 func (a Answer) WithoutLines() Answer {
 	bare := Answer{Sides: a.Sides}
 	for _, b := range a.Breaks {
+		b.Rows = slices.Clone(b.Rows)
 		for i, r := range b.Rows {
 			if r != nil {
 				b.Rows[i] = &Row{Minor: r.Minor, Currency: r.Currency}

@@ -46,6 +46,7 @@ type printed struct {
 	} `json:"fields"`
 	Primary *printedRow `json:"primary"`
 	Channel *printedRow `json:"channel"`
+	Shadow  *printedRow `json:"shadow"`
 }
 
 type printedRow struct {
@@ -58,7 +59,7 @@ type printedRow struct {
 func Build(root, dir string) (program string, err error) {
 	program = filepath.Join(dir, "touchstone")
 	build := exec.Command("go", "build", "-o", program, "./cmd/touchstone")
-	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build touchstone: %w: %s", err, out)
 	}
@@ -82,7 +83,7 @@ func Command(ctx context.Context, program, dir string, q Question, sides []strin
 	if err := json.Unmarshal(out.Bytes(), &s); err != nil {
 		return Answer{}, s, fmt.Errorf("read summary: %w", err)
 	}
-	a, err := readBreaks(breaks)
+	a, err := readBreaks(breaks, len(sides))
 	if err != nil {
 		return a, s, err
 	}
@@ -92,7 +93,7 @@ func Command(ctx context.Context, program, dir string, q Question, sides []strin
 	return a, s, s.check(a, exit == nil)
 }
 
-func readBreaks(name string) (Answer, error) {
+func readBreaks(name string, sides int) (Answer, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return Answer{}, fmt.Errorf("open breaks: %w", err)
@@ -104,13 +105,13 @@ func readBreaks(name string) (Answer, error) {
 		if err := decoder.Decode(&p); err != nil {
 			return a, fmt.Errorf("read breaks: %w", err)
 		}
-		b := Break{Break: p.Break, Kind: p.Kind}
-		for i, r := range []*printedRow{p.Primary, p.Channel} {
+		b := Break{Break: p.Break, Kind: p.Kind, Rows: make([]*Row, sides)}
+		for i, r := range []*printedRow{p.Primary, p.Channel, p.Shadow}[:sides] {
 			if r != nil {
 				b.Rows[i] = &Row{Line: r.Line, Minor: r.Amount, Currency: r.Currency}
 			}
 		}
-		if p.Primary != nil && p.Channel != nil {
+		if !slices.Contains(b.Rows, nil) {
 			for _, field := range p.Fields {
 				b.Fields = append(b.Fields, field.Field)
 			}

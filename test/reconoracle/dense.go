@@ -6,13 +6,13 @@ import (
 	"math/rand/v2"
 )
 
-// Dense writes two sides in recongen's columns in which few keys have many copies that differ in few values: every way in
+// Dense writes sides in recongen's columns in which few keys have many copies that differ in few values: every way in
 // which copies can find each other occurs.
-func Dense(seed uint64) [][]byte {
+func Dense(seed uint64, sides int) [][]byte {
 	rng := rand.New(rand.NewPCG(seed, 0xde15e))
 	keys, values := 1+rng.IntN(12), 1+rng.IntN(3)
 	var files [][]byte
-	for range 2 {
+	for range sides {
 		var b bytes.Buffer
 		b.WriteString("order_id,refund_id,kind,amount,fee,currency,status,created_at,merchant_id,payer_id,subject\n")
 		for range rng.IntN(60) {

@@ -27,24 +27,24 @@ type value struct {
 	number int64
 }
 
-// Slow answers a question about two CSV files, held in memory, with maps and sorts.
+// Slow answers a question about two or three CSV files, held in memory, with maps and sorts.
 func Slow(q Question, files [][]byte) (Answer, error) {
-	answer := Answer{Sides: make([]Side, 2)}
-	groups := map[string]*[2][]record{}
+	answer := Answer{Sides: make([]Side, len(files))}
+	byKey := map[string][][]record{}
 	for side, file := range files {
 		err := read(q, bytes.NewReader(file), func(key string, r record) {
 			answer.Sides[side].add(r.kind, r.Currency, r.Minor)
-			if groups[key] == nil {
-				groups[key] = &[2][]record{}
+			if byKey[key] == nil {
+				byKey[key] = make([][]record, len(files))
 			}
-			groups[key][side] = append(groups[key][side], r)
+			byKey[key][side] = append(byKey[key][side], r)
 		})
 		if err != nil {
 			return Answer{}, fmt.Errorf("side %d: %w", side+1, err)
 		}
 	}
-	for _, g := range groups {
-		answer.Breaks = append(answer.Breaks, q.group(g[0], g[1])...)
+	for _, lists := range byKey {
+		answer.Breaks = append(answer.Breaks, q.breaks(lists)...)
 	}
 	return answer, nil
 }
@@ -105,38 +105,112 @@ func minor(text string) (int64, error) {
 	return strconv.ParseInt(text[:at]+text[at+1:], 10, 64)
 }
 
-// group finds the breaks of one key: what agrees in everything goes first, then the rest pairs up in order, then what is
-// left has no counterpart.
-func (q Question) group(ours, theirs []record) []Break {
-	both := len(ours) > 0 && len(theirs) > 0
-	slices.SortFunc(ours, record.compare)
-	slices.SortFunc(theirs, record.compare)
-	var restOurs []record
-	for _, r := range ours {
-		at := slices.IndexFunc(theirs, func(o record) bool { return slices.Equal(o.values, r.values) })
-		if at < 0 {
-			restOurs = append(restOurs, r)
-		} else {
-			theirs = slices.Delete(theirs, at, at+1)
-		}
-	}
+// breaks finds the breaks of one key.
+func (q Question) breaks(lists [][]record) []Break {
+	everywhere := !slices.ContainsFunc(lists, func(l []record) bool { return len(l) == 0 })
 	var found []Break
-	for i := range max(len(restOurs), len(theirs)) {
-		var b Break
-		switch {
-		case i >= len(theirs):
-			b = Break{Break: string(recon.MissingAtChannel), Kind: restOurs[i].kind, Rows: [2]*Row{&restOurs[i].Row, nil}}
-		case i >= len(restOurs):
-			b = Break{Break: string(recon.MissingInternally), Kind: theirs[i].kind, Rows: [2]*Row{nil, &theirs[i].Row}}
-		default:
-			b = q.pair(restOurs[i], theirs[i])
+	for n, g := range together(lists) {
+		b := Break{Rows: make([]*Row, len(lists))}
+		for side, r := range g {
+			if r != nil {
+				b.Rows[side], b.Kind = &r.Row, r.kind
+			}
 		}
-		if both && (b.Rows[0] == nil || b.Rows[1] == nil) {
+		switch missing := slices.Contains(g, nil); {
+		case missing && everywhere && n > 0:
 			b.Break = string(recon.Duplicate)
+		case missing:
+			b.Break = missingOn(g)
+		default:
+			b.Break, b.Fields = q.worst(g)
 		}
-		found = append(found, b)
+		if b.Break != "" {
+			found = append(found, b)
+		}
 	}
 	return found
+}
+
+// missingOn names the break of a booking that some sides lack: the first is internal, the second the channel, a third the
+// shadow.
+func missingOn(g []*record) string {
+	if len(g) == 2 {
+		if g[1] == nil {
+			return string(recon.MissingAtChannel)
+		}
+		return string(recon.MissingInternally)
+	}
+	return map[[3]bool]string{
+		{true, false, true}: "missing-at-channel", {true, true, false}: "missing-in-shadow", {false, true, true}: "missing-internally",
+		{true, false, false}: "only-internally", {false, true, false}: "only-at-channel", {false, false, true}: "only-in-shadow",
+	}[[3]bool{g[0] != nil, g[1] != nil, g[2] != nil}]
+}
+
+// together finds the copies of a key that belong together, at most one a side. First those that agree on all sides, then
+// those that agree on two, then the rest joins who lacks its side; always in the order of what they say. Complete groups
+// come first.
+func together(lists [][]record) [][]*record {
+	left := make([][]*record, len(lists))
+	for side := range lists {
+		slices.SortFunc(lists[side], record.compare)
+		for i := range lists[side] {
+			left[side] = append(left[side], &lists[side][i])
+		}
+	}
+	var groups [][]*record
+	members := [][]int{{0, 1}}
+	if len(lists) == 3 {
+		members = [][]int{{0, 1, 2}, {0, 1}, {0, 2}, {1, 2}}
+	}
+	for _, m := range members {
+		groups = append(groups, agreeing(left, m)...)
+	}
+	for side := range left {
+		for _, r := range left[side] {
+			at := slices.IndexFunc(groups, func(g []*record) bool { return g[side] == nil })
+			if at < 0 {
+				at, groups = len(groups), append(groups, make([]*record, len(lists)))
+			}
+			groups[at][side] = r
+		}
+	}
+	slices.SortStableFunc(groups, func(a, b []*record) int { return absent(a) - absent(b) })
+	return groups
+}
+
+func absent(g []*record) int {
+	n := 0
+	for _, r := range g {
+		if r == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// agreeing takes out of left what agrees on all the given sides.
+func agreeing(left [][]*record, sides []int) [][]*record {
+	var groups [][]*record
+	for _, r := range slices.Clone(left[sides[0]]) {
+		g := make([]*record, len(left))
+		for _, side := range sides {
+			at := slices.IndexFunc(left[side], func(o *record) bool { return slices.Equal(o.values, r.values) })
+			if at < 0 {
+				g = nil
+				break
+			}
+			g[side] = left[side][at]
+		}
+		for _, side := range sides {
+			if g != nil {
+				left[side] = slices.DeleteFunc(left[side], func(o *record) bool { return o == g[side] })
+			}
+		}
+		if g != nil {
+			groups = append(groups, g)
+		}
+	}
+	return groups
 }
 
 // compare orders the copies of a key by what is compared, then by line.
@@ -146,20 +220,22 @@ func (r record) compare(o record) int {
 	}), cmp.Compare(r.Line, o.Line))
 }
 
-func (q Question) pair(a, b record) Break {
-	found := Break{Break: string(recon.FieldMismatch), Kind: a.kind, Rows: [2]*Row{&a.Row, &b.Row}}
+// worst names the fields of a complete group that differ, and the break they make; "" where none does.
+func (q Question) worst(g []*record) (string, []string) {
+	var fields []string
 	for i, f := range q.Fields() {
-		if a.values[i] == b.values[i] {
-			continue
-		}
-		found.Fields = append(found.Fields, f.Name)
-		switch {
-		case f.Name == "amount" || f.Name == "currency":
-			found.Break = string(recon.AmountMismatch)
-		case f.Name == "status" && found.Break == string(recon.FieldMismatch):
-			found.Break = string(recon.StatusMismatch)
+		if slices.ContainsFunc(g, func(r *record) bool { return r.values[i] != g[0].values[i] }) {
+			fields = append(fields, f.Name)
 		}
 	}
-	slices.Sort(found.Fields)
-	return found
+	slices.Sort(fields)
+	switch {
+	case len(fields) == 0:
+		return "", nil
+	case slices.Contains(fields, "amount") || slices.Contains(fields, "currency"):
+		return string(recon.AmountMismatch), fields
+	case slices.Contains(fields, "status"):
+		return string(recon.StatusMismatch), fields
+	}
+	return string(recon.FieldMismatch), fields
 }

@@ -70,7 +70,7 @@ func (q Question) planted(p recongen.Planted) ([]Break, error) {
 				continue
 			}
 			if fields := q.differing(a, b); len(fields) > 0 && !(p.Class == recongen.WrongCopy && a.Minor+1 != b.Minor) {
-				found = append(found, Break{Break: string(p.Breaks[0]), Kind: string(a.Kind), Fields: fields, Rows: [2]*Row{rowOf(a), rowOf(b)}})
+				found = append(found, Break{Break: string(p.Breaks[0]), Kind: string(a.Kind), Fields: fields, Rows: []*Row{rowOf(a), rowOf(b)}})
 			}
 		}
 	}
@@ -93,7 +93,7 @@ func rowsOf(p recongen.Planted, side int) []recongen.Row {
 }
 
 func alone(class recon.Break, side int, r recongen.Row) Break {
-	b := Break{Break: string(class), Kind: string(r.Kind)}
+	b := Break{Break: string(class), Kind: string(r.Kind), Rows: make([]*Row, 2)}
 	b.Rows[side] = rowOf(r)
 	return b
 }

@@ -60,7 +60,7 @@ func TestCrowdedKeys(t *testing.T) {
 		if seed%3 == 0 {
 			q = reconoracle.Money()
 		}
-		breaks += len(judged(t, seed, q, reconoracle.Dense(seed)).Breaks)
+		breaks += len(judged(t, seed, q, reconoracle.Dense(seed, 2)).Breaks)
 	}
 	t.Logf("%d seeds, %d breaks", *seeds, breaks)
 	if breaks < int(*seeds) {

@@ -19,7 +19,7 @@ func TestTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	for seed := *firstSeed; seed < *firstSeed+*seeds/10; seed++ {
-		files, q := reconoracle.Dense(seed), reconoracle.Everything()
+		files, q := reconoracle.Dense(seed, 2), reconoracle.Everything()
 		var urls []string
 		for i, table := range []string{"ours", "theirs"} {
 			if err := reconoracle.LoadTable(t.Context(), db, "oracle."+table, bytes.NewReader(files[i])); err != nil {

@@ -43,7 +43,7 @@ func (d *DB) Answer(ctx context.Context, q reconoracle.Question) (reconoracle.An
 		if err := rows.Scan(&class, &kind, &fields, &lines[0], &minors[0], &currencies[0], &lines[1], &minors[1], &currencies[1]); err != nil {
 			return a, fmt.Errorf("read break: %w", err)
 		}
-		b := reconoracle.Break{Break: class, Kind: kind}
+		b := reconoracle.Break{Break: class, Kind: kind, Rows: make([]*reconoracle.Row, 2)}
 		for i := range lines {
 			if lines[i].Valid {
 				b.Rows[i] = &reconoracle.Row{Line: lines[i].Int64, Minor: minors[i].Int64, Currency: currencies[i].String}
