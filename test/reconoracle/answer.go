@@ -116,14 +116,14 @@ func count(a Answer) map[string]int {
 	return found
 }
 
-// add counts a row in a side's totals.
-func (s *Side) add(kind, currency string, minor int64) {
-	s.Records++
+// take adds a total to a side's.
+func (s *Side) take(more Total) {
+	s.Records += more.Count
 	for i := range s.Totals {
-		if t := &s.Totals[i]; t.Kind == kind && t.Currency == currency {
-			t.Count, t.Minor = t.Count+1, t.Minor+minor
+		if t := &s.Totals[i]; t.Kind == more.Kind && t.Currency == more.Currency {
+			t.Count, t.Minor = t.Count+more.Count, t.Minor+more.Minor
 			return
 		}
 	}
-	s.Totals = append(s.Totals, Total{kind, currency, 1, minor})
+	s.Totals = append(s.Totals, more)
 }

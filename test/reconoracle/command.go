@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,9 +17,8 @@ import (
 
 // Summary is what `touchstone recon compare --json` prints.
 type Summary struct {
+	Equal bool `json:"equal"`
 	Sides []struct {
-		Name     string  `json:"name"`
-		Source   string  `json:"source"`
 		Records  int64   `json:"records"`
 		Rejected int64   `json:"rejected"`
 		Totals   []Total `json:"totals"`
@@ -28,14 +28,16 @@ type Summary struct {
 		Totals  []Total `json:"totals"`
 	} `json:"matched"`
 	Breaks []struct {
-		Break  string  `json:"break"`
-		Count  int64   `json:"count"`
-		Totals []Total `json:"totals"`
+		Break string             `json:"break"`
+		Count int64              `json:"count"`
+		Sides map[string][]Total `json:"sides"`
 	} `json:"breaks"`
 	Plan    string  `json:"plan"`
 	Seconds float64 `json:"seconds"`
-	Equal   bool    `json:"equal"`
 }
+
+// SideNames are what the product calls its sides, in their order.
+func SideNames() []string { return []string{"primary", "channel", "shadow"} }
 
 // printed is one line of its --breaks file.
 type printed struct {
@@ -44,19 +46,23 @@ type printed struct {
 	Fields []struct {
 		Field string `json:"field"`
 	} `json:"fields"`
-	Primary *printedRow `json:"primary"`
-	Channel *printedRow `json:"channel"`
-	Shadow  *printedRow `json:"shadow"`
+	Sides map[string]struct {
+		Amount struct {
+			Minor    int64  `json:"minor"`
+			Currency string `json:"currency"`
+		} `json:"amount"`
+		Origin struct {
+			Line int64  `json:"line"`
+			Row  string `json:"row"`
+		} `json:"origin"`
+	} `json:"sides"`
 }
 
-type printedRow struct {
-	Line     int64  `json:"line"`
-	Amount   int64  `json:"amount"`
-	Currency string `json:"currency"`
-}
-
-// Build builds the product below dir, from the repository's root.
-func Build(root, dir string) (program string, err error) {
+// Build builds the product below dir, from the repository's root, unless a built one is given.
+func Build(root, dir, built string) (program string, err error) {
+	if built != "" {
+		return built, nil
+	}
 	program = filepath.Join(dir, "touchstone")
 	build := exec.Command("go", "build", "-o", program, "./cmd/touchstone")
 	build.Dir = root
@@ -106,9 +112,9 @@ func readBreaks(name string, sides int) (Answer, error) {
 			return a, fmt.Errorf("read breaks: %w", err)
 		}
 		b := Break{Break: p.Break, Kind: p.Kind, Rows: make([]*Row, sides)}
-		for i, r := range []*printedRow{p.Primary, p.Channel, p.Shadow}[:sides] {
-			if r != nil {
-				b.Rows[i] = &Row{Line: r.Line, Minor: r.Amount, Currency: r.Currency}
+		for i, name := range SideNames()[:sides] {
+			if r, ok := p.Sides[name]; ok {
+				b.Rows[i] = &Row{Line: r.Origin.Line, Minor: r.Amount.Minor, Currency: r.Amount.Currency}
 			}
 		}
 		if !slices.Contains(b.Rows, nil) {
@@ -122,23 +128,51 @@ func readBreaks(name string, sides int) (Answer, error) {
 	return a, nil
 }
 
-// check holds the summary against the lines.
+// check holds the summary against the lines, in number and to the cent, and what came out of each side against what went in.
 func (s Summary) check(a Answer, exitedEqual bool) error {
 	if s.Equal != exitedEqual || s.Equal != (len(a.Breaks) == 0) {
 		return fmt.Errorf("equal %v, exit code 0 %v, %d breaks", s.Equal, exitedEqual, len(a.Breaks))
 	}
-	counted := map[string]int64{}
+	listed, stated := map[string]int64{}, map[string]int64{}
 	for _, b := range a.Breaks {
-		counted[b.Break]++
+		listed[b.Break]++
+		for i, r := range b.Rows {
+			if r != nil {
+				listed[strings.Join([]string{b.Break, SideNames()[i], b.Kind, r.Currency}, " ")] += r.Minor
+			}
+		}
 	}
 	for _, b := range s.Breaks {
-		if counted[b.Break] != b.Count {
-			return fmt.Errorf("summary has %d breaks %s, the file has %d", b.Count, b.Break, counted[b.Break])
+		stated[b.Break] = b.Count
+		for side, totals := range b.Sides {
+			for _, t := range totals {
+				stated[strings.Join([]string{b.Break, side, t.Kind, t.Currency}, " ")] = t.Minor
+			}
 		}
-		delete(counted, b.Break)
 	}
-	if len(counted) > 0 {
-		return fmt.Errorf("the summary does not have %v", counted)
+	if !maps.Equal(listed, stated) {
+		return fmt.Errorf("the summary states %v, the breaks add up to %v", stated, listed)
+	}
+	return s.conserved()
+}
+
+// conserved wants every record of each side among what matched and what broke, in number and in money.
+func (s Summary) conserved() error {
+	for i, side := range s.Sides {
+		out := Side{}
+		take := func(totals []Total) {
+			for _, t := range totals {
+				out.take(t)
+			}
+		}
+		take(s.Matched.Totals)
+		for _, b := range s.Breaks {
+			take(b.Sides[SideNames()[i]])
+		}
+		slices.SortFunc(out.Totals, compareTotals)
+		if in := slices.SortedFunc(slices.Values(side.Totals), compareTotals); out.Records != side.Records || !slices.Equal(out.Totals, in) {
+			return fmt.Errorf("side %d: %d records %v went in, %d records %v came out", i+1, side.Records, in, out.Records, out.Totals)
+		}
 	}
 	return nil
 }

@@ -13,7 +13,10 @@ import (
 	"github.com/seed-3356bd69/touchstone/test/recongen"
 )
 
-var firstSeed = flag.Uint64("seed", uint64(time.Now().Unix()), "first seed; a run prints its own")
+var (
+	firstSeed = flag.Uint64("seed", uint64(time.Now().Unix()), "first seed; a run prints its own")
+	built     = flag.String("program", "", "the product, built already")
+)
 
 // program is the built product, and server the database of the tests that compare tables.
 var (
@@ -37,7 +40,7 @@ func setUp(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer os.RemoveAll(dir)
-	if program, err = Build("../..", dir); err != nil {
+	if program, err = Build("../..", dir, *built); err != nil {
 		return 1, err
 	}
 	fmt.Printf("seeds from %d, try -seed=%d to repeat\n", *firstSeed, *firstSeed)

@@ -33,7 +33,7 @@ func Slow(q Question, files [][]byte) (Answer, error) {
 	byKey := map[string][][]record{}
 	for side, file := range files {
 		err := read(q, bytes.NewReader(file), func(key string, r record) {
-			answer.Sides[side].add(r.kind, r.Currency, r.Minor)
+			answer.Sides[side].take(Total{r.kind, r.Currency, 1, r.Minor})
 			if byKey[key] == nil {
 				byKey[key] = make([][]record, len(files))
 			}

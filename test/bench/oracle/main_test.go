@@ -16,6 +16,7 @@ import (
 
 var (
 	firstSeed = flag.Uint64("seed", uint64(time.Now().Unix()), "first seed; a run prints its own")
+	built     = flag.String("program", "", "the product, built already")
 	seeds     = flag.Uint64("seeds", 200, "how many seeds")
 )
 
@@ -46,7 +47,7 @@ func setUp(m *testing.M) (int, error) {
 	}
 	defer os.RemoveAll(dir)
 	shared.dir = dir
-	if shared.program, err = reconoracle.Build("../../..", dir); err != nil {
+	if shared.program, err = reconoracle.Build("../../..", dir, *built); err != nil {
 		return 1, err
 	}
 	if shared.duck, err = duck.Open(context.Background(), 1, dir); err != nil {
