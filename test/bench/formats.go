@@ -33,7 +33,11 @@ func (cmd *formatsCmd) Run(ctx context.Context, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		sets, contenders = append(sets, files), append(contenders, cmd.touchstone(day.title, files))
+		one := cmd.touchstone(day.title, files)
+		if day.format != recongen.FormatCSV {
+			one = cmd.bill(day.title, files, day.format)
+		}
+		sets, contenders = append(sets, files), append(contenders, one)
 	}
 	if err := turns(ctx, cmd.Rounds, contenders); err != nil {
 		return err

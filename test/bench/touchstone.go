@@ -17,7 +17,16 @@ func config(c common, records int64, rate float64) recongen.Config {
 
 // touchstone is the product as a contender.
 func (c common) touchstone(title string, files fileSet, more ...string) contender {
-	args := slices.Concat([]string{"recon", "compare"}, files.sides, reconoracle.Money().Flags(), []string{"--json", "--threads", fmt.Sprint(c.Threads)}, more)
+	return c.asked(title, files, slices.Concat(reconoracle.Money().Flags(), more))
+}
+
+// bill is the product with a channel's own bill on the second side.
+func (c common) bill(title string, files fileSet, format recongen.Format) contender {
+	return c.asked(title, files, append(reconoracle.Booking().Flags(), "--format", string(format)))
+}
+
+func (c common) asked(title string, files fileSet, flags []string) contender {
+	args := slices.Concat([]string{"recon", "compare"}, files.sides, flags, []string{"--json", "--threads", fmt.Sprint(c.Threads)})
 	return contender{title: title, name: c.Touchstone, args: args, check: func(r run) error { return checkSummary(r, files) }}
 }
 
@@ -39,11 +48,16 @@ func checkSummary(r run, files fileSet) error {
 	}
 	got := duck.Counts{}
 	for _, b := range s.Breaks {
-		got[b.Break] = duck.Count{Count: b.Count}
+		got[b.Break] = duck.Count{Count: b.Count, Ours: money(b.Sides["primary"]), Theirs: money(b.Sides["channel"])}
 	}
-	counts := duck.Counts{}
-	for class, c := range files.want {
-		counts[class] = duck.Count{Count: c.Count}
+	return agree(got, files.want)
+}
+
+// money adds up totals as numbers, whatever their kind and currency.
+func money(totals []reconoracle.Total) int64 {
+	var sum int64
+	for _, t := range totals {
+		sum += t.Minor
 	}
-	return agree(got, counts)
+	return sum
 }

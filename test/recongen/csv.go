@@ -4,18 +4,28 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon"
 )
 
-// csvFile is a plain CSV file with a header, about 143 bytes a row.
-type csvFile struct{ quoted bool }
+// csvFile is a plain CSV file with a header, about 143 bytes a row. Beside a bill it has the number by which channels know
+// a booking in a column of its own: of a refund the refund's, else the order's.
+type csvFile struct{ quoted, booking bool }
 
-const csvHeader = "order_id,refund_id,kind,amount,fee,currency,status,created_at,merchant_id,payer_id,subject\n"
+const csvColumns = ",kind,amount,fee,currency,status,created_at,merchant_id,payer_id,subject\n"
 
-func (csvFile) header(b []byte) []byte { return append(b, csvHeader...) }
+func (f csvFile) header(b []byte) []byte {
+	if f.booking {
+		return append(append(b, "order_id,booking_id"...), csvColumns...)
+	}
+	return append(append(b, "order_id,refund_id"...), csvColumns...)
+}
 
 func (csvFile) footer(b []byte, _ totals) []byte { return b }
 
 func (f csvFile) row(b []byte, k *booking) []byte {
 	b = append(orderNumber(b, k), ',')
-	b = append(refundNumber(b, k), ',')
+	if f.booking && k.kind == recon.KindPayment {
+		b = append(orderNumber(b, k), ',')
+	} else {
+		b = append(refundNumber(b, k), ',')
+	}
 	b = append(append(b, k.kind...), ',')
 	b = append(yuan(b, k.amount), ',')
 	b = append(yuan(b, k.fee), ',')

@@ -285,6 +285,25 @@ func major(minor int64) string { return recon.Money{Minor: minor, Currency: "CNY
 
 func itoa(n int) string { return recon.Money{Minor: int64(n)}.String() }
 
+func TestBesideABillOursHasTheChannelsNumbers(t *testing.T) {
+	m := generate(t, Config{Seed: 17, Records: 2_000, Sides: 2, Rates: EveryClass(0.004), Format: FormatWeChat})
+	refunds, ids := 0, map[string]int{}
+	for line, cells := range byLine(t, m.sides[0]) {
+		if line == 1 {
+			continue
+		}
+		ids[cells[2]+cells[1]]++
+		if cells[2] == "refund" {
+			refunds++
+		} else if cells[0] != cells[1] {
+			t.Fatalf("payment %q", cells)
+		}
+	}
+	if want := 2_000 - 3*8; refunds < 50 || len(ids) != want { // three classes have two rows of one booking
+		t.Errorf("%d refunds, %d bookings, want %d", refunds, len(ids), want)
+	}
+}
+
 func TestTruthOfBillsNamesTheirLines(t *testing.T) {
 	for _, format := range []Format{FormatWeChat, FormatAlipay} {
 		m := generate(t, Config{Seed: 13, Records: 3_000, Sides: 2, Rates: EveryClass(0.004), Format: format})

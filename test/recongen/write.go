@@ -58,7 +58,7 @@ func (g *Generator) layout(side int) layout {
 	case side == Theirs && g.cfg.Format == FormatAlipay:
 		return newAlipayBill()
 	}
-	return csvFile{quoted: g.cfg.Quoted}
+	return csvFile{quoted: g.cfg.Quoted, booking: g.cfg.Format != FormatCSV}
 }
 
 // chunk is a run of rows of a file, as text.

@@ -27,6 +27,11 @@ func Money() Question {
 	return Question{Key: []string{"order_id"}, Amount: "amount", Currency: "currency", Status: "status"}
 }
 
+// Booking asks for a booking's amount, currency and status by the number that channels know it by.
+func Booking() Question {
+	return Question{Key: []string{"booking_id"}, Kind: "kind", Amount: "amount", Currency: "currency", Status: "status"}
+}
+
 // Flags asks the question of `touchstone recon compare`.
 func (q Question) Flags() []string {
 	flags := []string{
