@@ -8,12 +8,13 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/dustin/go-humanize"
 	"golang.org/x/term"
 
-	"github.com/seed-3356bd69/touchstone/cmd/internal/app"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/compare"
 	"github.com/seed-3356bd69/touchstone/recon/match"
 )
 
@@ -38,6 +39,8 @@ type compareCmd struct {
 	KindMap   map[string]string `mapsep:"," placeholder:"支付=payment" help:"What a kind means: payment, refund, reversal, ..."`
 	Separator string            `default:"," help:"Between the columns of CSV files."`
 	Unique    bool              `help:"Report copies that every side has as often, too."`
+	Pushdown  bool              `help:"Two tables: their servers sum them up, and only rows that may differ are read."`
+	Recheck   time.Duration     `placeholder:"30s" help:"Two live tables: look at breaks again after so long."`
 	Memory    string            `default:"4GiB" help:"For what is joined; beyond it files are read twice or partitions go to disk."`
 	Threads   int               `help:"Workers (default: the processors there are)."`
 	Temp      string            `type:"existingdir" help:"Folder for what does not fit in memory."`
@@ -80,7 +83,7 @@ func (cmd *compareCmd) Run(_ *cli, s *streams) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	switch equal, err := app.Compare(ctx, *request); {
+	switch equal, err := compare.Run(ctx, *request); {
 	case err != nil:
 		return &codedError{exitError, err}
 	case !equal:
@@ -89,7 +92,7 @@ func (cmd *compareCmd) Run(_ *cli, s *streams) error {
 	return nil
 }
 
-func (cmd *compareCmd) request(s *streams) (*app.CompareRequest, error) {
+func (cmd *compareCmd) request(s *streams) (*compare.Request, error) {
 	memory, err := humanize.ParseBytes(cmd.Memory)
 	if err != nil {
 		return nil, errors.New("--memory: not a size (got " + cmd.Memory + "); try: --memory 1GiB")
@@ -101,10 +104,10 @@ func (cmd *compareCmd) request(s *streams) (*app.CompareRequest, error) {
 	if cmd.Plan == "auto" {
 		plan = match.PlanAuto
 	}
-	return &app.CompareRequest{
+	return &compare.Request{
 		Sources: cmd.Sources, Separator: cmd.Separator, Plan: plan, Threads: cmd.Threads, Parts: cmd.Parts, Memory: int64(memory),
-		Temp: cmd.Temp, Unique: cmd.Unique, JSON: cmd.JSON, Breaks: cmd.Breaks, Out: s.out, Terminal: terminal(s.log),
-		Columns: app.CompareColumns{
+		Temp: cmd.Temp, Unique: cmd.Unique, PushDown: cmd.Pushdown, Recheck: cmd.Recheck, JSON: cmd.JSON, Breaks: cmd.Breaks, Out: s.out, Terminal: terminal(s.log),
+		Columns: compare.Columns{
 			Key: cmd.Key, Amount: cmd.Amount, Fee: cmd.Fee, Currency: cmd.Currency, Status: cmd.Status, Kind: cmd.Kind, Time: cmd.Time,
 			Compare: cmd.Compare, States: cmd.Map, Kinds: cmd.KindMap, Layouts: cmd.Layout, Zone: cmd.Zone,
 		},

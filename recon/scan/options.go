@@ -10,6 +10,7 @@ import (
 // Options say how a statement is read.
 type Options struct {
 	Name     string // of the side or file, for messages; default: the file's name
+	Table    bool   // Name is a table's: origins name its rows, not lines
 	Format   *recon.FormatSpec
 	Hasher   *entry.Hasher
 	Compared entry.Compared // what goes into the entries beside key, amount, currency and state

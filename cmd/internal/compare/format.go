@@ -1,4 +1,4 @@
-package app
+package compare
 
 import (
 	"errors"
@@ -10,9 +10,9 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon/entry"
 )
 
-// CompareColumns says which columns of two or three files mean what. A column that the sides name differently is written
+// Columns says which columns of two or three files mean what. A column that the sides name differently is written
 // "ours=theirs" (or "ours=theirs=third").
-type CompareColumns struct {
+type Columns struct {
 	Key      []string          // together they identify a booking
 	Amount   string            // column:unit, unit yuan, major, fen or minor
 	Fee      string            // column:unit
@@ -28,7 +28,7 @@ type CompareColumns struct {
 }
 
 // compared says what the columns ask to compare beside the money.
-func (c CompareColumns) compared() entry.Compared {
+func (c Columns) compared() entry.Compared {
 	var out entry.Compared
 	if c.Fee != "" {
 		out |= entry.CompareFee
@@ -42,8 +42,11 @@ func (c CompareColumns) compared() entry.Compared {
 	return out
 }
 
-// format makes the FormatSpec of one side's CSV file.
-func (c CompareColumns) format(side int, separator string) (*recon.FormatSpec, error) {
+// format makes the FormatSpec of one side: of a CSV file, or of the CSV text that a table is read as.
+func (c Columns) format(side int, separator string, table bool) (*recon.FormatSpec, error) {
+	if table {
+		separator = ","
+	}
 	b := formatBuilder{side: side, spec: &recon.FormatSpec{
 		Name: "columns", Open: true, Zone: c.Zone, Layouts: c.Layouts,
 		Lines: recon.LineRule{Separator: separator, Quote: true, Trim: " \t"},
@@ -104,23 +107,37 @@ func (b *formatBuilder) columns(texts []string) []string {
 	return names
 }
 
-// amount reads "column:unit".
+// amount reads "column:unit". Sides that differ in both are written "amount:yuan=total:fen"; the last unit stands for all
+// that have none.
 func (b *formatBuilder) amount(flag, text string) recon.Amount {
-	at := strings.LastIndexByte(text, ':')
-	if at <= 0 {
+	parts := strings.Split(text, "=")
+	part := parts[min(b.side, len(parts)-1)]
+	column, unit, found := cutUnit(part)
+	if !found {
+		_, unit, found = cutUnit(parts[len(parts)-1])
+	}
+	if !found || column == "" {
 		b.errs = append(b.errs, fmt.Errorf("%s: needs a column and its unit (got %q); try: %s COLUMN:yuan", flag, text, flag))
 		return recon.Amount{}
 	}
-	a := recon.Amount{Columns: []string{b.column(text[:at])}}
-	switch text[at+1:] {
+	a := recon.Amount{Columns: []string{b.column(column)}}
+	switch unit {
 	case "yuan", "major":
 		a.Unit = recon.UnitMajor
 	case "fen", "cent", "cents", "minor":
 		a.Unit = recon.UnitMinor
 	default:
-		b.errs = append(b.errs, fmt.Errorf("%s: unknown unit (got %q); try: yuan (19.99) or fen (1999)", flag, text[at+1:]))
+		b.errs = append(b.errs, fmt.Errorf("%s: unknown unit (got %q); try: yuan (19.99) or fen (1999)", flag, unit))
 	}
 	return a
+}
+
+func cutUnit(text string) (column, unit string, found bool) {
+	at := strings.LastIndexByte(text, ':')
+	if at < 0 {
+		return strings.TrimSpace(text), "", false
+	}
+	return strings.TrimSpace(text[:at]), text[at+1:], true
 }
 
 // states maps the normalised names themselves, in the three ways people write them, and what was given.

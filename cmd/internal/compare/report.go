@@ -1,4 +1,4 @@
-package app
+package compare
 
 import (
 	"encoding/json"
@@ -8,25 +8,28 @@ import (
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon"
+	"github.com/seed-3356bd69/touchstone/recon/ledger"
 	"github.com/seed-3356bd69/touchstone/recon/match"
 	"github.com/seed-3356bd69/touchstone/recon/scan"
 )
 
-// compareReport is what a comparison says, as data.
-type compareReport struct {
-	Equal   bool           `json:"equal"`
-	Sides   []compareSide  `json:"sides"`
-	Matched compareCount   `json:"matched"`
-	Breaks  []compareBreak `json:"breaks"`
-	Rejects []recon.Reject `json:"rejects"` // the first maxPrinted of each side
-	Plan    match.Plan     `json:"plan"`
-	Build   string         `json:"build"` // plain or simd
-	Spilled int64          `json:"spilled_bytes"`
-	Seconds float64        `json:"seconds"`
+// report is what a comparison says, as data.
+type report struct {
+	Equal   bool                  `json:"equal"`
+	Sides   []sideReport          `json:"sides"`
+	Matched countReport           `json:"matched"`
+	Breaks  []breakReport         `json:"breaks"`
+	Settled map[recon.Break]int64 `json:"settled,omitempty"` // breaks that agreed when they were looked at again
+	Pushed  *ledger.Pushed        `json:"pushed,omitempty"`  // what the servers summed up themselves: only what differs was read
+	Rejects []recon.Reject        `json:"rejects"`           // the first maxPrinted of each side
+	Plan    match.Plan            `json:"plan"`
+	Build   string                `json:"build"` // plain or simd
+	Spilled int64                 `json:"spilled_bytes"`
+	Seconds float64               `json:"seconds"`
 	elapsed time.Duration
 }
 
-type compareSide struct {
+type sideReport struct {
 	Name        string            `json:"name"`
 	Source      string            `json:"source"`
 	Records     int64             `json:"records"`
@@ -37,12 +40,12 @@ type compareSide struct {
 	Diagnostics []scan.Diagnostic `json:"diagnostics,omitempty"`
 }
 
-type compareCount struct {
+type countReport struct {
 	Records int64         `json:"records"`
 	Totals  []match.Total `json:"totals"`
 }
 
-type compareBreak struct {
+type breakReport struct {
 	Break recon.Break              `json:"break"`
 	Count int64                    `json:"count"`
 	Sides map[string][]match.Total `json:"sides"`
@@ -51,14 +54,14 @@ type compareBreak struct {
 // maxPrinted is how many rejects of a side a report names; all are counted.
 const maxPrinted = 20
 
-func newCompareReport(r *CompareRequest, result *match.Result, elapsed time.Duration) *compareReport {
+func newReport(r *Request, result *match.Result, elapsed time.Duration) *report {
 	names := sideNames(len(r.Sources))
-	out := &compareReport{
+	out := &report{
 		Equal: result.Equal(), Plan: result.Plan, Build: scan.Build, Spilled: result.Spilled, Seconds: elapsed.Seconds(), elapsed: elapsed,
-		Matched: compareCount{result.Matched.Count(), result.Matched.Rows()}, Breaks: []compareBreak{}, Rejects: []recon.Reject{},
+		Matched: countReport{result.Matched.Count(), result.Matched.Rows()}, Breaks: []breakReport{}, Rejects: []recon.Reject{},
 	}
 	for i, s := range result.Sides {
-		out.Sides = append(out.Sides, compareSide{
+		out.Sides = append(out.Sides, sideReport{
 			Name: names[i], Source: r.Sources[i], Records: s.Records, Rejected: s.Rejected, Ignored: s.Ignored,
 			Totals: s.In.Rows(), Control: s.Control, Diagnostics: s.Diagnostics,
 		})
@@ -71,18 +74,29 @@ func newCompareReport(r *CompareRequest, result *match.Result, elapsed time.Dura
 				sides[names[i]] = rows
 			}
 		}
-		out.Breaks = append(out.Breaks, compareBreak{b.Break, b.Count, sides})
+		out.Breaks = append(out.Breaks, breakReport{b.Break, b.Count, sides})
 	}
 	return out
 }
 
-func (c *compareReport) json(w io.Writer) error {
+// settle takes account of breaks that agreed when they were looked at again. They stay counted as breaks of the first look.
+func (c *report) settle(settled map[recon.Break]int64) {
+	if len(settled) == 0 {
+		return
+	}
+	c.Settled, c.Equal = settled, len(c.Rejects) == 0
+	for _, b := range c.Breaks {
+		c.Equal = c.Equal && settled[b.Break] == b.Count
+	}
+}
+
+func (c *report) json(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(c)
 }
 
-func (c *compareReport) text(w io.Writer) error {
+func (c *report) text(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, s := range c.Sides {
 		fmt.Fprintf(t, "%s\t%s\t%d records\t%s\n", s.Name, s.Source, s.Records, money(s.Totals))
@@ -107,8 +121,14 @@ func (c *compareReport) text(w io.Writer) error {
 			}
 		}
 	}
+	for name, n := range c.Settled {
+		fmt.Fprintf(t, "settled\t%s\t%d\tof them agreed when they were read again\n", name, n)
+	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	if p := c.Pushed; p != nil {
+		fmt.Fprintf(w, "the servers summed up %d and %d rows; %d of %d buckets differ, only their rows were read\n", p.Rows[0], p.Rows[1], len(p.Dirty), p.Buckets)
 	}
 	for _, s := range c.Sides {
 		for _, d := range s.Diagnostics {
@@ -132,7 +152,7 @@ func money(rows []match.Total) string {
 		if text != "" {
 			text += "; "
 		}
-		text += fmt.Sprintf("%d %ss %s", t.Count, t.Kind, recon.Money{Minor: t.Minor, Currency: t.Currency})
+		text += fmt.Sprintf("%s %d records %s", t.Kind, t.Count, recon.Money{Minor: t.Minor, Currency: t.Currency})
 	}
 	return text
 }
