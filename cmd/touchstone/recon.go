@@ -43,6 +43,7 @@ type compareCmd struct {
 	Recheck   time.Duration     `placeholder:"30s" help:"Two live tables: look at breaks again after so long."`
 	Memory    string            `default:"4GiB" help:"For what is joined; beyond it files are read twice or partitions go to disk."`
 	Threads   int               `help:"Workers (default: the processors there are)."`
+	Pin       bool              `help:"Workers stand on one processor each (files only)."`
 	Temp      string            `type:"existingdir" help:"Folder for what does not fit in memory."`
 	Plan      string            `enum:"auto,join,digest,spill" default:"auto" help:"auto, join, digest or spill; the answer is the same."`
 	Parts     int               `hidden:"" help:"Partitions, a power of two."`
@@ -106,7 +107,7 @@ func (cmd *compareCmd) request(s *streams) (*compare.Request, error) {
 	}
 	return &compare.Request{
 		Sources: cmd.Sources, Separator: cmd.Separator, Plan: plan, Threads: cmd.Threads, Parts: cmd.Parts, Memory: int64(memory),
-		Temp: cmd.Temp, Unique: cmd.Unique, PushDown: cmd.Pushdown, Recheck: cmd.Recheck, JSON: cmd.JSON, Breaks: cmd.Breaks, Out: s.out, Terminal: terminal(s.log),
+		Temp: cmd.Temp, Pin: cmd.Pin, Unique: cmd.Unique, PushDown: cmd.Pushdown, Recheck: cmd.Recheck, JSON: cmd.JSON, Breaks: cmd.Breaks, Out: s.out, Terminal: terminal(s.log),
 		Columns: compare.Columns{
 			Key: cmd.Key, Amount: cmd.Amount, Fee: cmd.Fee, Currency: cmd.Currency, Status: cmd.Status, Kind: cmd.Kind, Time: cmd.Time,
 			Compare: cmd.Compare, States: cmd.Map, Kinds: cmd.KindMap, Layouts: cmd.Layout, Zone: cmd.Zone,

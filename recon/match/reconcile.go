@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/seed-3356bd69/touchstone/recon/cpu"
 	"github.com/seed-3356bd69/touchstone/recon/entry"
 	"github.com/seed-3356bd69/touchstone/recon/scan"
 )
@@ -30,6 +31,7 @@ type Config struct {
 	Threads  int   // default 1
 	Memory   int64 // bytes for entries and what joins them; default 1 GiB
 	Temp     string
+	Pin      bool                    // joining workers stand on one processor each
 	Unique   bool                    // equal copies on every side are breaks too
 	Parts    int                     // partitions, a power of two; 0 = by size
 	Each     func(*Difference) error // gets every difference, by key and copy; nil = only numbers
@@ -212,6 +214,13 @@ func (r *reconciliation) join(ctx context.Context) error {
 		resolver := newResolver(r.cfg, r.sides, emit)
 		tallies[i] = resolver.tally
 		group.Go(func() error {
+			if r.cfg.Pin {
+				free, err := cpu.Pin(i)
+				if err != nil {
+					return err
+				}
+				defer free()
+			}
 			return scan.Guard(func() error { return r.joinSome(ctx, &next, resolver) })
 		})
 	}

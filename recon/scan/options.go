@@ -18,6 +18,7 @@ type Options struct {
 	Account  string         // rows of other accounts are rejects; "" accepts any
 	Date     string         // the statement's day, 2006-01-02; needed where the file's times have no year
 	Workers  int            // default 1
+	Pin      bool           // workers of a mapped file stand on one processor each; workers of a stream never do
 	Spool    string         // folder for what cannot be read twice (unpacked text); default: the system's for temporary files
 	MaxLine  int            // bytes; default 1 MiB
 	Keep     int            // rejects that are kept with all they say (the others are counted); default 1000
@@ -59,6 +60,8 @@ type Result struct {
 	Control     []Control        // what the file states about itself, beside what was counted
 	Diagnostics []Diagnostic
 	Bytes       int64 // of unpacked text
+	Buffers     int64 // blocks of a stream that were allocated
+	Reused      int64 // blocks of a stream that were used again
 }
 
 // Sum is the number and the money of the records with one label.

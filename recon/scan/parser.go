@@ -304,6 +304,9 @@ func (p *parser) readKey() bool {
 // readParts joins the parts of a key: "order/refund". A slash inside of a part is escaped, and empty parts at the end are
 // left out, so that no two keys look alike.
 func (p *parser) readParts() bool {
+	if p.onlyFirst() {
+		return true
+	}
 	p.joined, p.id = p.joined[:0], nil
 	filled := 0
 	for i, c := range p.rule.key {
@@ -330,6 +333,18 @@ func (p *parser) readParts() bool {
 		return p.refuse(p.rule.key[0], nil, "the key is empty")
 	}
 	return true
+}
+
+// onlyFirst takes a key of which only the first part is filled, and needs no care: most are payments, without a refund's
+// number.
+func (p *parser) onlyFirst() bool {
+	for _, c := range p.rule.key[1:] {
+		if text := p.cell(c); len(text) > 0 && !p.isEmpty(text) {
+			return false
+		}
+	}
+	p.id = p.cell(p.rule.key[0])
+	return len(p.id) > 0 && clean(p.id) && !slashed(p.id) && !p.isEmpty(p.id)
 }
 
 // readOdd takes a key with bytes beyond ASCII, and refuses what no order number holds.

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/seed-3356bd69/touchstone/recon/cpu"
 	"github.com/seed-3356bd69/touchstone/recon/entry"
 )
 
@@ -145,6 +146,13 @@ func (s *Side) scanMapped(ctx context.Context, sink Sink) (*Result, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, w := range workers {
 		group.Go(func() error {
+			if s.opts.Pin {
+				free, err := cpu.Pin(w.number)
+				if err != nil {
+					return err
+				}
+				defer free()
+			}
 			return Guard(func() error {
 				for {
 					segment, ok := cutter.next()
@@ -221,7 +229,11 @@ func (s *Side) scanStream(ctx context.Context, sink Sink) (*Result, error) {
 		return nil, errors.Join(scanned, err)
 	}
 	s.lines = newLineNumbers()
-	return s.finish(workers, scanned)
+	result, err := s.finish(workers, scanned)
+	if result != nil {
+		result.Buffers, result.Reused = feed.made.Load(), feed.blocks-feed.made.Load()
+	}
+	return result, err
 }
 
 // seal ends the spool: from here on the side reads like a file.

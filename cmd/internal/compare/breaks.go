@@ -37,7 +37,7 @@ func newBreakFile(path string, sides []*scan.Side) (*breakFile, error) {
 		return nil, fmt.Errorf("--breaks: neither .csv nor .jsonl (got %q); try: --breaks breaks.csv", path)
 	}
 	var err error
-	if b.file, err = os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*"); err != nil {
+	if b.file, err = os.Create(path + ".partial"); err != nil { // one name: a killed run leaves at most one
 		return nil, fmt.Errorf("make file for breaks: %w", err)
 	}
 	b.out = bufio.NewWriter(b.file)

@@ -27,6 +27,7 @@ type Request struct {
 	Threads   int
 	Parts     int
 	Memory    int64
+	Pin       bool // workers stand on one processor each
 	Temp      string
 	Unique    bool
 	PushDown  bool          // two tables: their servers sum them up, and only rows of buckets that differ are read
@@ -62,7 +63,7 @@ func Run(ctx context.Context, r Request) (equal bool, err error) {
 	}
 	bar := newProgress(r.Terminal, sides)
 	result, err := match.Reconcile(ctx, match.Config{
-		Plan: r.Plan, Compared: r.Columns.compared(), Threads: r.Threads, Parts: r.Parts, Memory: r.Memory, Temp: r.Temp, Unique: r.Unique,
+		Plan: r.Plan, Compared: r.Columns.compared(), Threads: r.Threads, Parts: r.Parts, Memory: r.Memory, Temp: r.Temp, Pin: r.Pin, Unique: r.Unique,
 		Each: each, Progress: bar.step,
 	}, sides...)
 	bar.end()
@@ -109,7 +110,7 @@ func openSides(ctx context.Context, r *Request) (sides []*scan.Side, t tables, p
 	hasher := entry.NewHasher(entry.NewSecret()) // nothing of it outlives the run
 	for i := range r.Sources {
 		o := scan.Options{
-			Format: formats[i], Hasher: hasher, Compared: r.Columns.compared(), Workers: r.Threads, Spool: r.Temp, Date: r.Date,
+			Format: formats[i], Hasher: hasher, Compared: r.Columns.compared(), Workers: r.Threads, Pin: r.Pin, Spool: r.Temp, Date: r.Date,
 		}
 		if i == 1 {
 			o.Account = r.Account

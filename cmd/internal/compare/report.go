@@ -23,7 +23,8 @@ type report struct {
 	Pushed  *ledger.Pushed        `json:"pushed,omitempty"`  // what the servers summed up themselves: only what differs was read
 	Rejects []recon.Reject        `json:"rejects"`           // the first maxPrinted of each side
 	Plan    match.Plan            `json:"plan"`
-	Build   string                `json:"build"` // plain or simd
+	Build   string                `json:"build"`  // plain or simd
+	Reused  int64                 `json:"reused"` // pieces of memory that were used again: blocks of text, chunks of entries
 	Spilled int64                 `json:"spilled_bytes"`
 	Seconds float64               `json:"seconds"`
 	elapsed time.Duration
@@ -57,7 +58,7 @@ const maxPrinted = 20
 func newReport(r *Request, result *match.Result, elapsed time.Duration) *report {
 	names := sideNames(len(r.Sources))
 	out := &report{
-		Equal: result.Equal(), Plan: result.Plan, Build: scan.Build, Spilled: result.Spilled, Seconds: elapsed.Seconds(), elapsed: elapsed,
+		Equal: result.Equal(), Plan: result.Plan, Build: scan.Build, Spilled: result.Spilled, Reused: result.Reused, Seconds: elapsed.Seconds(), elapsed: elapsed,
 		Matched: countReport{result.Matched.Count(), result.Matched.Rows()}, Breaks: []breakReport{}, Rejects: []recon.Reject{},
 	}
 	for i, s := range result.Sides {
@@ -65,6 +66,7 @@ func newReport(r *Request, result *match.Result, elapsed time.Duration) *report 
 			Name: names[i], Source: r.Sources[i], Records: s.Records, Rejected: s.Rejected, Ignored: s.Ignored,
 			Totals: s.In.Rows(), Control: s.Control, Diagnostics: s.Diagnostics,
 		})
+		out.Reused += s.Reused
 		out.Rejects = append(out.Rejects, s.Rejects[:min(len(s.Rejects), maxPrinted)]...)
 	}
 	for _, b := range result.Breaks {
