@@ -53,6 +53,9 @@ func (q Question) Flags() []string {
 	return flags
 }
 
+// keyText joins the parts of a key as the product prints it. No part holds a slash.
+func keyText(parts []string) string { return strings.TrimRight(strings.Join(parts, "/"), "/") }
+
 // status is the normalised state of one of recongen's words.
 func status(word string) string {
 	switch word {
