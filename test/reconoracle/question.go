@@ -12,6 +12,7 @@ type Question struct {
 	Fee      string   // "" = not compared
 	Time     string   // "" = not compared
 	Compare  []string // further texts
+	Unique   bool     // copies that agree on all sides are breaks too, but for the first
 }
 
 // Everything compares all that recongen's CSV files say of a booking but its subject.
@@ -49,6 +50,9 @@ func (q Question) Flags() []string {
 	}
 	for _, column := range q.Compare {
 		flags = append(flags, "--compare", column)
+	}
+	if q.Unique {
+		flags = append(flags, "--unique")
 	}
 	return flags
 }

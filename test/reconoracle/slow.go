@@ -126,6 +126,9 @@ func (q Question) breaks(lists [][]record) []Break {
 			b.Break = missingOn(g)
 		default:
 			b.Break, b.Fields = q.worst(g)
+			if b.Break == "" && q.Unique && n > 0 {
+				b.Break = string(recon.Duplicate)
+			}
 		}
 		if b.Break != "" {
 			found = append(found, b)

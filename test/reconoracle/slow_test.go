@@ -61,6 +61,18 @@ func TestCopiesFindEachOther(t *testing.T) {
 	}
 }
 
+func TestCopiesOnBothSidesAreBreaksWhereKeysAreUnique(t *testing.T) {
+	q := Everything()
+	q.Unique = true
+	both := header + line("5.00") + line("4.00") + line("5.00")
+	got := slow(t, q, both, both).Text()
+	for _, want := range []string{"duplicate payment P [] 2:500CNY 2:500CNY\n", "duplicate payment P [] 4:500CNY 4:500CNY\n"} {
+		if !strings.Contains(got, want) || strings.Count(got, "duplicate") != 2 {
+			t.Errorf("got\n%swant %s", got, want)
+		}
+	}
+}
+
 func TestKeysAreNotJoinedByTheirLetters(t *testing.T) {
 	row := ",payment,1.00,0.00,CNY,paid,2026-11-23 10:00:00,,,\n"
 	a := slow(t, Everything(), header+"x0,y"+row, header+"x,0y"+row)
