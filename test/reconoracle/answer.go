@@ -31,19 +31,20 @@ type Total struct {
 type Break struct {
 	Break  string
 	Kind   string
+	Key    string   // its parts joined by '/', without empty ones at the end
 	Fields []string // that differ, sorted; where no side lacks it
 	Rows   []*Row   // one a side; nil = the side has none
 }
 
 // Row says where a row stands, and its money.
 type Row struct {
-	Line     int64 // of a file, from 1; of a table, whatever number its rows carry
+	Line     int64 // of a file, from 1; 0 of a table
 	Minor    int64
 	Currency string
 }
 
 func (b Break) String() string {
-	text := fmt.Sprintf("%s %s [%s]", b.Break, b.Kind, strings.Join(b.Fields, " "))
+	text := fmt.Sprintf("%s %s %s [%s]", b.Break, b.Kind, b.Key, strings.Join(b.Fields, " "))
 	for _, r := range b.Rows {
 		if r == nil {
 			text += " -"

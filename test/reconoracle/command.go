@@ -43,6 +43,7 @@ func SideNames() []string { return []string{"primary", "channel", "shadow"} }
 type printed struct {
 	Break  string `json:"break"`
 	Kind   string `json:"kind"`
+	Key    string `json:"key"`
 	Fields []struct {
 		Field string `json:"field"`
 	} `json:"fields"`
@@ -52,8 +53,7 @@ type printed struct {
 			Currency string `json:"currency"`
 		} `json:"amount"`
 		Origin struct {
-			Line int64  `json:"line"`
-			Row  string `json:"row"`
+			Line int64 `json:"line"`
 		} `json:"origin"`
 	} `json:"sides"`
 }
@@ -111,7 +111,7 @@ func readBreaks(name string, sides int) (Answer, error) {
 		if err := decoder.Decode(&p); err != nil {
 			return a, fmt.Errorf("read breaks: %w", err)
 		}
-		b := Break{Break: p.Break, Kind: p.Kind, Rows: make([]*Row, sides)}
+		b := Break{Break: p.Break, Kind: p.Kind, Key: p.Key, Rows: make([]*Row, sides)}
 		for i, name := range SideNames()[:sides] {
 			if r, ok := p.Sides[name]; ok {
 				b.Rows[i] = &Row{Line: r.Origin.Line, Minor: r.Amount.Minor, Currency: r.Amount.Currency}

@@ -77,6 +77,7 @@ func TestProductAgreesOnCrowdedKeys(t *testing.T) {
 		if i%3 == 0 {
 			q = Money()
 		}
+		q.Unique = i%4 == 1
 		held(t, seed, q, Dense(seed, 2+int(i%2)), "--threads", fmt.Sprint(1+i%3))
 	}
 }

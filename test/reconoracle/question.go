@@ -12,6 +12,7 @@ type Question struct {
 	Fee      string   // "" = not compared
 	Time     string   // "" = not compared
 	Compare  []string // further texts
+	Unique   bool     // copies that agree on all sides are breaks too, but for the first
 }
 
 // Everything compares all that recongen's CSV files say of a booking but its subject.
@@ -50,8 +51,14 @@ func (q Question) Flags() []string {
 	for _, column := range q.Compare {
 		flags = append(flags, "--compare", column)
 	}
+	if q.Unique {
+		flags = append(flags, "--unique")
+	}
 	return flags
 }
+
+// keyText joins the parts of a key as the product prints it. No part holds a slash.
+func keyText(parts []string) string { return strings.TrimRight(strings.Join(parts, "/"), "/") }
 
 // status is the normalised state of one of recongen's words.
 func status(word string) string {

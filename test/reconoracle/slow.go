@@ -18,6 +18,7 @@ import (
 type record struct {
 	Row
 	kind   string
+	key    string
 	values []value
 }
 
@@ -77,10 +78,12 @@ func read(q Question, file io.Reader, take func(string, record)) error {
 			one.values = append(one.values, v)
 		}
 		one.Minor = one.values[0].number
-		key := one.kind
+		key, parts := one.kind, []string{}
 		for _, column := range q.Key {
 			key += fmt.Sprintf("|%d|%s", len(cell(column)), cell(column))
+			parts = append(parts, cell(column))
 		}
+		one.key = keyText(parts)
 		take(key, one)
 	}
 }
@@ -113,7 +116,7 @@ func (q Question) breaks(lists [][]record) []Break {
 		b := Break{Rows: make([]*Row, len(lists))}
 		for side, r := range g {
 			if r != nil {
-				b.Rows[side], b.Kind = &r.Row, r.kind
+				b.Rows[side], b.Kind, b.Key = &r.Row, r.kind, r.key
 			}
 		}
 		switch missing := slices.Contains(g, nil); {
@@ -123,6 +126,9 @@ func (q Question) breaks(lists [][]record) []Break {
 			b.Break = missingOn(g)
 		default:
 			b.Break, b.Fields = q.worst(g)
+			if b.Break == "" && q.Unique && n > 0 {
+				b.Break = string(recon.Duplicate)
+			}
 		}
 		if b.Break != "" {
 			found = append(found, b)

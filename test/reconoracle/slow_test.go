@@ -34,15 +34,15 @@ func TestCopiesFindEachOther(t *testing.T) {
 	}{
 		"equal":                         {[]string{"5.00"}, []string{"5.00"}, ""},
 		"two against two":               {[]string{"5.00", "5.00"}, []string{"5.00", "5.00"}, ""},
-		"two against one":               {[]string{"5.00", "5.00"}, []string{"5.00"}, "duplicate payment [] 3:500CNY -"},
-		"one against two":               {[]string{"5.00"}, []string{"5.00", "5.00"}, "duplicate payment [] - 3:500CNY"},
-		"alone":                         {[]string{"5.00", "5.00"}, nil, "missing-at-channel payment [] 2:500CNY -\nmissing-at-channel payment [] 3:500CNY -"},
-		"alone there":                   {nil, []string{"5.00"}, "missing-internally payment [] - 2:500CNY"},
-		"a wrong copy shifts nothing":   {[]string{"5.00", "6.00"}, []string{"6.00", "4.00"}, "amount-mismatch payment [amount] 2:500CNY 3:400CNY"},
-		"the one that agrees is paired": {[]string{"5.00", "6.00"}, []string{"6.00"}, "duplicate payment [] 2:500CNY -"},
-		"ten is more than nine":         {[]string{"10.00", "9.00"}, []string{"10.01", "9.01"}, "amount-mismatch payment [amount] 2:1000CNY 2:1001CNY\namount-mismatch payment [amount] 3:900CNY 3:901CNY"},
-		"amount is worse than status":   {[]string{"5.00"}, []string{"6.00/failed"}, "amount-mismatch payment [amount status] 2:500CNY 2:600CNY"},
-		"status":                        {[]string{"5.00"}, []string{"5.00/failed"}, "status-mismatch payment [status] 2:500CNY 2:500CNY"},
+		"two against one":               {[]string{"5.00", "5.00"}, []string{"5.00"}, "duplicate payment P [] 3:500CNY -"},
+		"one against two":               {[]string{"5.00"}, []string{"5.00", "5.00"}, "duplicate payment P [] - 3:500CNY"},
+		"alone":                         {[]string{"5.00", "5.00"}, nil, "missing-at-channel payment P [] 2:500CNY -\nmissing-at-channel payment P [] 3:500CNY -"},
+		"alone there":                   {nil, []string{"5.00"}, "missing-internally payment P [] - 2:500CNY"},
+		"a wrong copy shifts nothing":   {[]string{"5.00", "6.00"}, []string{"6.00", "4.00"}, "amount-mismatch payment P [amount] 2:500CNY 3:400CNY"},
+		"the one that agrees is paired": {[]string{"5.00", "6.00"}, []string{"6.00"}, "duplicate payment P [] 2:500CNY -"},
+		"ten is more than nine":         {[]string{"10.00", "9.00"}, []string{"10.01", "9.01"}, "amount-mismatch payment P [amount] 2:1000CNY 2:1001CNY\namount-mismatch payment P [amount] 3:900CNY 3:901CNY"},
+		"amount is worse than status":   {[]string{"5.00"}, []string{"6.00/failed"}, "amount-mismatch payment P [amount status] 2:500CNY 2:600CNY"},
+		"status":                        {[]string{"5.00"}, []string{"5.00/failed"}, "status-mismatch payment P [status] 2:500CNY 2:500CNY"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sides := [2]string{header, header}
@@ -58,6 +58,18 @@ func TestCopiesFindEachOther(t *testing.T) {
 				t.Errorf("got\n%swant\n%s", got, c.want)
 			}
 		})
+	}
+}
+
+func TestCopiesOnBothSidesAreBreaksWhereKeysAreUnique(t *testing.T) {
+	q := Everything()
+	q.Unique = true
+	both := header + line("5.00") + line("4.00") + line("5.00")
+	got := slow(t, q, both, both).Text()
+	for _, want := range []string{"duplicate payment P [] 2:500CNY 2:500CNY\n", "duplicate payment P [] 4:500CNY 4:500CNY\n"} {
+		if !strings.Contains(got, want) || strings.Count(got, "duplicate") != 2 {
+			t.Errorf("got\n%swant %s", got, want)
+		}
 	}
 }
 

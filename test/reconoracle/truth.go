@@ -53,15 +53,15 @@ func (q Question) planted(p recongen.Planted) ([]Break, error) {
 	}
 	switch p.Class {
 	case recongen.MissingTheirs:
-		return []Break{alone(recon.MissingAtChannel, 0, ours[0])}, nil
+		return []Break{q.alone(recon.MissingAtChannel, 0, ours[0])}, nil
 	case recongen.MissingOurs:
-		return []Break{alone(recon.MissingInternally, 1, theirs[0])}, nil
+		return []Break{q.alone(recon.MissingInternally, 1, theirs[0])}, nil
 	case recongen.CollidingKeys:
-		return []Break{alone(recon.MissingAtChannel, 0, ours[0]), alone(recon.MissingInternally, 1, theirs[0])}, nil
+		return []Break{q.alone(recon.MissingAtChannel, 0, ours[0]), q.alone(recon.MissingInternally, 1, theirs[0])}, nil
 	case recongen.DuplicateOurs:
-		return []Break{alone(recon.Duplicate, 0, ours[1])}, nil
+		return []Break{q.alone(recon.Duplicate, 0, ours[1])}, nil
 	case recongen.DuplicateTheirs:
-		return []Break{alone(recon.Duplicate, 1, theirs[1])}, nil
+		return []Break{q.alone(recon.Duplicate, 1, theirs[1])}, nil
 	}
 	var found []Break
 	for _, a := range ours {
@@ -70,7 +70,7 @@ func (q Question) planted(p recongen.Planted) ([]Break, error) {
 				continue
 			}
 			if fields := q.differing(a, b); len(fields) > 0 && !(p.Class == recongen.WrongCopy && a.Minor+1 != b.Minor) {
-				found = append(found, Break{Break: string(p.Breaks[0]), Kind: string(a.Kind), Fields: fields, Rows: []*Row{rowOf(a), rowOf(b)}})
+				found = append(found, Break{Break: string(p.Breaks[0]), Kind: string(a.Kind), Key: q.keyOf(a), Fields: fields, Rows: []*Row{rowOf(a), rowOf(b)}})
 			}
 		}
 	}
@@ -92,10 +92,19 @@ func rowsOf(p recongen.Planted, side int) []recongen.Row {
 	return found
 }
 
-func alone(class recon.Break, side int, r recongen.Row) Break {
-	b := Break{Break: string(class), Kind: string(r.Kind), Rows: make([]*Row, 2)}
+func (q Question) alone(class recon.Break, side int, r recongen.Row) Break {
+	b := Break{Break: string(class), Kind: string(r.Kind), Key: q.keyOf(r), Rows: make([]*Row, 2)}
 	b.Rows[side] = rowOf(r)
 	return b
+}
+
+// keyOf is the key of a planted row.
+func (q Question) keyOf(r recongen.Row) string {
+	var parts []string
+	for _, column := range q.Key {
+		parts = append(parts, map[string]string{"order_id": r.Order, "refund_id": r.Refund}[column])
+	}
+	return keyText(parts)
 }
 
 func rowOf(r recongen.Row) *Row {

@@ -37,13 +37,13 @@ func (d *DB) Answer(ctx context.Context, q reconoracle.Question) (reconoracle.An
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var class, kind, fields string
+		var class, kind, key, fields string
 		var lines, minors [2]sql.NullInt64
 		var currencies [2]sql.NullString
-		if err := rows.Scan(&class, &kind, &fields, &lines[0], &minors[0], &currencies[0], &lines[1], &minors[1], &currencies[1]); err != nil {
+		if err := rows.Scan(&class, &kind, &key, &fields, &lines[0], &minors[0], &currencies[0], &lines[1], &minors[1], &currencies[1]); err != nil {
 			return a, fmt.Errorf("read break: %w", err)
 		}
-		b := reconoracle.Break{Break: class, Kind: kind, Rows: make([]*reconoracle.Row, 2)}
+		b := reconoracle.Break{Break: class, Kind: kind, Key: key, Rows: make([]*reconoracle.Row, 2)}
 		for i := range lines {
 			if lines[i].Valid {
 				b.Rows[i] = &reconoracle.Row{Line: lines[i].Int64, Minor: minors[i].Int64, Currency: currencies[i].String}
@@ -99,15 +99,26 @@ func breaksQuery(q reconoracle.Question) string {
 	for _, column := range append(slices.Clone(key), "n") {
 		on = append(on, fmt.Sprintf("a.%[1]s = b.%[1]s", column))
 	}
+	unique := ""
+	if q.Unique {
+		with = append(with, fmt.Sprintf(`agreed AS (SELECT a.*, b.line AS other, row_number() OVER (PARTITION BY %[2]s ORDER BY %[1]s, a.line) AS n
+			FROM ours_same a JOIN theirs_same b USING (%[3]s, %[4]s, copy))`, prefixed("a.", columns), prefixed("a.", key), keys, all))
+		unique = fmt.Sprintf(" UNION ALL SELECT 'duplicate', %s, %s, '', line, minor, %[3]s, other, minor, %[3]s FROM agreed WHERE n > 1", kind(q, ""), joined(q, ""), q.Currency)
+	}
 	return fmt.Sprintf(`WITH %s SELECT CASE
 			WHEN b.line IS NULL THEN CASE WHEN (%s) IN (SELECT (%s) FROM theirs) THEN 'duplicate' ELSE 'missing-at-channel' END
 			WHEN a.line IS NULL THEN CASE WHEN (%s) IN (SELECT (%s) FROM ours) THEN 'duplicate' ELSE 'missing-internally' END
 			WHEN a.minor <> b.minor OR a.%[6]s <> b.%[6]s THEN 'amount-mismatch'
 			WHEN a.%[7]s <> b.%[7]s THEN 'status-mismatch'
 			ELSE 'field-mismatch' END,
-		coalesce(%[8]s), %[9]s, a.line, a.minor, a.%[6]s, b.line, b.minor, b.%[6]s
+		coalesce(%[8]s), coalesce(%[11]s, %[12]s), %[9]s, a.line, a.minor, a.%[6]s, b.line, b.minor, b.%[6]s
 		FROM ours_rest a FULL OUTER JOIN theirs_rest b ON %[10]s`,
-		strings.Join(with, ",\n"), prefixed("a.", key), keys, prefixed("b.", key), keys, q.Currency, q.Status, kind(q, "a.")+", "+kind(q, "b."), strings.Join(differ, " || "), strings.Join(on, " AND "))
+		strings.Join(with, ",\n"), prefixed("a.", key), keys, prefixed("b.", key), keys, q.Currency, q.Status, kind(q, "a.")+", "+kind(q, "b."), strings.Join(differ, " || "), strings.Join(on, " AND "), joined(q, "a."), joined(q, "b.")) + unique
+}
+
+// joined is the key as the product prints it, NULL where there is no row.
+func joined(q reconoracle.Question, side string) string {
+	return "rtrim(" + strings.Join(strings.Split(prefixed(side, q.Key), ", "), " || '/' || ") + ", '/')"
 }
 
 // kind is the kind of a row, as SQL.
