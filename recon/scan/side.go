@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-3356bd69/touchstone/recon/cpu"
 	"github.com/seed-3356bd69/touchstone/recon/entry"
+	"github.com/seed-3356bd69/touchstone/recon/unnamed"
 )
 
 // Side is one statement: it is scanned once (or again, for a part of its keys), and then any record can be read by its
@@ -206,14 +207,11 @@ const streamBlock = 1 << 20
 
 // scanStream hands blocks of whole lines to the workers while the next block is unpacked, and writes the spool.
 func (s *Side) scanStream(ctx context.Context, sink Sink) (*Result, error) {
-	spool, err := os.CreateTemp(s.opts.Spool, "touchstone-spool-*")
+	spool, err := unnamed.File(s.opts.Spool)
 	if err != nil {
-		return nil, fmt.Errorf("make spool: %w", err)
+		return nil, fmt.Errorf("spool of %s: %w", s.opts.Name, err)
 	}
 	s.spool = spool
-	if err := os.Remove(spool.Name()); err != nil { // it lives as long as it is open
-		return nil, fmt.Errorf("unlink spool: %w", err)
-	}
 	out := bufio.NewWriterSize(spool, streamBlock)
 	feed := newFeed(io.TeeReader(s.stream, out), s.opts.Format.Lines.Quote, s.opts.MaxLine)
 	first, err := feed.next()
