@@ -223,6 +223,7 @@ func TestFormsAndWorkersAgree(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
+		result.Buffers, result.Reused = 0, 0 // how it was read, not what
 		good, _ := records(t, side)
 		if first == nil {
 			first, firstRecords = result, good
@@ -484,6 +485,7 @@ func FuzzScan(f *testing.F) {
 		if errA != nil {
 			return
 		}
+		resultB.Buffers, resultB.Reused = 0, 0 // how it was read, not what
 		if !reflect.DeepEqual(resultA, resultB) || int64(len(sink.entries)) != resultB.Records {
 			t.Fatalf("file: %+v, stream: %+v, %d entries", resultA, resultB, len(sink.entries))
 		}
