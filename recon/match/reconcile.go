@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/recon/cpu"
 	"github.com/seed-3356bd69/touchstone/recon/entry"
 	"github.com/seed-3356bd69/touchstone/recon/scan"
@@ -57,6 +58,7 @@ type Result struct {
 	Sides   []SideResult
 	Matched Totals // bookings that agree on every side
 	Breaks  []BreakTotals
+	Classes map[recon.Class]int64 // of three sides: what the bookings with a break mean for the shadow
 	Plan    Plan
 	Spilled int64 // bytes that went to disk
 	Reused  int64 // chunks of memory that were used again
@@ -240,6 +242,7 @@ func (r *reconciliation) join(ctx context.Context) error {
 		}
 	}
 	r.result.Matched, r.result.Breaks = all.matched, all.list()
+	r.result.Classes = all.classes
 	for _, w := range r.scatter.workers {
 		r.result.Reused += w.arena.reused
 	}
