@@ -33,7 +33,7 @@ func (w *Windows) Advance(ctx context.Context, clock func() time.Time) ([]Result
 		w.tell(r)
 		all = append(all, r)
 	}
-	w.evict()
+	w.evict(now)
 	return all, errors.Join(errs...)
 }
 
@@ -41,6 +41,20 @@ func (w *Windows) tell(r Result) {
 	w.cfg.Metrics.told(r, w.State())
 	if r.Money() && w.cfg.Alert != nil {
 		w.cfg.Alert(r)
+	}
+}
+
+// Reopen has a kept window compared again by the next Advance: what excused a difference may have ended.
+func (w *Windows) Reopen(start time.Time) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	for _, win := range w.kept {
+		if win.start.Equal(start) {
+			s := &win.shards[0]
+			s.mu.Lock()
+			s.late = s.folded
+			s.mu.Unlock()
+		}
 	}
 }
 
@@ -106,10 +120,10 @@ func (w *Windows) done(j job) {
 }
 
 // evict lets the oldest kept windows go, and gives their tables back.
-func (w *Windows) evict() {
+func (w *Windows) evict(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for len(w.kept) > w.cfg.Keep {
+	for len(w.kept) > w.cfg.Keep || (len(w.kept) > 0 && now.Sub(w.kept[0].start) > w.Retention()) {
 		w.release(w.kept[0].shards)
 		w.kept = w.kept[1:]
 	}

@@ -274,3 +274,14 @@ func (w *Windows) State() State {
 	defer w.mu.RUnlock()
 	return State{len(w.open), len(w.kept), len(w.days), w.pool.count()}
 }
+
+// Size is the length of a window.
+func (w *Windows) Size() time.Duration { return w.cfg.Size }
+
+// Patience is how long a silent side is waited for.
+func (w *Windows) Patience() time.Duration { return w.cfg.Patience }
+
+// Retention is how long after its start a window is kept at most.
+func (w *Windows) Retention() time.Duration {
+	return time.Duration(w.cfg.Keep+2)*w.cfg.Size + w.cfg.Lateness + w.cfg.Patience + w.cfg.Ahead
+}
