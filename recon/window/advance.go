@@ -29,9 +29,12 @@ func (w *Windows) Advance(ctx context.Context, clock func() time.Time) ([]Result
 		if j.first {
 			r.Latency = clock().Sub(j.due)
 		}
-		w.done(j)
 		w.tell(r)
 		all = append(all, r)
+		if err := w.fold(j.window); err != nil { // after the result, which does not need it
+			errs = append(errs, err)
+		}
+		w.done(j)
 	}
 	w.evict(now)
 	return all, errors.Join(errs...)
@@ -52,7 +55,7 @@ func (w *Windows) Reopen(start time.Time) {
 		if win.start.Equal(start) {
 			s := &win.shards[0]
 			s.mu.Lock()
-			s.late = s.folded
+			s.late = s.compared
 			s.mu.Unlock()
 		}
 	}
@@ -129,15 +132,12 @@ func (w *Windows) evict(now time.Time) {
 	}
 }
 
-// compare holds the sides of a closed window against each other and folds what is not yet in its day.
+// compare holds the sides of a closed window against each other.
 func (w *Windows) compare(ctx context.Context, win *window) (Result, error) {
 	r := Result{Start: win.start, End: win.end, Exact: true}
-	w.mu.RLock()
-	d := w.dayOf(win.start)
-	w.mu.RUnlock()
 	dirty := &digest.Buckets{}
 	for n := range win.shards {
-		if err := w.compareShard(d, win, n, &r, dirty); err != nil {
+		if err := w.compareShard(win, n, &r, dirty); err != nil {
 			return r, err
 		}
 	}
@@ -158,7 +158,7 @@ func (w *Windows) compare(ctx context.Context, win *window) (Result, error) {
 	return r, nil
 }
 
-func (w *Windows) compareShard(d *day, win *window, n int, r *Result, dirty *digest.Buckets) error {
+func (w *Windows) compareShard(win *window, n int, r *Result, dirty *digest.Buckets) error {
 	s := &win.shards[n]
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -183,12 +183,7 @@ func (w *Windows) compareShard(d *day, win *window, n int, r *Result, dirty *dig
 	for bucket := range found.All() {
 		dirty.Put(bucket)
 	}
-	if !s.folded {
-		if err := w.fold(d, n, s); err != nil {
-			return err
-		}
-	}
-	s.folded, s.late = true, false
+	s.compared, s.late = true, false
 	return nil
 }
 

@@ -22,9 +22,8 @@ var (
 // Windows are the open windows of both sides, those that closed lately, and the days. Feed may run in many goroutines,
 // beside one Advance.
 //
-//	event ──► window (shards) ──close──► compare ──► Result
-//	              │                        └─fold──► day (shards)
-//	              └── late: the day too, and the window is compared again
+//	event ──► window (shards) ──close──► compare ──► Result ──► fold ──► day (shards)
+//	              └── late: into the day too, and the window is compared again
 type Windows struct {
 	cfg  Config
 	pool *pool
@@ -164,11 +163,13 @@ func (w *Windows) put(now time.Time, ev Event, old, fresh *entry.Entry) (fate, e
 	if err := s.change(w.pool, w.span(n), ev.Side, old, fresh); err != nil {
 		return fateRefused, err
 	}
-	if !s.folded {
-		return fateInTime, nil
+	if s.folded {
+		if err := w.putDay(ev, n, old, fresh); err != nil {
+			return fateRefused, errors.Join(err, s.change(w.pool, w.span(n), ev.Side, fresh, old))
+		}
 	}
-	if err := w.putDay(ev, n, old, fresh); err != nil {
-		return fateRefused, errors.Join(err, s.change(w.pool, w.span(n), ev.Side, fresh, old))
+	if !s.compared {
+		return fateInTime, nil
 	}
 	s.late = true
 	return fateLate, nil
