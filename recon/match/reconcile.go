@@ -87,6 +87,9 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// entryMemory is what entries may take: the rest is for tables, digests, buffers and breaks that wait for their order.
+func (c *Config) entryMemory() int64 { return c.Memory - c.Memory/4 }
+
 // Reconcile scans every side and joins them exactly. Of two sides the first is internal and the second the channel; a
 // third is the shadow. An error means that nothing is known: no partial answer is ever given.
 func Reconcile(ctx context.Context, cfg Config, sides ...*scan.Side) (result *Result, err error) {
@@ -147,7 +150,7 @@ func (r *reconciliation) scan(ctx context.Context) error {
 		}
 	}
 	var err error
-	if r.scatter, err = newScatter(len(r.sides), r.cfg.Threads, r.parts(), r.cfg.Memory, r.cfg.Temp); err != nil {
+	if r.scatter, err = newScatter(len(r.sides), r.cfg.Threads, r.parts(), r.cfg.entryMemory(), r.cfg.Temp); err != nil {
 		return err
 	}
 	if plan == PlanDigest {
