@@ -6,7 +6,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 10s
 
 # Packages with goroutines of their own. Not the demo: its embedded database server races with itself.
-CONCURRENT := ./cmd/internal/... ./comparer/... ./plugins/... ./proxy/... ./shadow/...
+CONCURRENT := ./cmd/internal/... ./comparer/... ./plugins/... ./proxy/... ./recon/... ./shadow/...
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint race bench build fuzz generate deps
