@@ -9,7 +9,7 @@ PART        ?= peers
 SIZES       ?= 10000,100000,1000000
 
 # Packages with goroutines of their own. Not the demo: its embedded database server races with itself.
-CONCURRENT := ./cmd/internal/... ./comparer/... ./plugins/... ./proxy/... ./shadow/...
+CONCURRENT := ./cmd/internal/... ./comparer/... ./plugins/... ./proxy/... ./recon/... ./shadow/...
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint race bench bench-recon plot-recon test-oracle build fuzz generate deps gcc

@@ -40,40 +40,58 @@ type snapshots struct {
 // may not lock the table, or the table is not to be had within LockWait, several connections are allowed only in a closed
 // range of time, and else one: one sees one moment by itself.
 func openSnapshots(ctx context.Context, db *sql.DB, s Source, n int) (*snapshots, error) {
+	snap := &snapshots{}
+	err := snap.connect(ctx, db, n)
 	unlock := func() time.Duration { return 0 }
-	shared := n == 1
-	if n > 1 {
-		var err error
-		switch unlock, err = lock(ctx, db, s); {
-		case err == nil:
-			shared = true
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		case s.Time.Until == "":
-			n, shared = 1, true
-		}
+	if err == nil && n > 1 {
+		unlock, err = snap.together(ctx, db, s)
 	}
-	snap := &snapshots{shared: shared}
-	err := snap.begin(ctx, db, n)
+	if err == nil {
+		err = snap.begin(ctx)
+	}
 	snap.locked = unlock()
 	if err != nil {
 		snap.close()
 		return nil, fmt.Errorf("open snapshots of %s: %w", s.Name(), err)
 	}
+	snap.shared = snap.locked > 0 || len(snap.conns) == 1
 	return snap, nil
 }
 
-func (p *snapshots) begin(ctx context.Context, db *sql.DB, n int) error {
+// together stops writers where that can be done, and else gives up all connections but one, unless the range is closed.
+func (p *snapshots) together(ctx context.Context, db *sql.DB, s Source) (unlock func() time.Duration, err error) {
+	unlock, err = lock(ctx, db, s)
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return unlock, err
+	case s.Time.Until == "":
+		for _, conn := range p.conns[1:] {
+			_ = conn.Close() // nothing was written
+		}
+		p.conns = p.conns[:1]
+	}
+	return unlock, nil
+}
+
+// connect opens the connections: before the lock, under which every millisecond counts.
+func (p *snapshots) connect(ctx context.Context, db *sql.DB, n int) error {
 	for range n {
 		conn, err := db.Conn(ctx)
 		if err != nil {
 			return err
 		}
 		p.conns = append(p.conns, conn)
-		for _, text := range []string{"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"} {
-			if _, err := conn.ExecContext(ctx, text); err != nil {
-				return err
-			}
+		if _, err := conn.ExecContext(ctx, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *snapshots) begin(ctx context.Context) error {
+	for _, conn := range p.conns {
+		if _, err := conn.ExecContext(ctx, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"); err != nil {
+			return err
 		}
 	}
 	return nil

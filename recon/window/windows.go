@@ -142,7 +142,12 @@ func (w *Windows) put(now time.Time, ev Event, old, fresh *entry.Entry) (fate, e
 		if f, err := w.put(now, ev, old, nil); err != nil {
 			return f, err
 		}
-		return w.put(now, ev, nil, fresh)
+		f, err := w.put(now, ev, nil, fresh)
+		if err != nil {
+			_, undone := w.put(now, ev, nil, old)
+			err = errors.Join(err, undone)
+		}
+		return f, err
 	}
 	at := fresh
 	if at == nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -325,6 +326,24 @@ func (r *rig) sameDayTotals(at time.Time) {
 	totals, err := digest.Totals(table)
 	if err != nil || len(totals) != 1 || totals[0].Count != 2 || totals[0].Minor != 101 {
 		r.t.Errorf("got %+v, %v", totals, err)
+	}
+}
+
+// TestAnEventThatIsRefusedHalfwayChangesNothing renames a booking to one whose bucket cannot hold it.
+func TestAnEventThatIsRefusedHalfwayChangesNothing(t *testing.T) {
+	r := newRig(t, nil)
+	r.both(noon, record("C", 5))
+	r.both(noon, record("D", math.MaxInt64-5))
+	for _, ev := range []Event{
+		{Time: noon, Record: record("D", 10), Old: record("C", 5)},
+		{Time: noon, Record: record("D", math.MaxInt64), Old: record("D", 1)},
+	} {
+		if err := r.Feed(noon, ev); !errors.Is(err, digest.ErrOverflow) {
+			t.Fatal(err)
+		}
+	}
+	if got := r.one(noon.Add(muchLater)); !got.Equal() || got.Totals[Primary][0].Count != 2 {
+		t.Errorf("got %+v", got)
 	}
 }
 

@@ -59,7 +59,7 @@ func (d *DB) Answer(ctx context.Context, q reconoracle.Question) (reconoracle.An
 }
 
 func (d *DB) totals(ctx context.Context, q reconoracle.Question, table string) (reconoracle.Side, error) {
-	rows, err := d.conn.QueryContext(ctx, fmt.Sprintf("SELECT %s, %s, count(*), sum(minor)::BIGINT FROM %s GROUP BY ALL", kind(q, ""), q.Currency, table))
+	rows, err := d.conn.QueryContext(ctx, words(q).Replace("SELECT {kind}, {currency}, count(*), sum(minor)::BIGINT FROM "+table+" GROUP BY ALL"))
 	if err != nil {
 		return reconoracle.Side{}, fmt.Errorf("duckdb: %w", err)
 	}
@@ -73,66 +73,4 @@ func (d *DB) totals(ctx context.Context, q reconoracle.Question, table string) (
 		side.Records, side.Totals = side.Records+t.Count, append(side.Totals, t)
 	}
 	return side, rows.Err()
-}
-
-// breaksQuery is the whole job as one statement.
-func breaksQuery(q reconoracle.Question) string {
-	key := slices.Clone(q.Key)
-	if q.Kind != "" {
-		key = append(key, q.Kind)
-	}
-	var columns, differ []string
-	for _, f := range q.Fields() {
-		columns = append(columns, f.Column)
-		differ = append(differ, fmt.Sprintf("CASE WHEN a.%[2]s <> b.%[2]s THEN '%[1]s ' ELSE '' END", f.Name, f.Column))
-	}
-	keys, all := strings.Join(key, ", "), strings.Join(columns, ", ")
-	var with []string
-	for _, table := range []string{"ours", "theirs"} {
-		with = append(with, fmt.Sprintf("%[1]s_same AS (SELECT *, row_number() OVER (PARTITION BY %[2]s, %[3]s ORDER BY line) AS copy FROM %[1]s)", table, keys, all))
-	}
-	for _, pair := range [][2]string{{"ours", "theirs"}, {"theirs", "ours"}} {
-		with = append(with, fmt.Sprintf(`%[1]s_rest AS (SELECT *, row_number() OVER (PARTITION BY %[2]s ORDER BY %[3]s, line) AS n
-			FROM %[1]s_same ANTI JOIN %[4]s_same USING (%[2]s, %[3]s, copy))`, pair[0], keys, all, pair[1]))
-	}
-	var on []string
-	for _, column := range append(slices.Clone(key), "n") {
-		on = append(on, fmt.Sprintf("a.%[1]s = b.%[1]s", column))
-	}
-	unique := ""
-	if q.Unique {
-		with = append(with, fmt.Sprintf(`agreed AS (SELECT a.*, b.line AS other, row_number() OVER (PARTITION BY %[2]s ORDER BY %[1]s, a.line) AS n
-			FROM ours_same a JOIN theirs_same b USING (%[3]s, %[4]s, copy))`, prefixed("a.", columns), prefixed("a.", key), keys, all))
-		unique = fmt.Sprintf(" UNION ALL SELECT 'duplicate', %s, %s, '', line, minor, %[3]s, other, minor, %[3]s FROM agreed WHERE n > 1", kind(q, ""), joined(q, ""), q.Currency)
-	}
-	return fmt.Sprintf(`WITH %s SELECT CASE
-			WHEN b.line IS NULL THEN CASE WHEN (%s) IN (SELECT (%s) FROM theirs) THEN 'duplicate' ELSE 'missing-at-channel' END
-			WHEN a.line IS NULL THEN CASE WHEN (%s) IN (SELECT (%s) FROM ours) THEN 'duplicate' ELSE 'missing-internally' END
-			WHEN a.minor <> b.minor OR a.%[6]s <> b.%[6]s THEN 'amount-mismatch'
-			WHEN a.%[7]s <> b.%[7]s THEN 'status-mismatch'
-			ELSE 'field-mismatch' END,
-		coalesce(%[8]s), coalesce(%[11]s, %[12]s), %[9]s, a.line, a.minor, a.%[6]s, b.line, b.minor, b.%[6]s
-		FROM ours_rest a FULL OUTER JOIN theirs_rest b ON %[10]s`,
-		strings.Join(with, ",\n"), prefixed("a.", key), keys, prefixed("b.", key), keys, q.Currency, q.Status, kind(q, "a.")+", "+kind(q, "b."), strings.Join(differ, " || "), strings.Join(on, " AND "), joined(q, "a."), joined(q, "b.")) + unique
-}
-
-// joined is the key as the product prints it, NULL where there is no row.
-func joined(q reconoracle.Question, side string) string {
-	return "rtrim(" + strings.Join(strings.Split(prefixed(side, q.Key), ", "), " || '/' || ") + ", '/')"
-}
-
-// kind is the kind of a row, as SQL.
-func kind(q reconoracle.Question, prefix string) string {
-	if q.Kind == "" {
-		return "'payment'"
-	}
-	return prefix + q.Kind
-}
-
-func prefixed(prefix string, columns []string) string {
-	var list []string
-	for _, c := range columns {
-		list = append(list, prefix+c)
-	}
-	return strings.Join(list, ", ")
 }
