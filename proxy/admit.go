@@ -85,7 +85,7 @@ func (s *Sidecar) decide(in *inbound, key business, route *Route, slice Slice) a
 	chosen := s.forced(in, slice) || shadow.BornGray(s.config.Salt, key.name(), s.share(in, key, slice))
 	switch {
 	case route.Creates && chosen:
-		s.deps.Members.Add(member)
+		s.deps.Members.Add(member, key.order)
 		return gray
 	case route.Creates && s.deps.Members.Has(member):
 		return gray
@@ -141,6 +141,9 @@ func (s *Sidecar) admit(p *passage, in *inbound) {
 		sampled.place = s.queue.reserve(key.name())
 	}
 	s.open(sampled)
+	if sampled.place != nil {
+		s.safely(whereAdmit, func() { s.deps.Calls.Open(id) })
+	}
 }
 
 func (s *Sidecar) newRun(route *Route, in *inbound, order string, span trace.SpanContext) *run {

@@ -18,10 +18,10 @@ func NewMembers(bound int) *Members {
 }
 
 // Add remembers an order.
-func (m *Members) Add(order string) {
+func (m *Members) Add(member, _ string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.orders.Put(order, struct{}{})
+	m.orders.Put(member, struct{}{})
 }
 
 // Has tells whether the order was born gray and is remembered.

@@ -45,7 +45,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 
 // causeLabel keeps the label's values a closed set, whatever a comparer says.
 func causeLabel(cause string) string {
-	known := []string{"", shadow.CauseInternal, shadow.CauseOrder, shadow.CauseTimeout, shadow.CauseTainted, shadow.CauseTruncated,
+	known := []string{"", shadow.CauseInternal, shadow.CauseGuard, shadow.CauseOrder, shadow.CauseTimeout, shadow.CauseTainted, shadow.CauseTruncated,
 		shadow.CauseClientGone, shadow.CauseStableFailed, shadow.ReasonQueueFull, shadow.ReasonUnreachable, shadow.ReasonShutdown,
 		shadow.ReasonBodyTooLarge, shadow.RuleNotBornGray, shadow.RuleRoute, shadow.RuleNotRepeatable}
 	if slices.Contains(known, cause) {

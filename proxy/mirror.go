@@ -62,7 +62,11 @@ func (s *Sidecar) shadowRun(ctx context.Context, r *run) {
 		s.close(r, dropped(shadow.ReasonShutdown), nil)
 		return
 	}
-	primary, shadowed := s.take(r)
+	primary, shadowed, err := s.fetch(ctx, r)
+	if err != nil {
+		s.close(r, inconclusive(shadow.CauseGuard), nil)
+		return
+	}
 	v, bindings := s.judge(shadow.Pair{
 		Tag: r.tag, Order: r.order, Route: r.route.Name, Primary: r.primary, Shadow: x,
 		PrimaryCalls: primary, ShadowCalls: shadowed, Amount: r.amount,

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"net/http"
 	"sync/atomic"
 
@@ -73,15 +74,21 @@ func (s *Sidecar) publish(r *run, kind shadow.EventKind, evidence *shadow.Eviden
 	})
 }
 
-// take fetches the calls of both runs, once.
-func (s *Sidecar) take(r *run) (primary, shadowed []shadow.Call) {
-	if r.taken {
-		return nil, nil
+// take gets the calls of both runs for the evidence, once, and without waiting.
+func (s *Sidecar) take(r *run) {
+	if !r.taken {
+		r.taken = true
+		primary, shadowed := s.deps.Calls.Take(r.tag.Sample)
+		r.calls = append(primary, shadowed...)
 	}
+}
+
+// fetch gets the calls of both runs for the verdict.
+func (s *Sidecar) fetch(ctx context.Context, r *run) (primary, shadowed []shadow.Call, err error) {
 	r.taken = true
-	primary, shadowed = s.deps.Calls.Take(r.tag.Sample)
+	primary, shadowed, err = s.deps.Calls.Fetch(ctx, r.tag.Sample)
 	r.calls = append(append(r.calls, primary...), shadowed...)
-	return primary, shadowed
+	return primary, shadowed, err
 }
 
 func (r *run) release() {

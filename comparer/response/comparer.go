@@ -33,12 +33,12 @@ func (c *Comparer) Compare(p shadow.Pair) (shadow.Verdict, []shadow.Binding) {
 	if cause := primaryCause(p.Primary.Failure); cause != "" {
 		return shadow.Verdict{Outcome: shadow.Inconclusive, Cause: cause}, nil
 	}
-	w.guardFindings(p.ShadowCalls)
+	gaveUp := w.guardFindings(p.ShadowCalls)
 	switch {
 	case p.Shadow.Failure == shadow.FailUnreachable && len(w.found) == 0:
 		return shadow.Verdict{Outcome: shadow.Dropped, Cause: shadow.ReasonUnreachable}, nil
-	case guardGaveUp(p.ShadowCalls):
-		w.unseen = shadow.CauseTruncated // the guard could not answer: what the candidate did next proves nothing
+	case gaveUp:
+		w.unseen = shadow.CauseGuard
 	case p.Shadow.Failure == shadow.FailTimeout && len(w.found) == 0:
 		w.unseen = shadow.CauseTimeout
 	case p.Shadow.Failure != shadow.FailNone:
@@ -57,13 +57,6 @@ func primaryCause(f shadow.Failure) string {
 		return shadow.CauseClientGone
 	}
 	return shadow.CauseStableFailed
-}
-
-// guardGaveUp tells whether the guard refused a call without finding fault with it (evicted, truncated, fenced).
-func guardGaveUp(calls []shadow.Call) bool {
-	return slices.ContainsFunc(calls, func(c shadow.Call) bool {
-		return c.Fate == shadow.CallRefused && len(c.Mismatches) == 0
-	})
 }
 
 func (w *walk) verdict() shadow.Verdict {
@@ -103,9 +96,13 @@ func (w *walk) status(primary, shadowed int) {
 	w.add(fieldStatus, kind, shadow.ClassPlain, strconv.Itoa(primary), strconv.Itoa(shadowed))
 }
 
-// guardFindings takes over what the egress guard found. A field that its policy does not class has the class of its name.
-func (w *walk) guardFindings(calls []shadow.Call) {
+// guardFindings takes over what the egress guard found, until it gave a call up: what the candidate did after that proves
+// nothing. A field that its policy does not class has the class of its name.
+func (w *walk) guardFindings(calls []shadow.Call) (gaveUp bool) {
 	for _, call := range calls {
+		if call.GivenUp() {
+			return true
+		}
 		for _, m := range call.Mismatches {
 			if m.Class == shadow.ClassPlain || m.Class == "" {
 				m.Class = shadow.ClassOfName(m.Field)
@@ -114,6 +111,7 @@ func (w *walk) guardFindings(calls []shadow.Call) {
 			w.keep(m)
 		}
 	}
+	return false
 }
 
 // missingCalls finds money that the stable run moved and the candidate did not.

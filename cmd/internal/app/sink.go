@@ -46,6 +46,11 @@ func (s *sink) taint(order, cause string) {
 	s.Publish(shadow.Event{ID: uuid.NewString(), Kind: shadow.EventTaint, Instance: s.instance, Time: time.Now(), Taint: &shadow.TaintNote{Order: order, Cause: cause}})
 }
 
+// void tells that nothing found in a sample holds.
+func (s *sink) void(sample, cause string) {
+	s.Publish(shadow.Event{ID: uuid.NewString(), Kind: shadow.EventTaint, Instance: s.instance, Time: time.Now(), Taint: &shadow.TaintNote{Sample: sample, Cause: cause}})
+}
+
 // read tells that an order's SELECT gives something else on the shadow.
 func (s *sink) read(n shadow.ReadNote) {
 	s.Publish(shadow.Event{ID: uuid.NewString(), Kind: shadow.EventRead, Instance: s.instance, Time: time.Now(), Read: &n})

@@ -1,0 +1,117 @@
+package comparer
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/seed-3356bd69/touchstone/shadow"
+)
+
+// order is what the ledger holds of one order.
+type order struct {
+	bornGray   bool
+	taints     []string // causes, in order of arrival
+	writeTaint string   // cause: a write set of the order is unknown or did not arrive
+	applies    map[string]shadow.ApplyState
+	samples    []*sample
+	leftOut    bool // a request of it was not mirrored because nobody knew that it was gray
+	bindings   []shadow.Binding
+	shared     shared
+	reads      []shadow.Mismatch
+}
+
+// void gives the cause why neither a match nor a mismatch of the sample holds: its guard said so, or another sidecar had
+// not ended, or had broken, a shadow run of the order before. (One sidecar keeps them in order by itself.)
+func (o *order) void(s *sample) string {
+	if v := s.evidence.Verdict.Outcome; v != shadow.Match && v != shadow.Mismatched {
+		return ""
+	}
+	if s.void != "" {
+		return s.void
+	}
+	for _, before := range o.samples {
+		switch {
+		case before.instance == s.instance || !before.begin.Before(s.begin):
+		case !before.closed || before.end.After(s.begin):
+			return shadow.CauseOrder
+		case before.evidence.Verdict.Taints() || before.void != "":
+			return shadow.CauseTainted
+		}
+	}
+	return ""
+}
+
+// taint gives the first cause why nothing later about the order counts; "" = it is clean.
+func (o *order) taint() string {
+	if len(o.taints) > 0 {
+		return o.taints[0]
+	}
+	for _, s := range o.samples {
+		if cause := o.void(s); cause != "" {
+			return cause
+		}
+	}
+	switch {
+	case o.bornGray && o.leftOut:
+		return shadow.CauseMembership
+	case o.pending():
+		return shadow.CauseApply
+	}
+	return ""
+}
+
+// mismatches are the differences of its samples that hold.
+func (o *order) mismatches() []shadow.Mismatch {
+	var out []shadow.Mismatch
+	for _, s := range o.samples {
+		if s.closed && o.void(s) == "" {
+			out = append(out, s.evidence.Verdict.Mismatches...)
+		}
+	}
+	return out
+}
+
+func (o *order) pending() bool {
+	for _, state := range o.applies {
+		if state == shadow.ApplyPending {
+			return true
+		}
+	}
+	return false
+}
+
+// Order is what the ledger knows of one gray order.
+type Order struct {
+	ID         string
+	BornGray   bool
+	Taint      string // first cause; "" = clean
+	Mismatches []shadow.Mismatch
+	Data       []shadow.Mismatch // in what it added to shared rows, and in what it read
+	Bindings   []shadow.Binding
+}
+
+// Orders lists the orders that have evidence, by id.
+func (l *Ledger) Orders() []Order {
+	out := make([]Order, 0, len(l.orders))
+	running := l.running()
+	for _, id := range slices.Sorted(maps.Keys(l.orders)) {
+		o := l.orders[id]
+		entry := Order{ID: id, BornGray: o.bornGray, Taint: o.taint(), Mismatches: o.mismatches(), Bindings: o.bindings}
+		if entry.Taint == "" && !running[id] {
+			entry.Data = slices.Concat(o.shared.mismatches(), o.reads)
+		}
+		out = append(out, entry)
+	}
+	return out
+}
+
+// running are the orders with a sample that is not closed: one of their sides is ahead of the other.
+func (l *Ledger) running() map[string]bool {
+	out := map[string]bool{}
+	for _, s := range l.samples {
+		if !s.closed {
+			out[s.evidence.Order] = true
+		}
+	}
+	return out
+}
