@@ -67,6 +67,7 @@ const (
 	unkeyed                   // a route of the policy, but no order key
 	gray                      // in the slice, and born gray
 	lateborn                  // in the slice, but the order existed before it could be gray
+	unsure                    // one of the two: another sidecar may just have found it gray
 )
 
 // decide tells whether the request belongs to the slice. An order is in or out from its creation on; a member stays
@@ -89,6 +90,8 @@ func (s *Sidecar) decide(in *inbound, key business, route *Route, slice Slice) a
 		return gray
 	case route.Creates && s.deps.Members.Has(member):
 		return gray
+	case chosen && s.config.Limits.MemberWait > 0 && s.config.Candidate != nil:
+		return unsure
 	case chosen:
 		return lateborn
 	}
@@ -117,7 +120,7 @@ func (s *Sidecar) admit(p *passage, in *inbound) {
 	if decision == unkeyed {
 		p.tagged = noKey
 	}
-	if decision != gray && decision != lateborn {
+	if decision == pass || decision == unkeyed {
 		return
 	}
 	id, err := s.deps.NewSample()
@@ -132,7 +135,8 @@ func (s *Sidecar) admit(p *passage, in *inbound) {
 	sampled.excluded = s.rule(decision, p.route, in)
 	sampled.seq = s.sequence.Add(1)
 	sampled.uber = in.value(headerUber) != ""
-	if decision == gray {
+	sampled.unsure = decision == unsure
+	if decision != lateborn {
 		p.carried = s.carry(p.ctx, in, sampled.tag, sampled.uber)
 		p.tagged = taggedYes
 	}

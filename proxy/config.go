@@ -68,6 +68,7 @@ type Limits struct {
 	QueueLength    int           // requests that wait for their shadow run; 1024
 	Workers        int           // shadow runs at the same time; 8
 	Members        int           // born-gray orders remembered; 1,000,000
+	MemberWait     time.Duration // for another sidecar's word on whether an order was born gray; 0 = there is no other
 	Taints         int           // tainted orders remembered; 100,000
 	DialTimeout    time.Duration // to stable or candidate; 2 s
 	HeaderTimeout  time.Duration // stable: from the request's end to the answer's head; 30 s

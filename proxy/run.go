@@ -19,6 +19,7 @@ type run struct {
 	member   string // what the order is remembered by: another release or epoch knows nothing of it
 	route    *Route
 	excluded string // rule, when it will not be mirrored
+	unsure   bool   // whether its order was born gray is asked before it is mirrored
 	trace    trace.SpanContext
 
 	request, response *capture.Buffer

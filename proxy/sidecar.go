@@ -45,6 +45,7 @@ type Sidecar struct {
 	shadowed  *upstream.Pool // the candidate; nil in a database cutover
 	candidate transports     // the way to it for gRPC
 
+	unsure         sync.WaitGroup // runs that wait for word of their order
 	sequence       atomic.Uint64
 	opened, closed atomic.Uint64
 }
@@ -128,6 +129,7 @@ func (s *Sidecar) Run(ctx context.Context) error {
 		workers.Go(func() { s.work(work) })
 	}
 	<-ctx.Done()
+	s.unsure.Wait() // no clients are served any more: none is added
 	s.queue.close()
 	drained := make(chan struct{})
 	go func() { workers.Wait(); close(drained) }()

@@ -65,6 +65,7 @@ func (s *sidecar) http(context.Context) error {
 		deps.Calls = s.guard
 	}
 	if s.values != nil {
+		cfg.Limits.MemberWait = memberWait
 		deps.Members = s.members(cfg)
 	}
 	s.proxy = proxy.New(cfg, deps)

@@ -2,12 +2,16 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/seed-3356bd69/touchstone/cmd/internal/bus"
 	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
 	"github.com/seed-3356bd69/touchstone/proxy"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
+
+// memberWait is how long word of an order that was just found gray may take from one sidecar to another.
+const memberWait = 200 * time.Millisecond
 
 func busLogin(b config.BusClient) bus.Login {
 	return bus.Login{URL: b.URL.String(), User: b.User, Password: b.PasswordFile.Text()}

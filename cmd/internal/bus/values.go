@@ -23,6 +23,7 @@ const (
 	maxMembers    = 1 << 30   // bytes of memberships, on disk: about five million orders
 	recordingsAge = 10 * time.Minute
 	membersAge    = 90 * 24 * time.Hour
+	watchLook     = 200 * time.Millisecond
 )
 
 // Values is a sidecar's end of the key-value stores that the sidecars of one service share.
@@ -161,10 +162,17 @@ func (b *Bucket) Watch(ctx context.Context, each func(key string, there bool), l
 		return fmt.Errorf("watch %s: %w", b.name, err)
 	}
 	defer w.Stop()
+	nc := b.values.conn.Load()
+	connection, look := nc.Stats().Reconnects, time.NewTicker(watchLook)
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-look.C: // a watch goes on by itself after a new connection, but only half a minute later
+			if nc.Stats().Reconnects != connection {
+				return fmt.Errorf("watch %s: the connection is a new one", b.name)
+			}
 		case entry, ok := <-w.Updates():
 			switch {
 			case !ok:
