@@ -106,6 +106,7 @@ const (
 	CauseUnkeyedTable     = "unkeyed-table"     // a written table without a declared key
 	CauseGuard            = "guard"             // what the guard knows of the outgoing calls is not whole: gone, too long, out of reach
 	CauseMembership       = "membership"        // a request of the order was left out, or may have been: where it came, nobody knew it was gray
+	CauseLost             = "lost"              // evidence was lost, nobody knows whose
 	CauseInternal         = "internal"          // the sidecar's own shadow-side code broke (a recovered panic)
 	ReasonQueueFull       = "queue-full"        //
 	ReasonUnreachable     = "unreachable"       // the candidate took no connection

@@ -79,10 +79,9 @@ func RunSidecar(ctx context.Context, cfg *config.Sidecar, p Process) (err error)
 		defer cancel()
 		return s.tracing.Shutdown(end)
 	})
-	s.bus = bus.NewPublisher(bus.PublisherConfig{
-		Login:  busLogin(cfg.Bus),
-		Buffer: cfg.Bus.Buffer, Drain: busDrain, Logger: s.log, Registerer: s.registry,
-	})
+	if err := s.publisher(instance); err != nil {
+		return err
+	}
 	s.sink = newSink(instance, s.bus)
 	for _, step := range []func(context.Context) error{s.admin, s.evidence, s.sharing, s.databases, s.egress, s.http} {
 		if err := step(ctx); err != nil {
@@ -198,6 +197,22 @@ func (s *sidecar) tally() shadow.Tally {
 	t := s.proxy.Tally()
 	t.WriteSets, t.Lost, t.Alone = s.sink.writeSets.Load(), s.bus.Lost(), s.values == nil
 	return t
+}
+
+// publisher opens the way of the evidence, with what an earlier run could not bring away.
+func (s *sidecar) publisher(instance string) error {
+	b := s.cfg.Bus
+	cfg := bus.PublisherConfig{Login: busLogin(b), Buffer: b.Buffer, Drain: busDrain, Instance: instance, Logger: s.log, Registerer: s.registry}
+	if b.Spool != "" {
+		spool, err := bus.OpenSpool(bus.SpoolConfig{Dir: string(b.Spool), MaxBytes: int64(b.SpoolMax), Logger: s.log, Registerer: s.registry})
+		if err != nil {
+			return fmt.Errorf("bus.spool: %w", err)
+		}
+		s.closers = append(s.closers, spool.Close)
+		cfg.Spool = spool
+	}
+	s.bus = bus.NewPublisher(cfg)
+	return nil
 }
 
 // evidence is the bus and, just before it, the sidecar's own count.

@@ -17,6 +17,9 @@ func (s *Sidecar) check(c *Checker) {
 	if s.Telemetry.JaegerAgent != "" && s.Telemetry.OTLPEndpoint != nil {
 		c.Complain("telemetry.jaeger_agent", "stands beside otlp_endpoint", "one of the two")
 	}
+	if a := s.MySQL.Apply; a != nil && s.Bus.Spool != "" && a.Journal == s.Bus.Spool {
+		c.Complain("bus.spool", "is the folder of mysql.apply.journal", "a folder of its own")
+	}
 	s.Tag.check(c)
 	s.checkRules(c)
 	s.checkCutover(c)

@@ -70,7 +70,9 @@ type BusClient struct {
 	User         string     `yaml:"user" required:"true"`
 	PasswordFile SecretFile `yaml:"password_file" required:"true"`
 	Buffer       int        `yaml:"buffer" default:"10000" min:"1" max:"1000000"` // events held in memory
-	Share        bool       `yaml:"share"`                                        // several sidecars stand before one service: what one records and finds gray, all know
+	Spool        Path       `yaml:"spool"`                                        // folder of its own, of events that the bus has not taken; none = they stay in memory
+	SpoolMax     Size       `yaml:"spool_max" default:"256MiB" min:"1MiB" max:"1TiB"`
+	Share        bool       `yaml:"share"` // several sidecars stand before one service: what one records and finds gray, all know
 }
 
 // Telemetry says where traces go. Without an endpoint trace context is still passed on.
