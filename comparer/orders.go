@@ -29,10 +29,14 @@ func (o *order) void(s *sample) string {
 	if s.void != "" {
 		return s.void
 	}
+	ran := s.begin
+	if s.evidence.Ran != nil {
+		ran = *s.evidence.Ran
+	}
 	for _, before := range o.samples {
 		switch {
 		case before.instance == s.instance || !before.begin.Before(s.begin):
-		case !before.closed || before.end.After(s.begin):
+		case !before.closed || before.end.After(ran):
 			return shadow.CauseOrder
 		case before.evidence.Verdict.Taints() || before.void != "":
 			return shadow.CauseTainted

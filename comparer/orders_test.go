@@ -17,6 +17,12 @@ func told(instance, sample string, opened, closed int, v shadow.Verdict) []shado
 	return []shadow.Event{begin, end}
 }
 
+func ranAt(events []shadow.Event, second int) []shadow.Event {
+	at := time.Unix(int64(second), 0)
+	events[1].Evidence.Ran = &at
+	return events
+}
+
 func TestWhatDoesNotHoldIsHeldAgainstNobody(t *testing.T) {
 	match, bad := shadow.Verdict{Outcome: shadow.Match}, shadow.Verdict{Outcome: shadow.Mismatched, Mismatches: []shadow.Mismatch{{Field: "amount", Class: shadow.ClassMoney}}}
 	dropped := shadow.Verdict{Outcome: shadow.Dropped, Cause: shadow.ReasonQueueFull}
@@ -32,6 +38,7 @@ func TestWhatDoesNotHoldIsHeldAgainstNobody(t *testing.T) {
 		"one after the other":           {[][]shadow.Event{told("a", "create", 1, 2, match), told("b", "refund", 3, 4, bad)}, shadow.Mismatched, "", "", 1},
 		"one sidecar orders by itself":  {[][]shadow.Event{told("a", "create", 1, 5, match), told("a", "refund", 3, 6, bad)}, shadow.Mismatched, "", "", 1},
 		"overtaken at another sidecar":  {[][]shadow.Event{told("a", "create", 1, 5, match), told("b", "refund", 3, 4, bad)}, shadow.Inconclusive, shadow.CauseOrder, shadow.CauseOrder, 0},
+		"waited for the other sidecar":  {[][]shadow.Event{told("a", "create", 1, 5, match), ranAt(told("b", "refund", 3, 8, bad), 6)}, shadow.Mismatched, "", "", 1},
 		"a match that overtook":         {[][]shadow.Event{told("a", "create", 1, 5, match), told("b", "refund", 3, 4, match)}, shadow.Inconclusive, shadow.CauseOrder, shadow.CauseOrder, 0},
 		"broken at another sidecar":     {[][]shadow.Event{told("a", "create", 1, 2, dropped), told("b", "refund", 3, 4, bad)}, shadow.Inconclusive, shadow.CauseTainted, shadow.ReasonQueueFull, 0},
 		"a mismatch before stands":      {[][]shadow.Event{told("a", "create", 1, 2, bad), told("b", "refund", 3, 4, dropped)}, shadow.Dropped, shadow.ReasonQueueFull, shadow.ReasonQueueFull, 1},

@@ -43,13 +43,14 @@ type Slice struct {
 
 // Route names one kind of request. The first route that matches counts.
 type Route struct {
-	Name    string // label in metrics, evidence and traces
-	Method  string // "" = any
-	Path    string // "/payments/{id}", or a prefix that ends in "/"
-	Creates bool   // the request creates the order: it is born gray here or never
-	Key     KeyRule
-	Mirror  bool // false: a sampled request is excluded(route) in a service cutover
-	Amount  AmountRule
+	Name     string // label in metrics, evidence and traces
+	Method   string // "" = any
+	Path     string // "/payments/{id}", or a prefix that ends in "/"
+	Creates  bool   // the request creates the order: it is born gray here or never
+	Callback bool   // the channel\'s notice: the candidate gets it once its own run has created the order
+	Key      KeyRule
+	Mirror   bool // false: a sampled request is excluded(route) in a service cutover
+	Amount   AmountRule
 }
 
 // AmountRule says where a JSON request carries its amount, for the evidence line. Field "" = nowhere.
@@ -185,6 +186,9 @@ func (r Route) check() error {
 	}
 	if r.Key.Source == (Source{}) {
 		return fmt.Errorf("%w has no key rule", ErrRoute)
+	}
+	if r.Callback && r.Creates {
+		return fmt.Errorf("%w is a callback and cannot create the order that it is about", ErrRoute)
 	}
 	for _, wildcard := range []string{r.Key.Path, r.Key.Merchant.Path} {
 		if wildcard != "" && !strings.Contains(r.Path+"/", "/{"+wildcard+"}/") {

@@ -38,7 +38,19 @@ type Membership interface {
 	Add(member, order string)
 	Has(member string) bool
 	Remove(member string)
+	Created(member string, how Creation) // the shadow run that creates the order has ended
+	Creation(member string) Creation
 }
+
+// Creation is what came of the shadow run that creates an order.
+type Creation int
+
+// The ends of a creation.
+const (
+	CreationOpen Creation = iota // it has not ended, or nobody remembers
+	CreationDone
+	CreationFailed // the candidate does not have the order as the stable release has it
+)
 
 // Deps is what a sidecar works with. Calls and Members may be nil: no outgoing calls, members in memory.
 type Deps struct {

@@ -17,10 +17,14 @@ func secretHeaders() []string {
 // line is the small evidence of a closed sample, without bodies.
 func (s *Sidecar) line(r *run, v shadow.Verdict, bindings []shadow.Binding) *shadow.Evidence {
 	v.Mismatches = s.masked(v.Mismatches)
-	return &shadow.Evidence{
+	e := &shadow.Evidence{
 		Sample: r.tag.Sample, Release: r.tag.Release, Order: r.order, Route: r.route.Name, Creates: r.route.Creates,
 		Verdict: v, Bindings: bindings, TraceID: traceID(r.trace),
 	}
+	if r.shadowed != nil {
+		e.Ran = &r.shadowed.Start
+	}
+	return e
 }
 
 // attach adds the amount and, where there is something to see, the exchanges and calls.

@@ -42,8 +42,33 @@ func (s *Sidecar) perform(ctx context.Context, j *job) {
 		s.close(j.run, inconclusive(shadow.CauseTainted), nil)
 	case j.behind && s.deps.Now().Sub(j.pushed) > s.config.Limits.OrderWait:
 		s.close(j.run, inconclusive(shadow.CauseOrder), nil)
+	case j.run.route.Callback:
+		s.callback(ctx, j)
 	default:
 		s.shadowRun(ctx, j.run)
+	}
+}
+
+const callbackLook = 10 * time.Millisecond
+
+// callback gives the candidate its copy of a channel's notice, signed and encrypted as it is, once it owns the order. The
+// run that creates it may be at another sidecar; here the queue keeps the order.
+func (s *Sidecar) callback(ctx context.Context, j *job) {
+	limited, cancel := context.WithTimeout(ctx, s.config.Limits.OrderWait)
+	defer cancel()
+	for {
+		switch s.deps.Members.Creation(j.run.member) {
+		case CreationDone:
+			s.shadowRun(ctx, j.run)
+			return
+		case CreationFailed:
+			s.close(j.run, inconclusive(shadow.CauseTainted), nil)
+			return
+		}
+		if !wait(limited, callbackLook) {
+			s.close(j.run, inconclusive(shadow.CauseOrder), nil)
+			return
+		}
 	}
 }
 

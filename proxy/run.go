@@ -57,6 +57,9 @@ func (s *Sidecar) close(r *run, v shadow.Verdict, bindings []shadow.Binding) {
 	if v.Taints() {
 		s.taints.add(r.member, r.seq)
 	}
+	if s.callbacks && r.route.Creates {
+		s.deps.Members.Created(r.member, creation(v))
+	}
 	s.metrics.samples.WithLabelValues(string(v.Outcome), causeLabel(v.Cause)).Inc()
 	evidence := s.line(r, v, bindings)
 	if !s.safely(whereSettle, func() { s.attach(r, evidence) }) {
@@ -65,6 +68,14 @@ func (s *Sidecar) close(r *run, v shadow.Verdict, bindings []shadow.Binding) {
 	s.publish(r, shadow.EventClosed, evidence)
 	s.closed.Add(1)
 	r.release()
+}
+
+// creation tells from the verdict of the request that creates an order whether the candidate has it.
+func creation(v shadow.Verdict) Creation {
+	if v.Taints() || v.Outcome == shadow.Excluded {
+		return CreationFailed
+	}
+	return CreationDone
 }
 
 func (s *Sidecar) publish(r *run, kind shadow.EventKind, evidence *shadow.Evidence) {

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"hash/fnv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,7 @@ type SharedMembers struct {
 // membership is one change on its way to the store.
 type membership struct {
 	key, order string
+	ending     string // of an order whose creation has ended
 	gone       bool
 	due        time.Time
 }
@@ -97,6 +99,22 @@ func (m *SharedMembers) Remove(member string) {
 	m.send(membership{key: key, gone: true})
 }
 
+// Created tells the end of an order's creation here and, soon, everywhere. When it does not get there, a callback that
+// comes to another sidecar is inconclusive.
+func (m *SharedMembers) Created(member string, how Creation) {
+	key := m.name(member)
+	m.known.Created(key, how)
+	m.send(membership{key: key, ending: endings()[how]})
+}
+
+// Creation gives the end of an order's creation, wherever that was.
+func (m *SharedMembers) Creation(member string) Creation { return m.known.Creation(m.name(member)) }
+
+// endings are what is put behind an order's key when its creation has ended.
+func endings() map[Creation]string {
+	return map[Creation]string{CreationDone: "-done", CreationFailed: "-failed"}
+}
+
 // name is a key that the store takes, and that tells nobody an order's number.
 func (m *SharedMembers) name(member string) string {
 	h := hmac.New(sha256.New, m.key)
@@ -124,8 +142,8 @@ func (m *SharedMembers) send(c membership) {
 }
 
 func (m *SharedMembers) lose(c membership) {
-	if c.gone {
-		return // others go on comparing an order whose taint this sidecar forgot; the ledger still has the taint
+	if c.gone || c.ending != "" {
+		return // others go on comparing an order whose taint this sidecar forgot, and the ledger has it; or they wait in vain
 	}
 	m.missed.Inc()
 	m.lost(c.order)
@@ -157,6 +175,14 @@ func (m *SharedMembers) Run(ctx context.Context) error {
 }
 
 func (m *SharedMembers) seen(key string, there bool) {
+	for how, ending := range endings() {
+		if order, ok := strings.CutSuffix(key, ending); ok {
+			if there {
+				m.known.Created(order, how)
+			}
+			return
+		}
+	}
 	if there {
 		m.known.Add(key, "")
 	} else {
@@ -172,7 +198,7 @@ func (m *SharedMembers) bring(c membership) {
 	if c.gone {
 		change = m.store.Remove
 	}
-	for change(ctx, c.key) != nil {
+	for change(ctx, c.key+c.ending) != nil {
 		if !wait(ctx, memberPause) {
 			m.lose(c)
 			return

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,7 @@ type Sidecar struct {
 	stable    http.Handler   // the way to it through net/http
 	shadowed  *upstream.Pool // the candidate; nil in a database cutover
 	candidate transports     // the way to it for gRPC
+	callbacks bool           // some route is one: the ends of creations are told
 
 	unsure         sync.WaitGroup // runs that wait for word of their order
 	sequence       atomic.Uint64
@@ -68,6 +70,7 @@ func New(config Config, deps Deps) *Sidecar {
 		tracer:  deps.Tracer.Tracer(tracerName),
 		masker:  privacy.New(config.Salt),
 	}
+	s.callbacks = config.Candidate != nil && slices.ContainsFunc(config.Routes, func(r Route) bool { return r.Callback })
 	s.queue = newQueue(config.Limits.QueueLength, func(n int) { s.metrics.queueLength.Set(float64(n)) })
 	s.service = pool(config.Upstream, config.Limits, config.Limits.UpstreamIdle)
 	s.stable = s.forwarder()

@@ -48,6 +48,7 @@ type Evidence struct {
 	Shadow   *Exchange    `json:"shadow,omitempty"`
 	Calls    []Call       `json:"calls,omitempty"`
 	TraceID  string       `json:"trace_id,omitempty"`
+	Ran      *time.Time   `json:"ran,omitempty"` // when its shadow run began
 }
 
 // Apply reports one write set's way to the shadow.

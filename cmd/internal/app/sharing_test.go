@@ -37,7 +37,9 @@ type fleet struct {
 	stable     *httptest.Server
 	candidate  *httptest.Server
 	channel    *httptest.Server
-	charges    int // channel calls of the candidate for one payment
+	charges    int           // channel calls of the candidate for one payment
+	slow       time.Duration // of the candidate's payment
+	deaf       bool          // the candidate says yes to a notice and does nothing about it
 
 	turn    atomic.Uint64
 	amounts sync.Map // order to the sum of what the channel was asked for
@@ -132,7 +134,8 @@ func (f *fleet) start(instance string) *fleetMember {
 	m.sidecar = proxy.New(proxy.Config{
 		Instance: instance, Upstream: parse(f.t, f.stable.URL), Candidate: parse(f.t, f.candidate.URL), Salt: []byte("0123456789abcdef"),
 		Slice:  proxy.Slice{Release: "v2", Epoch: 1, PerMillion: shadow.PerMillion},
-		Routes: []proxy.Route{{Name: "pay", Path: "/payments", Creates: true, Mirror: true, Key: key}, {Name: "refund", Path: "/refunds", Mirror: true, Key: key}},
+		Routes: []proxy.Route{{Name: "pay", Path: "/payments", Creates: true, Mirror: true, Key: key}, {Name: "refund", Path: "/refunds", Mirror: true, Key: key},
+			{Name: "notify", Path: "/notify/{order}", Callback: true, Mirror: true, Key: proxy.KeyRule{Source: proxy.Source{Path: "order"}}}},
 		Limits: proxy.Limits{MemberWait: memberWait},
 	}, proxy.Deps{
 		Signer: signer, Publisher: told, Comparer: compared, Calls: guard, Members: m.members, Registry: registry, Tracer: noop.NewTracerProvider(),
@@ -155,10 +158,18 @@ func (f *fleet) start(instance string) *fleetMember {
 // release is one release of the service. Its calls go to the sidecars in turn.
 func (f *fleet) release(name string, charges int, base func(*fleetMember) string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		status := http.StatusOK
-		for range charges {
+		status, order, calls := http.StatusOK, r.Header.Get("X-Order-Id"), charges
+		if notified, ok := strings.CutPrefix(r.URL.Path, "/notify/"); ok {
+			order = notified
+			if f.deaf && name == "candidate" {
+				calls = 0
+			}
+		} else if name == "candidate" {
+			time.Sleep(f.slow)
+		}
+		for range calls {
 			sidecar := f.sidecars[f.turn.Add(1)%2]
-			req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, base(sidecar)+"/pay", strings.NewReader(`{"order":"`+r.Header.Get("X-Order-Id")+`"}`))
+			req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, base(sidecar)+"/pay", strings.NewReader(`{"order":"`+order+`"}`))
 			if err != nil {
 				panic(err)
 			}
@@ -300,6 +311,32 @@ func TestDoubleChargeOverTwoSidecarsIsFound(t *testing.T) {
 		}
 	}
 	f.conserved(orders, 1)
+}
+
+// The channel's notice may come to the other sidecar while the candidate is still creating the order.
+func TestNoticeAtTheOtherSidecar(t *testing.T) {
+	for name, deaf := range map[string]bool{"faithful": false, "loses it": true} {
+		t.Run(name, func(t *testing.T) {
+			f := newFleet(t, 1)
+			f.slow, f.deaf = 100*time.Millisecond, deaf
+			f.post(0, "/payments", "P1")
+			f.post(1, "/notify/P1", "")
+			v := f.verdict("P1", "notify")
+			if !deaf && v.Outcome != shadow.Match {
+				t.Errorf("%+v", v)
+			}
+			if deaf && (v.Outcome != shadow.Mismatched || len(v.Mismatches) != 1 || v.Mismatches[0].Kind != shadow.KindMissing || v.Mismatches[0].Name != "pay") {
+				t.Errorf("%+v", v)
+			}
+			for _, s := range f.sidecars {
+				s.stop()
+			}
+			if o := f.ledger.Orders(); len(o) != 1 || o[0].Taint != "" || (len(o[0].Mismatches) == 1) != deaf {
+				t.Errorf("%+v", o)
+			}
+			f.conserved(1, 2)
+		})
+	}
 }
 
 // A sidecar that starts again goes on with the orders of the one before it, and a bus that is away costs evidence, never

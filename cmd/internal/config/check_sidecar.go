@@ -147,6 +147,9 @@ func (h HTTP) check(c *Checker) map[string]bool {
 		if r.Amount != nil {
 			checkCurrency(c, child(at, "amount.currency"), r.Amount.Currency)
 		}
+		if r.Creates && r.Callback {
+			c.Complain(child(at, "callback"), "stands beside creates: a channel's notice is about an order that exists", "one of the two")
+		}
 		creates = creates || r.Creates
 	}
 	if len(h.Routes) > 0 && !creates {

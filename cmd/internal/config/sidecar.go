@@ -106,13 +106,14 @@ type HTTP struct {
 
 // Route is one kind of request that takes part.
 type Route struct {
-	Name    string  `yaml:"name" required:"true"`
-	Method  string  `yaml:"method" required:"true" oneof:"GET,HEAD,POST,PUT,PATCH,DELETE"`
-	Path    string  `yaml:"path" required:"true"`
-	Creates bool    `yaml:"creates"`               // such a request creates the order
-	Mirror  bool    `yaml:"mirror" default:"true"` // false: its gray requests are excluded
-	Key     Key     `yaml:"key" required:"true"`
-	Amount  *Amount `yaml:"amount"`
+	Name     string  `yaml:"name" required:"true"`
+	Method   string  `yaml:"method" required:"true" oneof:"GET,HEAD,POST,PUT,PATCH,DELETE"`
+	Path     string  `yaml:"path" required:"true"`
+	Creates  bool    `yaml:"creates"`               // such a request creates the order
+	Callback bool    `yaml:"callback"`              // the channel's notice: the candidate gets it once its own run has created the order
+	Mirror   bool    `yaml:"mirror" default:"true"` // false: its gray requests are excluded
+	Key      Key     `yaml:"key" required:"true"`
+	Amount   *Amount `yaml:"amount"`
 }
 
 // Key says where a request carries its order key, and its merchant's where merchants choose the numbers.
@@ -122,12 +123,13 @@ type Key struct {
 	Path     string  `yaml:"path"`
 	JSON     string  `yaml:"json"`
 	Form     string  `yaml:"form"`
+	XML      string  `yaml:"xml"`
 	Merchant *Source `yaml:"merchant"`
 }
 
 // Order is the place of the order number.
 func (k Key) Order() Source {
-	return Source{Header: k.Header, Query: k.Query, Path: k.Path, JSON: k.JSON, Form: k.Form}
+	return Source{Header: k.Header, Query: k.Query, Path: k.Path, JSON: k.JSON, Form: k.Form, XML: k.XML}
 }
 
 // Source is a place in a request; the first that is there counts.
@@ -137,6 +139,7 @@ type Source struct {
 	Path   string `yaml:"path"` // name of a wildcard in the route's path
 	JSON   string `yaml:"json"` // path in a JSON body: order.id
 	Form   string `yaml:"form"` // name in a form body
+	XML    string `yaml:"xml"`  // path of an element below the root of an XML body: out_trade_no
 }
 
 // Amount says where and how a request states its amount.
