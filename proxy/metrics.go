@@ -47,7 +47,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 func causeLabel(cause string) string {
 	known := []string{"", shadow.CauseInternal, shadow.CauseGuard, shadow.CauseOrder, shadow.CauseTimeout, shadow.CauseTainted, shadow.CauseTruncated,
 		shadow.CauseClientGone, shadow.CauseStableFailed, shadow.ReasonQueueFull, shadow.ReasonUnreachable, shadow.ReasonShutdown,
-		shadow.ReasonBodyTooLarge, shadow.RuleNotBornGray, shadow.RuleRoute, shadow.RuleNotRepeatable}
+		shadow.ReasonRollback, shadow.ReasonBodyTooLarge, shadow.RuleNotBornGray, shadow.RuleRoute, shadow.RuleNotRepeatable}
 	if slices.Contains(known, cause) {
 		return cause
 	}

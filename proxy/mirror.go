@@ -38,6 +38,8 @@ func (s *Sidecar) work(ctx context.Context) {
 
 func (s *Sidecar) perform(ctx context.Context, j *job) {
 	switch {
+	case j.run.tag.Epoch < s.slice.Load().Epoch:
+		s.close(j.run, dropped(shadow.ReasonRollback), nil)
 	case s.taints.covers(j.run.member, j.run.seq):
 		s.close(j.run, inconclusive(shadow.CauseTainted), nil)
 	case j.behind && s.deps.Now().Sub(j.pushed) > s.config.Limits.OrderWait:

@@ -437,3 +437,23 @@ func TestRequestThatEndsAfterTheWorkers(t *testing.T) {
 	r.expect("dropped(shutdown)")
 	r.auditor.audit(t, r.sidecar.Tally())
 }
+
+func TestRollbackReachesWhatWaits(t *testing.T) {
+	r := newRig(t, func(c *Config, _ *Deps) { c.Limits.Workers = 1 })
+	g := gate{make(chan struct{})}
+	r.candidate.answers(g.ServeHTTP)
+	r.create("P1")
+	for len(r.candidate.asked()) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	r.create("P2") // waits for the only worker
+	if err := r.sidecar.SetSlice(Slice{Release: "v2", Epoch: 8, PerMillion: shadow.PerMillion, Halted: true}); err != nil {
+		t.Fatal(err)
+	}
+	close(g.open)
+	r.expect("match()", "dropped(rollback)")
+	r.create("P3")
+	if n := len(r.candidate.asked()); n != 1 || len(r.auditor.closed()) != 2 {
+		t.Errorf("the candidate was asked %d times", n)
+	}
+}

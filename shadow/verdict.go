@@ -111,6 +111,7 @@ const (
 	ReasonQueueFull       = "queue-full"        //
 	ReasonUnreachable     = "unreachable"       // the candidate took no connection
 	ReasonShutdown        = "shutdown"          //
+	ReasonRollback        = "rollback"          // the release was rolled back before the shadow run
 	ReasonBodyTooLarge    = "body-too-large"    //
 	RuleNotBornGray       = "not-born-gray"     // the order existed before it could be gray
 	RuleRoute             = "route"             // the route is not mirrored by policy

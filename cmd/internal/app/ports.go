@@ -34,6 +34,7 @@ func (s *sidecar) egress(context.Context) error {
 		deps.Lost = func(sample string) { s.sink.void(sample, shadow.CauseGuard) }
 	}
 	s.guard = egress.New(cfg, deps)
+	s.guard.Fence(max(s.cfg.Epoch, s.fence.at()))
 	s.part("recordings", partBound, s.guard.Run)
 	if err := s.serve("egress-primary", e.Primary.Listen, s.guard.Primary(), httpDrain); err != nil {
 		return err
@@ -82,7 +83,7 @@ func (s *sidecar) proxyConfig() proxy.Config {
 	h, t := s.cfg.HTTP, s.cfg.Tag
 	cfg := proxy.Config{
 		Instance: s.sink.instance, Upstream: h.Stable, Candidate: h.Candidate, Salt: t.SaltFile.Bytes(), Trusted: t.TrustedGateways,
-		Slice: proxy.Slice{Release: s.cfg.Release, Epoch: s.cfg.Epoch, PerMillion: uint32(t.Percent)},
+		Slice: s.slice(),
 		Limits: proxy.Limits{
 			MaxBody: int64(h.MaxBody), QueueLength: h.Queue, Workers: h.Workers, Members: h.Membership, HeaderTimeout: h.ResponseHeaderTimeout,
 			ShadowTimeout: h.ShadowTimeout, OrderWait: h.OrderWait, DrainTimeout: h.Drain, TotalTimeout: h.Timeout, ClientIdle: h.Idle,

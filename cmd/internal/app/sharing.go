@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed-3356bd69/touchstone/cmd/internal/bus"
 	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/telemetry"
 	"github.com/seed-3356bd69/touchstone/proxy"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
@@ -30,7 +31,12 @@ func (s *sidecar) sharing(context.Context) error {
 // another sidecar may leave a request of it out.
 func (s *sidecar) members(cfg proxy.Config) *proxy.SharedMembers {
 	lost := func(order string) { s.sink.taint(order, shadow.CauseMembership) }
-	m := proxy.NewSharedMembers(cfg.Limits.Members, cfg.Salt, s.values.Members(), lost, s.registry)
+	store := fencedStore{MemberStore: s.values.Members(), raise: func(epoch uint64) {
+		if err := s.fence.raise(epoch); err != nil {
+			s.log.Error("another sidecar's rollback", telemetry.KeyError, err)
+		}
+	}}
+	m := proxy.NewSharedMembers(cfg.Limits.Members, cfg.Salt, store, lost, s.registry)
 	s.part("members", partBound, m.Run)
 	s.health.Tell("members", func(context.Context) error { return m.Ready() })
 	return m

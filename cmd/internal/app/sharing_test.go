@@ -133,7 +133,7 @@ func (f *fleet) start(instance string) *fleetMember {
 	key := proxy.KeyRule{Source: proxy.Source{Header: "X-Order-Id"}}
 	m.sidecar = proxy.New(proxy.Config{
 		Instance: instance, Upstream: parse(f.t, f.stable.URL), Candidate: parse(f.t, f.candidate.URL), Salt: []byte("0123456789abcdef"),
-		Slice:  proxy.Slice{Release: "v2", Epoch: 1, PerMillion: shadow.PerMillion},
+		Slice: proxy.Slice{Release: "v2", Epoch: 1, PerMillion: shadow.PerMillion},
 		Routes: []proxy.Route{{Name: "pay", Path: "/payments", Creates: true, Mirror: true, Key: key}, {Name: "refund", Path: "/refunds", Mirror: true, Key: key},
 			{Name: "notify", Path: "/notify/{order}", Callback: true, Mirror: true, Key: proxy.KeyRule{Source: proxy.Source{Path: "order"}}}},
 		Limits: proxy.Limits{MemberWait: memberWait},

@@ -46,6 +46,7 @@ type sidecar struct {
 	bus      *bus.Publisher
 	sink     *sink
 	values   *bus.Values             // nil where there is one sidecar
+	fence    *fence                  //
 	guard    *egress.Guard           // nil without outgoing calls
 	applier  *dualwrite.Applier      // nil in a service cutover
 	rowLog   *rowlog.Reader          // nil where the wire tells all
@@ -83,7 +84,7 @@ func RunSidecar(ctx context.Context, cfg *config.Sidecar, p Process) (err error)
 		return err
 	}
 	s.sink = newSink(instance, s.bus)
-	for _, step := range []func(context.Context) error{s.admin, s.evidence, s.sharing, s.databases, s.egress, s.http} {
+	for _, step := range []func(context.Context) error{s.admin, s.evidence, s.sharing, s.rollbacks, s.databases, s.egress, s.http} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -162,6 +163,7 @@ func (s *sidecar) listen(name string, addr config.Addr) (net.Listener, error) {
 
 func (s *sidecar) admin(context.Context) error {
 	mux := telemetry.AdminMux(s.registry, s.health)
+	mux.HandleFunc("POST /rollback", func(w http.ResponseWriter, r *http.Request) { s.fence.ServeHTTP(w, r) })
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(s.status()) // a client that went away cannot be told
@@ -176,13 +178,14 @@ type status struct {
 	Release  string       `json:"release"`
 	Tally    shadow.Tally `json:"tally"`
 	Unsent   int          `json:"unsent"` // events that the bus has not acknowledged yet
+	Rollback uint64       `json:"rollback_epoch"`
 
 	Applier *dualwrite.ApplierStatus `json:"applier,omitempty"` // of a database cutover
 	RowLog  string                   `json:"row_log,omitempty"` // position up to which the shadow has all of the primary's log
 }
 
 func (s *sidecar) status() status {
-	out := status{Instance: s.sink.instance, Cutover: string(s.cfg.Cutover), Release: s.cfg.Release, Tally: s.tally(), Unsent: s.bus.Pending()}
+	out := status{Instance: s.sink.instance, Cutover: string(s.cfg.Cutover), Release: s.cfg.Release, Tally: s.tally(), Unsent: s.bus.Pending(), Rollback: s.fence.at()}
 	if s.applier != nil {
 		a := s.applier.Status()
 		out.Applier = &a

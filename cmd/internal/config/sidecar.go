@@ -21,20 +21,21 @@ const (
 
 // Sidecar is the configuration of one sidecar. Defaults stand in the tags, beside their keys.
 type Sidecar struct {
-	Role      string    `yaml:"role" required:"true" oneof:"sidecar"`
-	Instance  string    `yaml:"instance"` // default: the host's name
-	Cutover   Cutover   `yaml:"cutover" required:"true" oneof:"service,database"`
-	Release   string    `yaml:"release" required:"true"`
-	Epoch     uint64    `yaml:"epoch" default:"1" min:"1"`
-	Threads   int       `yaml:"threads" default:"1" min:"1" max:"256"` // that run at a time
-	Tag       Tag       `yaml:"tag" required:"true"`
-	Admin     Admin     `yaml:"admin" required:"true"`
-	Bus       BusClient `yaml:"bus" required:"true"`
-	Telemetry Telemetry `yaml:"telemetry"`
-	HTTP      HTTP      `yaml:"http" required:"true"`
-	Compare   Compare   `yaml:"compare"`
-	Egress    *Egress   `yaml:"egress"` // nil in a database cutover that makes no outgoing calls
-	MySQL     MySQL     `yaml:"mysql" required:"true"`
+	Role         string    `yaml:"role" required:"true" oneof:"sidecar"`
+	Instance     string    `yaml:"instance"` // default: the host's name
+	Cutover      Cutover   `yaml:"cutover" required:"true" oneof:"service,database"`
+	Release      string    `yaml:"release" required:"true"`
+	Epoch        uint64    `yaml:"epoch" default:"1" min:"1"`
+	RollbackFile Path      `yaml:"rollback_file"`                         // keeps the epoch of the last rollback; none = it is forgotten at the end
+	Threads      int       `yaml:"threads" default:"1" min:"1" max:"256"` // that run at a time
+	Tag          Tag       `yaml:"tag" required:"true"`
+	Admin        Admin     `yaml:"admin" required:"true"`
+	Bus          BusClient `yaml:"bus" required:"true"`
+	Telemetry    Telemetry `yaml:"telemetry"`
+	HTTP         HTTP      `yaml:"http" required:"true"`
+	Compare      Compare   `yaml:"compare"`
+	Egress       *Egress   `yaml:"egress"` // nil in a database cutover that makes no outgoing calls
+	MySQL        MySQL     `yaml:"mysql" required:"true"`
 }
 
 // Tag says how gray requests are chosen and signed.
