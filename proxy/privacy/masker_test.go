@@ -66,3 +66,18 @@ func TestSecretsAreMaskedByTheirNames(t *testing.T) {
 		t.Errorf("a JWT became %s", got)
 	}
 }
+
+func TestColumnsThatAreSecrets(t *testing.T) {
+	m := New([]byte("0123456789abcdef"))
+	for name, secret := range map[string]bool{"cvv": true, "Access_Token": true, "api_key": true, "note": false, "tokens_left": false} {
+		if got := m.Named(name, "123"); (got != "123") != secret {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	if got := m.Named("note", "4111111111111111"); !strings.HasPrefix(got, "<pan:") || got != m.Text("4111111111111111") {
+		t.Errorf("got %s", got)
+	}
+	if got := m.Named("cvv", ""); got != "" {
+		t.Errorf("nothing became %s", got)
+	}
+}

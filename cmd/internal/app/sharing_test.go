@@ -119,7 +119,7 @@ func (f *fleet) start(instance string) *fleetMember {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	told := newSink(instance, f)
+	told := newSink(instance, f, []byte("0123456789abcdef"))
 	registry := prometheus.NewRegistry()
 	guard := egress.New(egress.Config{Channel: parse(f.t, f.channel.URL), Operations: []egress.Operation{{Name: "pay", Path: "/pay", Class: shadow.CallMoney}},
 		Limits: egress.Limits{ShareWait: 500 * time.Millisecond, Settle: 200 * time.Millisecond}},

@@ -83,7 +83,7 @@ func RunSidecar(ctx context.Context, cfg *config.Sidecar, p Process) (err error)
 	if err := s.publisher(instance); err != nil {
 		return err
 	}
-	s.sink = newSink(instance, s.bus)
+	s.sink = newSink(instance, s.bus, cfg.Tag.SaltFile.Bytes())
 	for _, step := range []func(context.Context) error{s.admin, s.evidence, s.sharing, s.rollbacks, s.databases, s.egress, s.http} {
 		if err := step(ctx); err != nil {
 			return err
