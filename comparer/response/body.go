@@ -35,11 +35,28 @@ func (w *walk) bodies(primary, shadowed shadow.Exchange) {
 		return
 	}
 	media := mediaType(primary.ResponseHeader)
+	if isGRPC(media) {
+		w.messages(primary, shadowed, a, b)
+		return
+	}
 	if nodeA, nodeB := structure(media, a), structure(mediaType(shadowed.ResponseHeader), b); nodeA != nil && nodeB != nil {
 		w.pairOf("", nodeA, nodeB)
 		return
 	}
 	if !bytes.Equal(a, b) {
+		w.add("body", shadow.KindValue, shadow.ClassPlain, string(a), string(b))
+	}
+}
+
+// messages compares two gRPC answers by field where the method is known, and otherwise by bytes.
+func (w *walk) messages(primary, shadowed shadow.Exchange, a, b []byte) {
+	path, _, _ := strings.Cut(primary.URI, "?")
+	nodeA := w.methods.document(path, primary.ResponseHeader.Get("Grpc-Encoding"), a, w.config.MaxBody)
+	nodeB := w.methods.document(path, shadowed.ResponseHeader.Get("Grpc-Encoding"), b, w.config.MaxBody)
+	switch {
+	case nodeA != nil && nodeB != nil:
+		w.pairOf("", nodeA, nodeB)
+	case !bytes.Equal(a, b):
 		w.add("body", shadow.KindValue, shadow.ClassPlain, string(a), string(b))
 	}
 }

@@ -14,22 +14,28 @@ const fieldStatus = ":status"
 // Comparer judges pairs. It is safe for concurrent use; the pairs of one order must come in their order.
 type Comparer struct {
 	config  Config
+	methods methods
 	aliases *aliases
 }
 
 // New gives a comparer, or everything that is wrong with the configuration.
 func New(config Config) (*Comparer, []error) {
-	if errs := config.check(); len(errs) > 0 {
+	errs := config.check()
+	known, err := readMethods(config.Descriptors)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	if len(errs) > 0 {
 		return nil, errs
 	}
 	config = config.withDefaults()
-	return &Comparer{config: config, aliases: newAliases(config.MaxOrders, config.MaxBindings)}, nil
+	return &Comparer{config: config, methods: known, aliases: newAliases(config.MaxOrders, config.MaxBindings)}, nil
 }
 
 // Compare gives the verdict of a pair and the generated ids it learned.
 // A mismatch outweighs what could not be seen; what could not be seen outweighs a match.
 func (c *Comparer) Compare(p shadow.Pair) (shadow.Verdict, []shadow.Binding) {
-	w := &walk{config: c.config, aliases: c.aliases, route: p.Route, order: p.Order, place: shadow.InResponse}
+	w := &walk{config: c.config, methods: c.methods, aliases: c.aliases, route: p.Route, order: p.Order, place: shadow.InResponse}
 	if cause := primaryCause(p.Primary.Failure); cause != "" {
 		return shadow.Verdict{Outcome: shadow.Inconclusive, Cause: cause}, nil
 	}
@@ -80,6 +86,9 @@ func (w *walk) exchange(p shadow.Pair) {
 		w.missingCalls(p)
 	} else if p.Primary.Status < http.StatusInternalServerError {
 		return // an error page has no fields to hold against an answer's: the error is the finding
+	}
+	if isGRPC(mediaType(p.Primary.ResponseHeader)) && !w.outcomes(p) {
+		return
 	}
 	w.headers(p.Primary.ResponseHeader, p.Shadow.ResponseHeader)
 	w.bodies(p.Primary, p.Shadow)

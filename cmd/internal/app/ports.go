@@ -44,7 +44,11 @@ func (s *sidecar) egress(context.Context) error {
 
 // http opens the port of the clients, behind which everything else is ready by then.
 func (s *sidecar) http(context.Context) error {
-	compared, errs := response.New(comparing(s.cfg.Compare, s.cfg.HTTP.Routes))
+	policy, err := comparing(s.cfg.Compare, s.cfg.HTTP.Routes)
+	if err != nil {
+		return fmt.Errorf("compare: %w", err)
+	}
+	compared, errs := response.New(policy)
 	if len(errs) > 0 {
 		return fmt.Errorf("compare: %w", errors.Join(errs...))
 	}

@@ -154,6 +154,7 @@ type Amount struct {
 type Compare struct {
 	BodySample Percent    `yaml:"body_sample" default:"1%"` // of matches, whose bodies travel as well
 	Responses  []Response `yaml:"responses"`
+	Descriptor Path       `yaml:"grpc_descriptors"` // protobuf file descriptor set with its imports, by which gRPC answers are compared
 }
 
 // Response is the comparing policy of one route's answers.
