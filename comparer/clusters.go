@@ -3,7 +3,6 @@ package comparer
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -96,13 +95,7 @@ func (l *Ledger) differing() []*sample {
 }
 
 func signature(route string, m shadow.Mismatch) Signature {
-	steps := strings.Split(m.Field, ".")
-	for i, step := range steps {
-		if _, err := strconv.ParseUint(step, 10, 32); err == nil {
-			steps[i] = "*"
-		}
-	}
-	return Signature{Place: m.Place, Route: route, Name: m.Name, Field: strings.Join(steps, "."), Kind: m.Kind, Class: m.Class}
+	return Signature{Place: m.Place, Route: route, Name: m.Name, Field: m.Path(), Kind: m.Kind, Class: m.Class}
 }
 
 func (c *Cluster) add(s *sample, m shadow.Mismatch) {

@@ -2,6 +2,8 @@ package shadow
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/seed-3356bd69/touchstone/recon"
 )
@@ -67,6 +69,17 @@ type Mismatch struct {
 // String prints "call refund amount.total: expected 29, actual 28".
 func (m Mismatch) String() string {
 	return fmt.Sprintf("%s %s %s: expected %s, actual %s", m.Place, m.Name, m.Field, m.Expected, m.Actual)
+}
+
+// Path is the field with its places in lists left out: "items.*.price" for "items.0.price". Rules name fields so.
+func (m Mismatch) Path() string {
+	steps := strings.Split(m.Field, ".")
+	for i, step := range steps {
+		if _, err := strconv.ParseUint(step, 10, 32); err == nil {
+			steps[i] = "*"
+		}
+	}
+	return strings.Join(steps, ".")
 }
 
 // Outcome is the bucket of the ledger a sampled request is in.
