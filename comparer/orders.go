@@ -3,6 +3,7 @@ package comparer
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
@@ -20,8 +21,9 @@ type order struct {
 	reads      []shadow.Mismatch
 }
 
-// void gives the cause why neither a match nor a mismatch of the sample holds: its guard said so, or another sidecar had
-// not ended, or had broken, a shadow run of the order before. (One sidecar keeps them in order by itself.)
+// void gives the cause why neither a match nor a mismatch of the sample holds: its guard said so, or the shadow runs of
+// two sidecars overtook each other, or another sidecar had broken one of the order before. (One sidecar keeps them in
+// order by itself.)
 func (o *order) void(s *sample) string {
 	if v := s.evidence.Verdict.Outcome; v != shadow.Match && v != shadow.Mismatched {
 		return ""
@@ -29,20 +31,26 @@ func (o *order) void(s *sample) string {
 	if s.void != "" {
 		return s.void
 	}
-	ran := s.begin
-	if s.evidence.Ran != nil {
-		ran = *s.evidence.Ran
-	}
-	for _, before := range o.samples {
+	for _, other := range o.samples {
 		switch {
-		case before.instance == s.instance || !before.begin.Before(s.begin):
-		case !before.closed || before.end.After(ran):
+		case other.instance == s.instance:
+		case other.begin.Before(s.begin) && (!other.closed || other.end.After(s.ran())):
 			return shadow.CauseOrder
-		case before.evidence.Verdict.Taints() || before.void != "":
+		case other.begin.Before(s.begin) && (other.evidence.Verdict.Taints() || other.void != ""):
 			return shadow.CauseTainted
+		case !other.begin.Before(s.begin) && other.evidence.Ran != nil && other.evidence.Ran.Before(s.end):
+			return shadow.CauseOrder
 		}
 	}
 	return ""
+}
+
+// ran is when the shadow run of a sample began, or could have.
+func (s *sample) ran() time.Time {
+	if s.evidence.Ran != nil {
+		return *s.evidence.Ran
+	}
+	return s.begin
 }
 
 // taint gives the first cause why nothing later about the order counts; "" = it is clean.
