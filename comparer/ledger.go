@@ -123,7 +123,6 @@ func (l *Ledger) close(ev shadow.Event) {
 	if e.Creates && e.Verdict.Outcome != shadow.Excluded {
 		o.bornGray = true
 	}
-	o.leftOut = o.leftOut || e.Verdict.Outcome == shadow.Excluded && e.Verdict.Cause == shadow.RuleNotBornGray
 	o.bindings = append(o.bindings, e.Bindings...)
 	if e.Verdict.Taints() {
 		o.taints = append(o.taints, taintCause(e.Verdict))

@@ -15,7 +15,6 @@ type order struct {
 	writeTaint string   // cause: a write set of the order is unknown or did not arrive
 	applies    map[string]shadow.ApplyState
 	samples    []*sample
-	leftOut    bool // a request of it was not mirrored because nobody knew that it was gray
 	bindings   []shadow.Binding
 	shared     shared
 	reads      []shadow.Mismatch
@@ -33,6 +32,8 @@ func (o *order) void(s *sample) string {
 	}
 	for _, other := range o.samples {
 		switch {
+		case other.leftOut() && o.bornGray && other.begin.Before(s.begin):
+			return shadow.CauseMembership
 		case other.instance == s.instance:
 		case other.begin.Before(s.begin) && (!other.closed || other.end.After(s.ran())):
 			return shadow.CauseOrder
@@ -43,6 +44,11 @@ func (o *order) void(s *sample) string {
 		}
 	}
 	return ""
+}
+
+// leftOut tells whether the candidate did not get a request because nobody knew that its order was gray.
+func (s *sample) leftOut() bool {
+	return s.closed && s.evidence.Verdict.Outcome == shadow.Excluded && s.evidence.Verdict.Cause == shadow.RuleNotBornGray
 }
 
 // ran is when the shadow run of a sample began, or could have.
@@ -64,7 +70,7 @@ func (o *order) taint() string {
 		}
 	}
 	switch {
-	case o.bornGray && o.leftOut:
+	case o.bornGray && slices.ContainsFunc(o.samples, (*sample).leftOut):
 		return shadow.CauseMembership
 	case o.pending():
 		return shadow.CauseApply
