@@ -83,7 +83,7 @@ func (s *Sidecar) decide(in *inbound, key business, route *Route, slice Slice) a
 	if !route.Creates && s.deps.Members.Has(member) {
 		return gray
 	}
-	chosen := s.forced(in, slice) || shadow.BornGray(s.config.Salt, key.name(), s.share(in, key, slice))
+	chosen := s.forced(in, slice) || s.draw.BornGray(key.name(), s.share(in, key, slice))
 	switch {
 	case route.Creates && chosen:
 		s.deps.Members.Add(member, key.order)
@@ -176,8 +176,7 @@ func (s *Sidecar) rule(decision admission, route *Route, in *inbound) string {
 
 // finish runs when an exchange ends, also when its handler panics.
 func (s *Sidecar) finish(p *passage, failure func() shadow.Failure) {
-	s.metrics.requests.WithLabelValues(p.label(), p.tagged).Inc()
-	s.metrics.seconds.WithLabelValues(p.label()).Observe(s.deps.Now().Sub(p.start).Seconds())
+	s.metrics.passed(p.label(), p.tagged, s.deps.Now().Sub(p.start))
 	if p.run != nil && !s.safely(whereSettle, func() { s.settle(p, failure()) }) {
 		s.close(p.run, inconclusive(shadow.CauseInternal), nil)
 		s.leave(p.run)

@@ -30,7 +30,7 @@ type Config struct {
 	TLS       *tls.Config // of the clients' port; nil = plain text
 	ByLibrary bool        // let net/http serve plain requests too; the same, for more processor time
 
-	BodySample uint32 // matches whose bodies travel too, per million
+	BodySample uint32 // samples without anything to see whose bodies travel too, per million
 }
 
 // Slice is the part of the policy that changes while the sidecar runs.

@@ -60,7 +60,7 @@ func (s *Sidecar) close(r *run, v shadow.Verdict, bindings []shadow.Binding) {
 	if s.callbacks && r.route.Creates {
 		s.deps.Members.Created(r.member, creation(v))
 	}
-	s.metrics.samples.WithLabelValues(string(v.Outcome), causeLabel(v.Cause)).Inc()
+	s.metrics.closed(v)
 	evidence := s.line(r, v, bindings)
 	if !s.safely(whereSettle, func() { s.attach(r, evidence) }) {
 		evidence.Primary, evidence.Shadow, evidence.Calls = nil, nil, nil

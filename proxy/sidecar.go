@@ -41,6 +41,7 @@ type Sidecar struct {
 	metrics   *metrics
 	tracer    trace.Tracer
 	masker    *privacy.Masker
+	draw      *shadow.Draw
 	service   *upstream.Pool // the stable release
 	stable    http.Handler   // the way to it through net/http
 	shadowed  *upstream.Pool // the candidate; nil in a database cutover
@@ -69,6 +70,7 @@ func New(config Config, deps Deps) *Sidecar {
 		metrics: newMetrics(deps.Registry),
 		tracer:  deps.Tracer.Tracer(tracerName),
 		masker:  privacy.New(config.Salt),
+		draw:    shadow.NewDraw(config.Salt),
 	}
 	s.callbacks = config.Candidate != nil && slices.ContainsFunc(config.Routes, func(r Route) bool { return r.Callback })
 	s.queue = newQueue(config.Limits.QueueLength, func(n int) { s.metrics.queueLength.Set(float64(n)) })

@@ -16,11 +16,24 @@ const mediaForm = "application/x-www-form-urlencoded"
 
 func mediaType(h shadow.Header) string {
 	text := h.Get("Content-Type")
+	if isPlainMedia(text) {
+		return text
+	}
 	media, _, err := mime.ParseMediaType(text)
 	if err != nil {
 		return text
 	}
 	return media
+}
+
+// isPlainMedia tells whether a media type is written as it is compared.
+func isPlainMedia(text string) bool {
+	for i := range len(text) {
+		if b := text[i]; (b < 'a' || b > 'z') && b != '/' && b != '-' && b != '+' && b != '.' && (b < '0' || b > '9') {
+			return false
+		}
+	}
+	return strings.Count(text, "/") == 1
 }
 
 // bodies compares by structure where both sides have one, and otherwise by bytes.

@@ -1,6 +1,7 @@
 package privacy
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -46,9 +47,16 @@ func (m *Masker) Named(name, value string) string {
 
 // Bytes gives a masked copy, or what it got when there is nothing to mask.
 func (m *Masker) Bytes(data []byte) []byte {
-	data = m.secrets(data)
-	data = jwt.ReplaceAllFunc(data, func(found []byte) []byte { return m.token(kindSecret, found) })
-	return m.numbers(data)
+	if mayNameSecret(data) {
+		data = m.secrets(data)
+	}
+	if bytes.Contains(data, []byte("eyJ")) {
+		data = jwt.ReplaceAllFunc(data, func(found []byte) []byte { return m.token(kindSecret, found) })
+	}
+	if mayHoldNumber(data) {
+		data = m.numbers(data)
+	}
+	return data
 }
 
 // secrets masks values by the names they stand beside.
