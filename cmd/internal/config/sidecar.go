@@ -152,7 +152,7 @@ type Amount struct {
 
 // Compare says how answers are compared.
 type Compare struct {
-	BodySample Percent    `yaml:"body_sample" default:"1%"` // of matches, whose bodies travel as well
+	BodySample Percent    `yaml:"body_sample" default:"1%"` // of samples with nothing to see, whose bodies travel as well
 	Responses  []Response `yaml:"responses"`
 	Descriptor Path       `yaml:"grpc_descriptors"` // protobuf file descriptor set with its imports, by which gRPC answers are compared
 }
