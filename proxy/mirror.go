@@ -146,13 +146,23 @@ func (s *Sidecar) sendPlain(ctx context.Context, r *run, x *shadow.Exchange) err
 		}
 		return true
 	}
-	return s.shadowed.Exchange(ctx, r.message(), &head, seen, r.answer.KeepUpTo)
+	room, ok := s.messages.Get().(*[]byte)
+	if !ok {
+		room = new([]byte)
+	}
+	*room = r.message((*room)[:0])
+	err := s.shadowed.Exchange(ctx, *room, &head, seen, r.answer.KeepUpTo)
+	if cap(*room) <= keptMessage {
+		s.messages.Put(room)
+	}
+	return err
 }
 
-// message writes a request. A body whose length was not told before it came goes in one chunk.
-func (r *run) message() []byte {
+const keptMessage = 64 << 10 // bytes of a written request whose room is used again
+
+// message writes a request behind out. A body whose length was not told before it came goes in one chunk.
+func (r *run) message(out []byte) []byte {
 	body := r.primary.Request.Bytes
-	out := make([]byte, 0, 1024+len(body))
 	out = append(append(append(append(out, r.primary.Method...), ' '), r.primary.URI...), " HTTP/1.1\r\nHost: "...)
 	out = append(append(out, r.host...), "\r\n"...)
 	for name, values := range r.header {

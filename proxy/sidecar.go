@@ -48,6 +48,7 @@ type Sidecar struct {
 	candidate transports     // the way to it for gRPC
 	callbacks bool           // some route is one: the ends of creations are told
 
+	messages       sync.Pool      // of *[]byte, in which mirrored requests are written
 	unsure         sync.WaitGroup // runs that wait for word of their order
 	sequence       atomic.Uint64
 	opened, closed atomic.Uint64
