@@ -88,7 +88,7 @@ func (s *Sidecar) publish(r *run, kind shadow.EventKind, evidence *shadow.Eviden
 
 // take gets the calls of both runs for the evidence, once, and without waiting.
 func (s *Sidecar) take(r *run) {
-	if !r.taken {
+	if !r.taken && r.excluded != shadow.RuleNotBornGray { // which went untagged: nobody knows its calls
 		r.taken = true
 		primary, shadowed := s.deps.Calls.Take(r.tag.Sample)
 		r.calls = append(primary, shadowed...)

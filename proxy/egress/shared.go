@@ -138,11 +138,11 @@ func (b *sharedBook) bring(c change) {
 	defer b.metrics.waiting.Dec()
 	ctx, cancel := context.WithDeadline(context.Background(), c.due)
 	defer cancel()
-	change := b.update
+	store := b.update
 	if c.once {
-		change = b.try
+		store = b.try
 	}
-	if _, err := change(ctx, c.sample, c.apply); err != nil {
+	if _, err := store(ctx, c.sample, c.apply); err != nil {
 		b.lose(c.sample)
 	}
 }
