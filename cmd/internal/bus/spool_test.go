@@ -100,7 +100,7 @@ func TestSpoolOutlivesTheSidecar(t *testing.T) {
 	bus := start(t, t.TempDir(), "127.0.0.1:0")
 	got := &inbox{}
 	run(t, func(ctx context.Context) error { return consumer(bus.URL()).Run(ctx, got.take) })
-	p, s = spooling(t, dir, bus.URL(), 8<<20)
+	p, _ = spooling(t, dir, bus.URL(), 8<<20)
 	run(t, p.Run)
 	p.Publish(event("third"))
 	ids := got.await(t, left+2)
