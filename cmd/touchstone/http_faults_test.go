@@ -37,6 +37,7 @@ import (
 const (
 	httpFaultClients = 6
 	httpFaultSpan    = 9 * time.Second
+	httpCalmOrders   = 40 // when nothing happens any more
 )
 
 func TestHTTPFaults(t *testing.T) {
@@ -47,10 +48,19 @@ func TestHTTPFaults(t *testing.T) {
 	end := time.Now().Add(httpFaultSpan)
 	var clients sync.WaitGroup
 	for n := range httpFaultClients {
-		clients.Go(func() { r.client(n, rand.New(rand.NewPCG(seed, uint64(n))), end) })
+		clients.Go(func() {
+			random := rand.New(rand.NewPCG(seed, uint64(n)))
+			for i := 0; time.Now().Before(end); i++ {
+				r.client(random, fmt.Sprintf("P%d-%d", n, i))
+			}
+		})
 	}
 	r.faults(rand.New(rand.NewPCG(seed, 1000)), end)
 	clients.Wait()
+	random := rand.New(rand.NewPCG(seed, 2000))
+	for i := range httpCalmOrders { // one after the other, so that a busy machine proves something too
+		r.client(random, fmt.Sprintf("Q-%d", i))
+	}
 	r.finish()
 	r.judge()
 }
@@ -191,7 +201,7 @@ http:
   candidate: %s
   queue: 32
   workers: 4
-  shadow_timeout: 300ms
+  shadow_timeout: 500ms
   order_wait: 500ms
   drain: 2s
   routes:
@@ -343,24 +353,22 @@ func (r *httpFaultRun) moveBy(q *http.Request, name, addr, order, amount string)
 	return res.StatusCode
 }
 
-// client pays, and then is refunded and notified, each time at another sidecar.
-func (r *httpFaultRun) client(n int, random *rand.Rand, end time.Time) {
-	for i := 0; time.Now().Before(end); i++ {
-		order, left := fmt.Sprintf("P%d-%d", n, i), 100
-		if !r.post(random, "/payments", order, left, left) {
-			continue
-		}
-		for range random.IntN(4) {
-			path, amount := "/refunds", 1+random.IntN(20)
-			if random.IntN(3) == 0 {
-				path, amount = "/notify/"+order, 0
-			}
-			if left -= amount; !r.post(random, path, order, amount, left) {
-				break
-			}
-		}
-		time.Sleep(time.Duration(random.IntN(100)) * time.Millisecond)
+// client pays an order, and then is refunded and notified, each time at any of the sidecars.
+func (r *httpFaultRun) client(random *rand.Rand, order string) {
+	left := 100
+	if !r.post(random, "/payments", order, left, left) {
+		return
 	}
+	for range random.IntN(4) {
+		path, amount := "/refunds", 1+random.IntN(20)
+		if random.IntN(3) == 0 {
+			path, amount = "/notify/"+order, 0
+		}
+		if left -= amount; !r.post(random, path, order, amount, left) {
+			break
+		}
+	}
+	time.Sleep(time.Duration(random.IntN(100)) * time.Millisecond)
 }
 
 // post holds a client's answer to what the stable release owes it; false = all sidecars were being restarted.
