@@ -35,6 +35,7 @@ type Judgement struct {
 	Orders   []JudgedOrder // by id
 	Findings []Finding     // of orders that could be judged, by order, key and field
 	Bookings []Booking     // of the judged orders, by key
+	Clusters []Cluster     // the differences of requests, by what they have in common
 	Sides    []SideTotals
 	Rejects  []recon.Reject
 }
@@ -260,7 +261,7 @@ func (w *weighing) conserved(joined *match.Joined) error {
 }
 
 func (w *weighing) judgement(l *Ledger, joined *match.Joined) *Judgement {
-	out := &Judgement{Counts: l.Counts(), Classes: map[Class]int{}, Findings: w.findings, Bookings: w.bookings}
+	out := &Judgement{Counts: l.Counts(), Classes: map[Class]int{}, Findings: w.findings, Bookings: w.bookings, Clusters: l.Clusters()}
 	for _, c := range Classes() {
 		out.Classes[c] = 0
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
@@ -17,36 +18,30 @@ type Ledger struct {
 	samples   map[string]*sample
 	orders    map[string]*order
 	instances map[string]*instance
-	loose     []string // causes of taints that name no order
-	nonsense  []string // events that cannot be counted
+	voids     map[string]string // by sample: why what was found in it does not hold
+	loose     []string          // causes of taints that name no order
+	nonsense  []string          // events that cannot be counted
 }
 
 type sample struct {
-	evidence shadow.Evidence
-	opened   bool
-	closed   bool
-}
-
-type order struct {
-	bornGray   bool
-	running    int      // samples that are open
-	taints     []string // causes, in order of arrival
-	writeTaint string   // cause: a write set of the order is unknown or did not arrive
-	applies    map[string]shadow.ApplyState
-	mismatches []shadow.Mismatch
-	bindings   []shadow.Binding
-	shared     shared
-	reads      []shadow.Mismatch
+	evidence   shadow.Evidence
+	instance   string
+	opened     bool
+	closed     bool
+	begin, end time.Time // as its sidecar told
+	void       string    // cause: what was found in it does not hold
+	joined     bool      // it is among the samples of its order
 }
 
 type instance struct {
 	opened, closed, writeSets uint64
 	tally                     *shadow.Tally
+	first, last               time.Time // of its events
 }
 
 // NewLedger gives an empty ledger.
 func NewLedger() *Ledger {
-	return &Ledger{seen: map[string]bool{}, samples: map[string]*sample{}, orders: map[string]*order{}, instances: map[string]*instance{}}
+	return &Ledger{seen: map[string]bool{}, samples: map[string]*sample{}, orders: map[string]*order{}, instances: map[string]*instance{}, voids: map[string]string{}}
 }
 
 // Apply takes one event and tells whether it is a new one; the same event twice counts once. One that makes no sense keeps
@@ -61,18 +56,24 @@ func (l *Ledger) Apply(ev shadow.Event) bool {
 	}
 	l.seen[ev.ID] = true
 	in := l.instance(ev.Instance)
+	in.heard(ev.Time)
 	switch {
 	case ev.Kind == shadow.EventOpened && ev.Evidence != nil:
 		in.opened++
-		l.open(*ev.Evidence)
+		l.open(ev)
 	case ev.Kind == shadow.EventClosed && ev.Evidence != nil:
 		in.closed++
-		l.close(*ev.Evidence)
+		l.close(ev)
 	case ev.Kind == shadow.EventWriteSet && ev.WriteSet != nil:
 		in.writeSets++
 		l.writeSet(*ev.WriteSet)
 	case ev.Kind == shadow.EventApplied && ev.Apply != nil:
 		l.applied(*ev.Apply)
+	case ev.Kind == shadow.EventTaint && ev.Taint != nil && ev.Taint.Sample != "":
+		l.voids[ev.Taint.Sample] = ev.Taint.Cause
+		if s := l.samples[ev.Taint.Sample]; s != nil {
+			s.void = ev.Taint.Cause
+		}
 	case ev.Kind == shadow.EventTaint && ev.Taint != nil:
 		l.taint(ev.Taint.Order, ev.Taint.Cause)
 	case ev.Kind == shadow.EventRead && ev.Read != nil:
@@ -86,21 +87,29 @@ func (l *Ledger) Apply(ev shadow.Event) bool {
 	return true
 }
 
-func (l *Ledger) open(e shadow.Evidence) {
+func (l *Ledger) open(ev shadow.Event) {
+	e := *ev.Evidence
 	s := l.sample(e.Sample)
-	if !s.opened && !s.closed {
-		l.order(e.Order).running++
-	}
-	s.opened = true
+	s.opened, s.begin = true, ev.Time
 	if !s.closed {
-		s.evidence = e
+		s.evidence, s.instance = e, ev.Instance
+		l.join(s)
 	}
 	if e.Creates {
 		l.order(e.Order).bornGray = true
 	}
 }
 
-func (l *Ledger) close(e shadow.Evidence) {
+// join makes a sample one of its order.
+func (l *Ledger) join(s *sample) {
+	if !s.joined {
+		o := l.order(s.evidence.Order)
+		o.samples, s.joined, s.void = append(o.samples, s), true, l.voids[s.evidence.Sample]
+	}
+}
+
+func (l *Ledger) close(ev shadow.Event) {
+	e := *ev.Evidence
 	s := l.sample(e.Sample)
 	if s.closed {
 		l.nonsense = append(l.nonsense, fmt.Sprintf("sample %s was closed twice", e.Sample))
@@ -110,15 +119,12 @@ func (l *Ledger) close(e shadow.Evidence) {
 		l.nonsense = append(l.nonsense, fmt.Sprintf("sample %s was closed with outcome %q", e.Sample, e.Verdict.Outcome))
 		return
 	}
-	if s.opened {
-		l.order(s.evidence.Order).running--
-	}
-	s.closed, s.evidence = true, e
+	s.closed, s.evidence, s.instance, s.end = true, e, ev.Instance, ev.Time
+	l.join(s)
 	o := l.order(e.Order)
 	if e.Creates && e.Verdict.Outcome != shadow.Excluded {
 		o.bornGray = true
 	}
-	o.mismatches = append(o.mismatches, e.Verdict.Mismatches...)
 	o.bindings = append(o.bindings, e.Bindings...)
 	if e.Verdict.Taints() {
 		o.taints = append(o.taints, taintCause(e.Verdict))
@@ -212,11 +218,13 @@ func (l *Ledger) bucket(s *sample) (shadow.Outcome, string) {
 	if !s.closed {
 		return shadow.Pending, ""
 	}
-	v := s.evidence.Verdict
+	v, o := s.evidence.Verdict, l.orders[s.evidence.Order]
+	if cause := o.void(s); cause != "" {
+		return shadow.Inconclusive, cause
+	}
 	if v.Outcome != shadow.Match {
 		return v.Outcome, v.Cause
 	}
-	o := l.orders[s.evidence.Order]
 	if o != nil && o.writeTaint != "" {
 		return shadow.Inconclusive, o.writeTaint
 	}
@@ -224,15 +232,6 @@ func (l *Ledger) bucket(s *sample) (shadow.Outcome, string) {
 		return shadow.Pending, ""
 	}
 	return shadow.Match, ""
-}
-
-func (o *order) pending() bool {
-	for _, state := range o.applies {
-		if state == shadow.ApplyPending {
-			return true
-		}
-	}
-	return false
 }
 
 // Counts is the state of the ledger in numbers.
@@ -300,61 +299,31 @@ func (l *Ledger) tallyProblems() []string {
 			}
 		}
 	}
+	return append(problems, l.lonely()...)
+}
+
+// lonely finds sidecars that share nothing and yet ran beside each other: one leaves out what the other found gray.
+func (l *Ledger) lonely() []string {
+	var problems []string
+	names := slices.Sorted(maps.Keys(l.instances))
+	for i, name := range names {
+		for _, other := range names[:i] {
+			a, b := l.instances[name], l.instances[other]
+			if a.alone() && b.alone() && a.first.Before(b.last) && b.first.Before(a.last) {
+				problems = append(problems, fmt.Sprintf("sidecars %s and %s ran beside each other without bus.share", other, name))
+			}
+		}
+	}
 	return problems
 }
 
-// Order is what the ledger knows of one gray order.
-type Order struct {
-	ID         string
-	BornGray   bool
-	Taint      string // first cause; "" = clean
-	Mismatches []shadow.Mismatch
-	Data       []shadow.Mismatch // in what it added to shared rows, and in what it read
-	Bindings   []shadow.Binding
-}
+func (in *instance) alone() bool { return in.tally != nil && in.tally.Alone }
 
-// Orders lists the orders that have evidence, by id.
-func (l *Ledger) Orders() []Order {
-	out := make([]Order, 0, len(l.orders))
-	running := l.running()
-	for _, id := range slices.Sorted(maps.Keys(l.orders)) {
-		o := l.orders[id]
-		entry := Order{ID: id, BornGray: o.bornGray, Mismatches: o.mismatches, Bindings: o.bindings}
-		if len(o.taints) > 0 {
-			entry.Taint = o.taints[0]
-		} else if o.pending() {
-			entry.Taint = shadow.CauseApply
-		}
-		if entry.Taint == "" && !running[id] {
-			entry.Data = slices.Concat(o.shared.mismatches(), o.reads)
-		}
-		out = append(out, entry)
+func (in *instance) heard(at time.Time) {
+	if in.first.IsZero() || at.Before(in.first) {
+		in.first = at
 	}
-	return out
-}
-
-// Excuse says why the two sides of an order may differ for now without saying anything: "" = they may not. A sample that is
-// not closed, and a write set on its way, excuse it for a while; a taint for good.
-func (l *Ledger) Excuse(id string) (cause string, passing bool) {
-	o := l.orders[id]
-	switch {
-	case o == nil || !o.bornGray:
-		return shadow.RuleNotBornGray, false
-	case len(o.taints) > 0:
-		return o.taints[0], false
-	case o.running > 0 || o.pending():
-		return string(shadow.Pending), true
+	if at.After(in.last) {
+		in.last = at
 	}
-	return "", false
-}
-
-// running are the orders with a sample that is not closed: one of their sides is ahead of the other.
-func (l *Ledger) running() map[string]bool {
-	out := map[string]bool{}
-	for _, s := range l.samples {
-		if !s.closed {
-			out[s.evidence.Order] = true
-		}
-	}
-	return out
 }

@@ -53,6 +53,7 @@ type Report struct {
 	Ledger   LedgerCounts   `json:"ledger"`
 	Classes  map[Class]int  `json:"classes"` // orders; the worst record of an order wins
 	Orders   []NamedOrder   `json:"orders"`
+	Findings []Cluster      `json:"findings"` // the differences of requests, by what they have in common
 	Judged   int            `json:"judged"`
 	Bound    float64        `json:"bound"`
 	MaxBound float64        `json:"max_bound"`
@@ -69,7 +70,7 @@ func (j *Judgement) Describe() Report {
 			Inconclusive: n[shadow.Inconclusive], Dropped: n[shadow.Dropped], Excluded: n[shadow.Excluded],
 			Causes: j.Counts.Causes, Problems: j.Counts.Problems,
 		},
-		Classes: j.Classes, Sides: j.Sides, Rejects: j.Rejects, Orders: []NamedOrder{},
+		Classes: j.Classes, Sides: j.Sides, Rejects: j.Rejects, Orders: []NamedOrder{}, Findings: j.Clusters,
 	}
 	classOf := map[string]Class{}
 	for _, o := range j.Orders {

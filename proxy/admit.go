@@ -67,6 +67,7 @@ const (
 	unkeyed                   // a route of the policy, but no order key
 	gray                      // in the slice, and born gray
 	lateborn                  // in the slice, but the order existed before it could be gray
+	unsure                    // one of the two: another sidecar may just have found it gray
 )
 
 // decide tells whether the request belongs to the slice. An order is in or out from its creation on; a member stays
@@ -82,13 +83,15 @@ func (s *Sidecar) decide(in *inbound, key business, route *Route, slice Slice) a
 	if !route.Creates && s.deps.Members.Has(member) {
 		return gray
 	}
-	chosen := s.forced(in, slice) || shadow.BornGray(s.config.Salt, key.name(), s.share(in, key, slice))
+	chosen := s.forced(in, slice) || s.draw.BornGray(key.name(), s.share(in, key, slice))
 	switch {
 	case route.Creates && chosen:
-		s.deps.Members.Add(member)
+		s.deps.Members.Add(member, key.order)
 		return gray
 	case route.Creates && s.deps.Members.Has(member):
 		return gray
+	case chosen && s.config.Limits.MemberWait > 0 && s.config.Candidate != nil:
+		return unsure
 	case chosen:
 		return lateborn
 	}
@@ -117,7 +120,7 @@ func (s *Sidecar) admit(p *passage, in *inbound) {
 	if decision == unkeyed {
 		p.tagged = noKey
 	}
-	if decision != gray && decision != lateborn {
+	if decision == pass || decision == unkeyed {
 		return
 	}
 	id, err := s.deps.NewSample()
@@ -132,7 +135,8 @@ func (s *Sidecar) admit(p *passage, in *inbound) {
 	sampled.excluded = s.rule(decision, p.route, in)
 	sampled.seq = s.sequence.Add(1)
 	sampled.uber = in.value(headerUber) != ""
-	if decision == gray {
+	sampled.unsure = decision == unsure
+	if decision != lateborn {
 		p.carried = s.carry(p.ctx, in, sampled.tag, sampled.uber)
 		p.tagged = taggedYes
 	}
@@ -141,6 +145,9 @@ func (s *Sidecar) admit(p *passage, in *inbound) {
 		sampled.place = s.queue.reserve(key.name())
 	}
 	s.open(sampled)
+	if sampled.place != nil {
+		s.safely(whereAdmit, func() { s.deps.Calls.Open(id) })
+	}
 }
 
 func (s *Sidecar) newRun(route *Route, in *inbound, order string, span trace.SpanContext) *run {
@@ -169,8 +176,7 @@ func (s *Sidecar) rule(decision admission, route *Route, in *inbound) string {
 
 // finish runs when an exchange ends, also when its handler panics.
 func (s *Sidecar) finish(p *passage, failure func() shadow.Failure) {
-	s.metrics.requests.WithLabelValues(p.label(), p.tagged).Inc()
-	s.metrics.seconds.WithLabelValues(p.label()).Observe(s.deps.Now().Sub(p.start).Seconds())
+	s.metrics.passed(p.label(), p.tagged, s.deps.Now().Sub(p.start))
 	if p.run != nil && !s.safely(whereSettle, func() { s.settle(p, failure()) }) {
 		s.close(p.run, inconclusive(shadow.CauseInternal), nil)
 		s.leave(p.run)

@@ -30,7 +30,7 @@ type Config struct {
 	TLS       *tls.Config // of the clients' port; nil = plain text
 	ByLibrary bool        // let net/http serve plain requests too; the same, for more processor time
 
-	BodySample uint32 // matches whose bodies travel too, per million
+	BodySample uint32 // samples without anything to see whose bodies travel too, per million
 }
 
 // Slice is the part of the policy that changes while the sidecar runs.
@@ -43,13 +43,14 @@ type Slice struct {
 
 // Route names one kind of request. The first route that matches counts.
 type Route struct {
-	Name    string // label in metrics, evidence and traces
-	Method  string // "" = any
-	Path    string // "/payments/{id}", or a prefix that ends in "/"
-	Creates bool   // the request creates the order: it is born gray here or never
-	Key     KeyRule
-	Mirror  bool // false: a sampled request is excluded(route) in a service cutover
-	Amount  AmountRule
+	Name     string // label in metrics, evidence and traces
+	Method   string // "" = any
+	Path     string // "/payments/{id}", or a prefix that ends in "/"
+	Creates  bool   // the request creates the order: it is born gray here or never
+	Callback bool   // the channel\'s notice: the candidate gets it once its own run has created the order
+	Key      KeyRule
+	Mirror   bool // false: a sampled request is excluded(route) in a service cutover
+	Amount   AmountRule
 }
 
 // AmountRule says where a JSON request carries its amount, for the evidence line. Field "" = nowhere.
@@ -68,6 +69,7 @@ type Limits struct {
 	QueueLength    int           // requests that wait for their shadow run; 1024
 	Workers        int           // shadow runs at the same time; 8
 	Members        int           // born-gray orders remembered; 1,000,000
+	MemberWait     time.Duration // for another sidecar's word on whether an order was born gray; 0 = there is no other
 	Taints         int           // tainted orders remembered; 100,000
 	DialTimeout    time.Duration // to stable or candidate; 2 s
 	HeaderTimeout  time.Duration // stable: from the request's end to the answer's head; 30 s
@@ -184,6 +186,9 @@ func (r Route) check() error {
 	}
 	if r.Key.Source == (Source{}) {
 		return fmt.Errorf("%w has no key rule", ErrRoute)
+	}
+	if r.Callback && r.Creates {
+		return fmt.Errorf("%w is a callback and cannot create the order that it is about", ErrRoute)
 	}
 	for _, wildcard := range []string{r.Key.Path, r.Key.Merchant.Path} {
 		if wildcard != "" && !strings.Contains(r.Path+"/", "/{"+wildcard+"}/") {

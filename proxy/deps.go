@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -22,18 +23,34 @@ type Comparer interface {
 	Compare(shadow.Pair) (shadow.Verdict, []shadow.Binding)
 }
 
-// CallBook holds the outgoing calls of both runs of a sample. Take gives them once and forgets them.
+// CallBook holds the outgoing calls of both runs of a sample, which is opened before anything of it reaches a release.
+// Take gives them once and forgets them, and does not wait; Fetch is for a shadow run that has ended, may wait, and fails
+// when it cannot tell.
 type CallBook interface {
+	Open(sample string)
 	Take(sample string) (primary, shadowed []shadow.Call)
+	Fetch(ctx context.Context, sample string) (primary, shadowed []shadow.Call, err error)
 }
 
-// Membership remembers the orders that were born gray. Forgetting one is safe: it is then not born gray.
-// Implementations are safe for concurrent use and do not block.
+// Membership remembers the orders that were born gray, by their member names. Forgetting one is safe: it is then not
+// born gray. Implementations are safe for concurrent use and do not block.
 type Membership interface {
-	Add(order string)
-	Has(order string) bool
-	Remove(order string)
+	Add(member, order string)
+	Has(member string) bool
+	Remove(member string)
+	Created(member string, how Creation) // the shadow run that creates the order has ended
+	Creation(member string) Creation
 }
+
+// Creation is what came of the shadow run that creates an order.
+type Creation int
+
+// The ends of a creation.
+const (
+	CreationOpen Creation = iota // it has not ended, or nobody remembers
+	CreationDone
+	CreationFailed // the candidate does not have the order as the stable release has it
+)
 
 // Deps is what a sidecar works with. Calls and Members may be nil: no outgoing calls, members in memory.
 type Deps struct {
@@ -58,5 +75,13 @@ func NewSampleID() (string, error) {
 
 type noCalls struct{}
 
+// Open keeps nothing.
+func (noCalls) Open(string) {}
+
 // Take gives nothing.
 func (noCalls) Take(string) (primary, shadowed []shadow.Call) { return nil, nil }
+
+// Fetch gives nothing.
+func (noCalls) Fetch(context.Context, string) (primary, shadowed []shadow.Call, err error) {
+	return nil, nil, nil
+}

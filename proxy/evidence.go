@@ -17,17 +17,21 @@ func secretHeaders() []string {
 // line is the small evidence of a closed sample, without bodies.
 func (s *Sidecar) line(r *run, v shadow.Verdict, bindings []shadow.Binding) *shadow.Evidence {
 	v.Mismatches = s.masked(v.Mismatches)
-	return &shadow.Evidence{
+	e := &shadow.Evidence{
 		Sample: r.tag.Sample, Release: r.tag.Release, Order: r.order, Route: r.route.Name, Creates: r.route.Creates,
 		Verdict: v, Bindings: bindings, TraceID: traceID(r.trace),
 	}
+	if r.shadowed != nil {
+		e.Ran = &r.shadowed.Start
+	}
+	return e
 }
 
 // attach adds the amount and, where there is something to see, the exchanges and calls.
 func (s *Sidecar) attach(r *run, e *shadow.Evidence) {
 	e.Amount = r.amount
 	s.take(r)
-	if e.Verdict.Outcome == shadow.Match && !s.bodiesOfMatch(r.tag.Sample) {
+	if !worthBodies(e.Verdict) && !s.bodiesAnyway(r.tag.Sample) {
 		return
 	}
 	if r.primary.Method != "" {
@@ -44,8 +48,14 @@ func (s *Sidecar) attach(r *run, e *shadow.Evidence) {
 	}
 }
 
-// bodiesOfMatch chooses by the sample's id, so that the choice is the same wherever it is made.
-func (s *Sidecar) bodiesOfMatch(sample string) bool {
+// worthBodies tells whether there is something to see. What came of a sample that was dropped, left out or tainted does
+// not depend on its bodies, and there can be many at once.
+func worthBodies(v shadow.Verdict) bool {
+	return v.Outcome == shadow.Mismatched || v.Outcome == shadow.Inconclusive && v.Cause != shadow.CauseTainted
+}
+
+// bodiesAnyway chooses by the sample's id, so that the choice is the same wherever it is made.
+func (s *Sidecar) bodiesAnyway(sample string) bool {
 	h := fnv.New32a()
 	h.Write([]byte(sample))
 	return h.Sum32()%shadow.PerMillion < s.config.BodySample

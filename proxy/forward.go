@@ -291,9 +291,14 @@ func addTrailer(h shadow.Header, trailer http.Header) {
 	}
 }
 
+const eventStream = "text/event-stream"
+
 func isEventStream(contentType string) bool {
+	if len(contentType) < len(eventStream) || !strings.EqualFold(contentType[:len(eventStream)], eventStream) {
+		return false
+	}
 	media, _, _ := mime.ParseMediaType(contentType)
-	return media == "text/event-stream"
+	return media == eventStream
 }
 
 // failed answers for a stable release that gave no answer.

@@ -9,7 +9,13 @@ import (
 // judge gives the verdict of a shadow run: what broke is judged here, what answered by the comparer. What the guard saw
 // in outgoing calls stands, however the run ended.
 func (s *Sidecar) judge(pair shadow.Pair) (shadow.Verdict, []shadow.Binding) {
-	found := guardFindings(pair.ShadowCalls)
+	found, gaveUp := guardFindings(pair.ShadowCalls)
+	switch {
+	case pair.Shadow.Failure != shadow.FailNone && gaveUp && len(found) == 0:
+		return inconclusive(shadow.CauseGuard), nil
+	case pair.Shadow.Failure != shadow.FailNone && gaveUp:
+		return shadow.Verdict{Outcome: shadow.Mismatched, Mismatches: found}, nil
+	}
 	switch pair.Shadow.Failure {
 	case shadow.FailNone:
 		return s.compare(pair)
@@ -39,10 +45,14 @@ func broken(pair shadow.Pair) shadow.Mismatch {
 	}
 }
 
-func guardFindings(calls []shadow.Call) []shadow.Mismatch {
-	var out []shadow.Mismatch
+// guardFindings are what the guard found until it refused a call without finding fault with it: what the candidate did
+// after that proves nothing.
+func guardFindings(calls []shadow.Call) (found []shadow.Mismatch, gaveUp bool) {
 	for _, call := range calls {
-		out = append(out, call.Mismatches...)
+		if call.GivenUp() {
+			return found, true
+		}
+		found = append(found, call.Mismatches...)
 	}
-	return out
+	return found, false
 }

@@ -1,9 +1,15 @@
 package proxy
 
 import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
 	"mime"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tidwall/gjson"
 
@@ -25,11 +31,12 @@ type Source struct {
 	Path   string // name of a wildcard in the route's path
 	JSON   string // path in a JSON body: "order.id"
 	Form   string // name in a form body
+	XML    string // path of an element below the root of an XML body: "out_trade_no"
 }
 
 // inBody tells whether the body has to be read before anything can be decided.
 func (s Source) inBody() bool {
-	return s.JSON != "" || s.Form != ""
+	return s.JSON != "" || s.Form != "" || s.XML != ""
 }
 
 func (k KeyRule) inBody() bool { return k.Source.inBody() || k.Merchant.inBody() }
@@ -67,6 +74,7 @@ func (s Source) in(route Route, in *inbound) string {
 		{s.Path != "", func() string { return pattern.Value(route.Path, in.path, s.Path) }},
 		{s.JSON != "", func() string { return scalar(in.body, s.JSON) }},
 		{s.Form != "", func() string { return formValue(in, s.Form) }},
+		{s.XML != "", func() string { return element(in.body, s.XML) }},
 	} {
 		if place.set {
 			if v := place.read(); v != "" {
@@ -85,6 +93,43 @@ func formValue(in *inbound, name string) string {
 	all, _ := url.ParseQuery(string(in.body)) // what can be read counts
 	return all.Get(name)
 }
+
+// element gives the text of an element of an XML document; "" = it is not there, or there are two of them.
+func element(data []byte, path string) (text string) {
+	names := strings.Split(path, ".")
+	d := xml.NewDecoder(bytes.NewReader(data))
+	var at []string // below the root
+	seen, depth := 0, 0
+	for {
+		token, err := d.Token()
+		switch t := token.(type) {
+		case nil:
+			if !errors.Is(err, io.EOF) || seen != 1 {
+				return ""
+			}
+			return strings.TrimSpace(text)
+		case xml.StartElement:
+			if depth++; depth > maxXMLDepth {
+				return ""
+			}
+			if depth > 1 {
+				at = append(at, t.Name.Local)
+			}
+			if slices.Equal(at, names) {
+				seen++
+			}
+		case xml.EndElement:
+			depth--
+			at = at[:max(len(at)-1, 0)]
+		case xml.CharData:
+			if slices.Equal(at, names) {
+				text += string(t)
+			}
+		}
+	}
+}
+
+const maxXMLDepth = 32
 
 // scalar gives the text of a string or number in a JSON document, by the names that lead to it; "" = it is not there.
 func scalar(data []byte, path string) string {

@@ -9,32 +9,51 @@ import (
 // Members is a Membership in memory. What does not fit is forgotten, and is then not born gray.
 type Members struct {
 	mu     sync.Mutex
-	orders *lru.Cache[string, struct{}]
+	orders *lru.Cache[string, Creation]
 }
 
 // NewMembers gives a membership of at most bound orders.
 func NewMembers(bound int) *Members {
-	return &Members{orders: lru.New[string, struct{}](bound)}
+	return &Members{orders: lru.New[string, Creation](bound)}
 }
 
 // Add remembers an order.
-func (m *Members) Add(order string) {
+func (m *Members) Add(member, _ string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.orders.Put(order, struct{}{})
+	if _, known := m.orders.Get(member); !known {
+		m.orders.Put(member, CreationOpen)
+	}
 }
 
 // Has tells whether the order was born gray and is remembered.
-func (m *Members) Has(order string) bool {
+func (m *Members) Has(member string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	_, ok := m.orders.Get(order)
+	_, ok := m.orders.Get(member)
 	return ok
 }
 
 // Remove forgets an order.
-func (m *Members) Remove(order string) {
+func (m *Members) Remove(member string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.orders.Remove(order)
+	m.orders.Remove(member)
+}
+
+// Created remembers the end of an order's creation. A failed one stays so.
+func (m *Members) Created(member string, how Creation) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if before, known := m.orders.Get(member); known && how > before {
+		m.orders.Put(member, how)
+	}
+}
+
+// Creation gives the end of an order's creation.
+func (m *Members) Creation(member string) Creation {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	how, _ := m.orders.Get(member)
+	return how
 }

@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -23,11 +25,45 @@ type metrics struct {
 	mirror      prometheus.Histogram
 	queueLength prometheus.Gauge
 	panics      *prometheus.CounterVec
+
+	matched prometheus.Counter // of samples; the others are found by their labels
+	tagged  sync.Map           // route to *taggedRoute, for the same reason
+}
+
+// taggedRoute is what is counted for each tagged request of a route.
+type taggedRoute struct {
+	requests prometheus.Counter
+	seconds  prometheus.Observer
+}
+
+// passed counts a request and the time of its stable answer.
+func (m *metrics) passed(route, tagged string, took time.Duration) {
+	if tagged != taggedYes {
+		m.requests.WithLabelValues(route, tagged).Inc()
+		m.seconds.WithLabelValues(route).Observe(took.Seconds())
+		return
+	}
+	known, ok := m.tagged.Load(route)
+	if !ok {
+		known, _ = m.tagged.LoadOrStore(route, &taggedRoute{m.requests.WithLabelValues(route, tagged), m.seconds.WithLabelValues(route)})
+	}
+	r := known.(*taggedRoute)
+	r.requests.Inc()
+	r.seconds.Observe(took.Seconds())
+}
+
+// closed counts a sample that has its verdict.
+func (m *metrics) closed(v shadow.Verdict) {
+	if v.Outcome == shadow.Match {
+		m.matched.Inc()
+		return
+	}
+	m.samples.WithLabelValues(string(v.Outcome), causeLabel(v.Cause)).Inc()
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
 	f := promauto.With(registry)
-	return &metrics{
+	m := &metrics{
 		requests: f.NewCounterVec(prometheus.CounterOpts{Name: "touchstone_http_requests_total",
 			Help: "Requests forwarded to the stable release, by route and by whether they were tagged."}, []string{"route", "tagged"}),
 		seconds: f.NewHistogramVec(prometheus.HistogramOpts{Name: "touchstone_http_request_seconds",
@@ -41,13 +77,15 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		panics: f.NewCounterVec(prometheus.CounterOpts{Name: "touchstone_panics_total",
 			Help: "Panics of shadow-side code that were recovered."}, []string{"where"}),
 	}
+	m.matched = m.samples.WithLabelValues(string(shadow.Match), "")
+	return m
 }
 
 // causeLabel keeps the label's values a closed set, whatever a comparer says.
 func causeLabel(cause string) string {
-	known := []string{"", shadow.CauseInternal, shadow.CauseOrder, shadow.CauseTimeout, shadow.CauseTainted, shadow.CauseTruncated,
+	known := []string{"", shadow.CauseInternal, shadow.CauseGuard, shadow.CauseOrder, shadow.CauseTimeout, shadow.CauseTainted, shadow.CauseTruncated,
 		shadow.CauseClientGone, shadow.CauseStableFailed, shadow.ReasonQueueFull, shadow.ReasonUnreachable, shadow.ReasonShutdown,
-		shadow.ReasonBodyTooLarge, shadow.RuleNotBornGray, shadow.RuleRoute, shadow.RuleNotRepeatable}
+		shadow.ReasonRollback, shadow.ReasonBodyTooLarge, shadow.RuleNotBornGray, shadow.RuleRoute, shadow.RuleNotRepeatable}
 	if slices.Contains(known, cause) {
 		return cause
 	}

@@ -38,12 +38,39 @@ func (s *Sidecar) work(ctx context.Context) {
 
 func (s *Sidecar) perform(ctx context.Context, j *job) {
 	switch {
+	case j.run.tag.Epoch < s.slice.Load().Epoch:
+		s.close(j.run, dropped(shadow.ReasonRollback), nil)
 	case s.taints.covers(j.run.member, j.run.seq):
 		s.close(j.run, inconclusive(shadow.CauseTainted), nil)
 	case j.behind && s.deps.Now().Sub(j.pushed) > s.config.Limits.OrderWait:
 		s.close(j.run, inconclusive(shadow.CauseOrder), nil)
+	case j.run.route.Callback:
+		s.callback(ctx, j)
 	default:
 		s.shadowRun(ctx, j.run)
+	}
+}
+
+const callbackLook = 10 * time.Millisecond
+
+// callback gives the candidate its copy of a channel's notice, signed and encrypted as it is, once it owns the order. The
+// run that creates it may be at another sidecar; here the queue keeps the order.
+func (s *Sidecar) callback(ctx context.Context, j *job) {
+	limited, cancel := context.WithTimeout(ctx, s.config.Limits.OrderWait)
+	defer cancel()
+	for {
+		switch s.deps.Members.Creation(j.run.member) {
+		case CreationDone:
+			s.shadowRun(ctx, j.run)
+			return
+		case CreationFailed:
+			s.close(j.run, inconclusive(shadow.CauseTainted), nil)
+			return
+		}
+		if !wait(limited, callbackLook) {
+			s.close(j.run, inconclusive(shadow.CauseOrder), nil)
+			return
+		}
 	}
 }
 
@@ -62,7 +89,11 @@ func (s *Sidecar) shadowRun(ctx context.Context, r *run) {
 		s.close(r, dropped(shadow.ReasonShutdown), nil)
 		return
 	}
-	primary, shadowed := s.take(r)
+	primary, shadowed, err := s.fetch(ctx, r)
+	if err != nil {
+		s.close(r, inconclusive(shadow.CauseGuard), nil)
+		return
+	}
 	v, bindings := s.judge(shadow.Pair{
 		Tag: r.tag, Order: r.order, Route: r.route.Name, Primary: r.primary, Shadow: x,
 		PrimaryCalls: primary, ShadowCalls: shadowed, Amount: r.amount,
@@ -115,13 +146,23 @@ func (s *Sidecar) sendPlain(ctx context.Context, r *run, x *shadow.Exchange) err
 		}
 		return true
 	}
-	return s.shadowed.Exchange(ctx, r.message(), &head, seen, r.answer.KeepUpTo)
+	room, ok := s.messages.Get().(*[]byte)
+	if !ok {
+		room = new([]byte)
+	}
+	*room = r.message((*room)[:0])
+	err := s.shadowed.Exchange(ctx, *room, &head, seen, r.answer.KeepUpTo)
+	if cap(*room) <= keptMessage {
+		s.messages.Put(room)
+	}
+	return err
 }
 
-// message writes a request. A body whose length was not told before it came goes in one chunk.
-func (r *run) message() []byte {
+const keptMessage = 64 << 10 // bytes of a written request whose room is used again
+
+// message writes a request behind out. A body whose length was not told before it came goes in one chunk.
+func (r *run) message(out []byte) []byte {
 	body := r.primary.Request.Bytes
-	out := make([]byte, 0, 1024+len(body))
 	out = append(append(append(append(out, r.primary.Method...), ' '), r.primary.URI...), " HTTP/1.1\r\nHost: "...)
 	out = append(append(out, r.host...), "\r\n"...)
 	for name, values := range r.header {

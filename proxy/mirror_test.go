@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -216,7 +218,7 @@ func TestTaintCountsFromItsSampleOn(t *testing.T) {
 
 func TestForgottenTaintEndsTheMembership(t *testing.T) {
 	members := NewMembers(10)
-	members.Add("A")
+	members.Add("A", "")
 	book := newTaints(1, members)
 	book.add("A", 5)
 	book.add("A", 9)
@@ -266,15 +268,44 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	}
 }
 
-type callBook struct{ calls []shadow.Call }
+type callBook struct {
+	calls []shadow.Call
+	err   error // of Fetch
+}
+
+func (b callBook) Open(string) {}
 
 func (b callBook) Take(string) (primary, shadowed []shadow.Call) { return nil, b.calls }
+
+func (b callBook) Fetch(context.Context, string) (primary, shadowed []shadow.Call, err error) {
+	return nil, b.calls, b.err
+}
+
+func TestCallsOutOfReachAreNotHeldAgainstTheCandidate(t *testing.T) {
+	for name, c := range map[string]struct {
+		book  callBook
+		hangs bool
+	}{
+		"fetch fails":            {book: callBook{err: errors.New("away")}},
+		"given up, then a reset": {book: callBook{calls: []shadow.Call{{Fate: shadow.CallRefused}}}, hangs: true},
+		"given up, then a retry": {book: callBook{calls: []shadow.Call{{Fate: shadow.CallRefused}, {Fate: shadow.CallRefused, Mismatches: []shadow.Mismatch{{Kind: shadow.KindExtra}}}}}, hangs: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(_ *Config, d *Deps) { d.Calls = c.book })
+			if c.hangs {
+				r.candidate.answers(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+			}
+			r.create("P1")
+			r.expect("inconclusive(guard)")
+		})
+	}
+}
 
 func TestWhatTheGuardSawOutlivesATimeout(t *testing.T) {
 	found := shadow.Mismatch{Place: shadow.InCall, Field: "amount", Class: shadow.ClassMoney, Kind: shadow.KindValue}
 	r := newRig(t, func(c *Config, d *Deps) {
 		c.Limits.ShadowTimeout = 100 * time.Millisecond
-		d.Calls = callBook{[]shadow.Call{{Fate: shadow.CallRefused, Mismatches: []shadow.Mismatch{found},
+		d.Calls = callBook{calls: []shadow.Call{{Fate: shadow.CallRefused, Mismatches: []shadow.Mismatch{found},
 			Exchange: shadow.Exchange{RequestHeader: shadow.Header{"Authorization": {"secret"}, "X-Other": {"1"}}}}}}
 	})
 	r.candidate.answers(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
@@ -323,9 +354,13 @@ type panics struct{ Membership }
 
 func (panics) Has(string) bool { panic("members") }
 
-type panickingBook struct{}
+type panickingBook struct{ noCalls }
 
-func (panickingBook) Take(string) (primary, shadowed []shadow.Call) { panic("calls") }
+func (panickingBook) Open(string) { panic("calls") }
+
+func (panickingBook) Fetch(context.Context, string) (primary, shadowed []shadow.Call, err error) {
+	panic("calls")
+}
 
 func TestPanicsOfTheShadowSideStayThere(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -401,4 +436,24 @@ func TestRequestThatEndsAfterTheWorkers(t *testing.T) {
 	r.create("P1")
 	r.expect("dropped(shutdown)")
 	r.auditor.audit(t, r.sidecar.Tally())
+}
+
+func TestRollbackReachesWhatWaits(t *testing.T) {
+	r := newRig(t, func(c *Config, _ *Deps) { c.Limits.Workers = 1 })
+	g := gate{make(chan struct{})}
+	r.candidate.answers(g.ServeHTTP)
+	r.create("P1")
+	for len(r.candidate.asked()) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	r.create("P2") // waits for the only worker
+	if err := r.sidecar.SetSlice(Slice{Release: "v2", Epoch: 8, PerMillion: shadow.PerMillion, Halted: true}); err != nil {
+		t.Fatal(err)
+	}
+	close(g.open)
+	r.expect("match()", "dropped(rollback)")
+	r.create("P3")
+	if n := len(r.candidate.asked()); n != 1 || len(r.auditor.closed()) != 2 {
+		t.Errorf("the candidate was asked %d times", n)
+	}
 }

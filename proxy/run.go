@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"net/http"
 	"sync/atomic"
 
@@ -18,6 +19,7 @@ type run struct {
 	member   string // what the order is remembered by: another release or epoch knows nothing of it
 	route    *Route
 	excluded string // rule, when it will not be mirrored
+	unsure   bool   // whether its order was born gray is asked before it is mirrored
 	trace    trace.SpanContext
 
 	request, response *capture.Buffer
@@ -55,7 +57,10 @@ func (s *Sidecar) close(r *run, v shadow.Verdict, bindings []shadow.Binding) {
 	if v.Taints() {
 		s.taints.add(r.member, r.seq)
 	}
-	s.metrics.samples.WithLabelValues(string(v.Outcome), causeLabel(v.Cause)).Inc()
+	if s.callbacks && r.route.Creates {
+		s.deps.Members.Created(r.member, creation(v))
+	}
+	s.metrics.closed(v)
 	evidence := s.line(r, v, bindings)
 	if !s.safely(whereSettle, func() { s.attach(r, evidence) }) {
 		evidence.Primary, evidence.Shadow, evidence.Calls = nil, nil, nil
@@ -63,6 +68,14 @@ func (s *Sidecar) close(r *run, v shadow.Verdict, bindings []shadow.Binding) {
 	s.publish(r, shadow.EventClosed, evidence)
 	s.closed.Add(1)
 	r.release()
+}
+
+// creation tells from the verdict of the request that creates an order whether the candidate has it.
+func creation(v shadow.Verdict) Creation {
+	if v.Taints() || v.Outcome == shadow.Excluded {
+		return CreationFailed
+	}
+	return CreationDone
 }
 
 func (s *Sidecar) publish(r *run, kind shadow.EventKind, evidence *shadow.Evidence) {
@@ -73,15 +86,21 @@ func (s *Sidecar) publish(r *run, kind shadow.EventKind, evidence *shadow.Eviden
 	})
 }
 
-// take fetches the calls of both runs, once.
-func (s *Sidecar) take(r *run) (primary, shadowed []shadow.Call) {
-	if r.taken {
-		return nil, nil
+// take gets the calls of both runs for the evidence, once, and without waiting.
+func (s *Sidecar) take(r *run) {
+	if !r.taken && r.excluded != shadow.RuleNotBornGray { // which went untagged: nobody knows its calls
+		r.taken = true
+		primary, shadowed := s.deps.Calls.Take(r.tag.Sample)
+		r.calls = append(primary, shadowed...)
 	}
+}
+
+// fetch gets the calls of both runs for the verdict.
+func (s *Sidecar) fetch(ctx context.Context, r *run) (primary, shadowed []shadow.Call, err error) {
 	r.taken = true
-	primary, shadowed = s.deps.Calls.Take(r.tag.Sample)
+	primary, shadowed, err = s.deps.Calls.Fetch(ctx, r.tag.Sample)
 	r.calls = append(append(r.calls, primary...), shadowed...)
-	return primary, shadowed
+	return primary, shadowed, err
 }
 
 func (r *run) release() {

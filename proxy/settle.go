@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"time"
+
 	"github.com/seed-3356bd69/touchstone/proxy/capture"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
@@ -18,6 +20,28 @@ func (s *Sidecar) settle(p *passage, failure shadow.Failure) {
 		s.leave(r)
 		return
 	}
+	if r.unsure && !s.deps.Members.Has(r.member) {
+		s.awaitMembership(r)
+		return
+	}
+	s.enqueue(r)
+}
+
+// awaitMembership holds a run in its place until its order is known to be gray, or for as long as word of that takes.
+func (s *Sidecar) awaitMembership(r *run) {
+	s.unsure.Add(1)
+	time.AfterFunc(s.config.Limits.MemberWait, func() {
+		defer s.unsure.Done()
+		if s.deps.Members.Has(r.member) {
+			s.enqueue(r)
+			return
+		}
+		s.close(r, excluded(shadow.RuleNotBornGray), nil)
+		s.leave(r)
+	})
+}
+
+func (s *Sidecar) enqueue(r *run) {
 	switch s.queue.fill(r.place, r, s.deps.Now()) {
 	case pushFull:
 		s.close(r, dropped(shadow.ReasonQueueFull), nil)

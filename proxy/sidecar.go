@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,11 +41,15 @@ type Sidecar struct {
 	metrics   *metrics
 	tracer    trace.Tracer
 	masker    *privacy.Masker
+	draw      *shadow.Draw
 	service   *upstream.Pool // the stable release
 	stable    http.Handler   // the way to it through net/http
 	shadowed  *upstream.Pool // the candidate; nil in a database cutover
 	candidate transports     // the way to it for gRPC
+	callbacks bool           // some route is one: the ends of creations are told
 
+	messages       sync.Pool      // of *[]byte, in which mirrored requests are written
+	unsure         sync.WaitGroup // runs that wait for word of their order
 	sequence       atomic.Uint64
 	opened, closed atomic.Uint64
 }
@@ -66,7 +71,9 @@ func New(config Config, deps Deps) *Sidecar {
 		metrics: newMetrics(deps.Registry),
 		tracer:  deps.Tracer.Tracer(tracerName),
 		masker:  privacy.New(config.Salt),
+		draw:    shadow.NewDraw(config.Salt),
 	}
+	s.callbacks = config.Candidate != nil && slices.ContainsFunc(config.Routes, func(r Route) bool { return r.Callback })
 	s.queue = newQueue(config.Limits.QueueLength, func(n int) { s.metrics.queueLength.Set(float64(n)) })
 	s.service = pool(config.Upstream, config.Limits, config.Limits.UpstreamIdle)
 	s.stable = s.forwarder()
@@ -128,6 +135,7 @@ func (s *Sidecar) Run(ctx context.Context) error {
 		workers.Go(func() { s.work(work) })
 	}
 	<-ctx.Done()
+	s.unsure.Wait() // no clients are served any more: none is added
 	s.queue.close()
 	drained := make(chan struct{})
 	go func() { workers.Wait(); close(drained) }()

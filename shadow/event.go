@@ -48,6 +48,7 @@ type Evidence struct {
 	Shadow   *Exchange    `json:"shadow,omitempty"`
 	Calls    []Call       `json:"calls,omitempty"`
 	TraceID  string       `json:"trace_id,omitempty"`
+	Ran      *time.Time   `json:"ran,omitempty"` // when its shadow run began
 }
 
 // Apply reports one write set's way to the shadow.
@@ -65,10 +66,12 @@ type ReadNote struct {
 	Mismatches []Mismatch `json:"mismatches"`
 }
 
-// TaintNote taints an order outside any sample. Order "" means: an unknown one, so no order may be judged clean.
+// TaintNote taints an order outside any sample. Order "" means: an unknown one, so no order may be judged clean. With a
+// sample it says that nothing found in that sample holds, and taints the sample's order.
 type TaintNote struct {
-	Order string `json:"order"`
-	Cause string `json:"cause"`
+	Order  string `json:"order"`
+	Sample string `json:"sample,omitempty"`
+	Cause  string `json:"cause"`
 }
 
 // Tally is the sidecar's own count; the ledger does not balance unless the events agree with it.
@@ -78,4 +81,5 @@ type Tally struct {
 	WriteSets uint64 `json:"write_sets"` // told so far
 	Lost      uint64 `json:"lost"`       // events that could not be delivered
 	Final     bool   `json:"final"`      // the sidecar has drained and ends
+	Alone     bool   `json:"alone"`      // it shares nothing with other sidecars, so there must be none
 }

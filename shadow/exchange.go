@@ -76,3 +76,7 @@ type Call struct {
 	Exchange   Exchange   `json:"exchange"`
 	Mismatches []Mismatch `json:"mismatches,omitempty"` // found by the guard, on the shadow side's call
 }
+
+// GivenUp tells whether the guard refused a call without finding fault with it: its recording was gone, too long, out of
+// reach, or of an epoch before the rollback.
+func (c Call) GivenUp() bool { return c.Fate == CallRefused && len(c.Mismatches) == 0 }

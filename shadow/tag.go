@@ -103,6 +103,11 @@ func (s *Signer) Verify(header string, now time.Time) (Tag, error) {
 }
 
 func (s *signingKey) mac(text string) string {
+	sum := s.sum(text)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+func (s *signingKey) sum(text string) (sum [sha256.Size]byte) {
 	h, ok := s.hashes.Get().(hash.Hash)
 	if !ok {
 		h = hmac.New(sha256.New, s.key)
@@ -110,8 +115,8 @@ func (s *signingKey) mac(text string) string {
 	defer s.hashes.Put(h)
 	h.Reset()
 	h.Write([]byte(text))
-	var sum [sha256.Size]byte
-	return base64.RawURLEncoding.EncodeToString(h.Sum(sum[:0]))
+	h.Sum(sum[:0])
+	return sum
 }
 
 func parseTag(text string) (Tag, error) {
@@ -160,12 +165,21 @@ const PerMillion = 1_000_000
 // BornGray decides membership of an order: HMAC(salt, key) < threshold, in parts of a million.
 // Raising the threshold only ever adds orders.
 func BornGray(salt []byte, key string, perMillion uint32) bool {
+	return NewDraw(salt).BornGray(key, perMillion)
+}
+
+// Draw is BornGray with one salt, for many orders. It is safe for concurrent use.
+type Draw struct{ salted signingKey }
+
+// NewDraw takes the salt of a policy.
+func NewDraw(salt []byte) *Draw { return &Draw{signingKey{key: bytes.Clone(salt)}} }
+
+// BornGray decides membership of an order.
+func (d *Draw) BornGray(key string, perMillion uint32) bool {
 	if perMillion == 0 {
 		return false
 	}
-	h := hmac.New(sha256.New, salt)
-	h.Write([]byte(key))
-	sum := h.Sum(nil)
+	sum := d.salted.sum(key)
 	var n uint64
 	for _, b := range sum[:8] {
 		n = n<<8 | uint64(b)

@@ -2,6 +2,8 @@ package shadow
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/seed-3356bd69/touchstone/recon"
 )
@@ -69,6 +71,17 @@ func (m Mismatch) String() string {
 	return fmt.Sprintf("%s %s %s: expected %s, actual %s", m.Place, m.Name, m.Field, m.Expected, m.Actual)
 }
 
+// Path is the field with its places in lists left out: "items.*.price" for "items.0.price". Rules name fields so.
+func (m Mismatch) Path() string {
+	steps := strings.Split(m.Field, ".")
+	for i, step := range steps {
+		if _, err := strconv.ParseUint(step, 10, 32); err == nil {
+			steps[i] = "*"
+		}
+	}
+	return strings.Join(steps, ".")
+}
+
 // Outcome is the bucket of the ledger a sampled request is in.
 type Outcome string
 
@@ -104,10 +117,14 @@ const (
 	CauseNoChannelFile    = "no-channel-file"   // no final file covers the order
 	CauseForeignWrite     = "foreign-write"     // an untagged transaction wrote rows of a gray order
 	CauseUnkeyedTable     = "unkeyed-table"     // a written table without a declared key
+	CauseGuard            = "guard"             // what the guard knows of the outgoing calls is not whole: gone, too long, out of reach
+	CauseMembership       = "membership"        // a request of the order was left out, or may have been: where it came, nobody knew it was gray
+	CauseLost             = "lost"              // evidence was lost, nobody knows whose
 	CauseInternal         = "internal"          // the sidecar's own shadow-side code broke (a recovered panic)
 	ReasonQueueFull       = "queue-full"        //
 	ReasonUnreachable     = "unreachable"       // the candidate took no connection
 	ReasonShutdown        = "shutdown"          //
+	ReasonRollback        = "rollback"          // the release was rolled back before the shadow run
 	ReasonBodyTooLarge    = "body-too-large"    //
 	RuleNotBornGray       = "not-born-gray"     // the order existed before it could be gray
 	RuleRoute             = "route"             // the route is not mirrored by policy

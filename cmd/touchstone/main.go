@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -34,6 +36,7 @@ type cli struct {
 	Comparer comparerCmd `cmd:"" help:"Run the comparer: evidence in, verdict out."`
 	Shadow   shadowCmd   `cmd:"" help:"Prepare the shadow database, compare it with the primary, empty it."`
 	Recon    reconCmd    `cmd:"" help:"Reconcile: hold books and statements against each other."`
+	Noise    noiseCmd    `cmd:"" help:"Ask the stable release read-only questions twice, and propose noise rules for what differs."`
 	Explain  explainCmd  `cmd:"" help:"Print the whole chain of one order from what a run stored."`
 	Check    checkCmd    `cmd:"" help:"Check configuration files and print every complaint."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
@@ -66,6 +69,14 @@ type discardCmd struct {
 	Config string `arg:"" help:"Configuration file of the sidecar."`
 	DryRun bool   `help:"Print what would be done."`
 	Yes    bool   `help:"Really empty it."`
+}
+
+type noiseCmd struct {
+	Config   string        `arg:"" help:"Configuration file of the sidecar."`
+	Requests string        `arg:"" help:"File with a request a line, such as GET /payments/P1."`
+	Owner    string        `required:"" help:"Who answers for the proposed rules."`
+	Header   []string      `short:"H" help:"Header of each request: 'Name: value'."`
+	Pause    time.Duration `default:"10ms" help:"Between two requests."`
 }
 
 type explainCmd struct {
@@ -142,8 +153,8 @@ func (cmd *comparerCmd) Run(c *cli, s *streams) error {
 	return c.serve(s, func(ctx context.Context, p app.Process) error { return app.RunComparer(ctx, cfg, p) })
 }
 
-// onShadow runs a command on the databases of a sidecar until it is done or a signal ends it.
-func onShadow(file string, do func(context.Context, *config.Sidecar) error) error {
+// withSidecar runs a command on what a sidecar's configuration names until it is done or a signal ends it.
+func withSidecar(file string, do func(context.Context, *config.Sidecar) error) error {
 	cfg, err := config.LoadSidecar(file)
 	if err != nil {
 		return err
@@ -154,20 +165,20 @@ func onShadow(file string, do func(context.Context, *config.Sidecar) error) erro
 }
 
 func (cmd *prepareCmd) Run(_ *cli, s *streams) error {
-	return onShadow(cmd.Config, func(ctx context.Context, cfg *config.Sidecar) error {
+	return withSidecar(cmd.Config, func(ctx context.Context, cfg *config.Sidecar) error {
 		return app.PrepareShadow(ctx, cfg, s.out, cmd.DryRun)
 	})
 }
 
 func (cmd *driftCmd) Run(_ *cli, s *streams) error {
-	return onShadow(cmd.Config, func(ctx context.Context, cfg *config.Sidecar) error { return app.DriftShadow(ctx, cfg, s.out) })
+	return withSidecar(cmd.Config, func(ctx context.Context, cfg *config.Sidecar) error { return app.DriftShadow(ctx, cfg, s.out) })
 }
 
 func (cmd *discardCmd) Run(_ *cli, s *streams) error {
 	if !cmd.Yes && !cmd.DryRun {
 		return errors.New("discard empties tables of the shadow; try: --dry-run to see which, --yes to do it")
 	}
-	return onShadow(cmd.Config, func(ctx context.Context, cfg *config.Sidecar) error {
+	return withSidecar(cmd.Config, func(ctx context.Context, cfg *config.Sidecar) error {
 		return app.DiscardShadow(ctx, cfg, s.out, cmd.DryRun)
 	})
 }
@@ -182,6 +193,25 @@ func (cmd *checkCmd) Run(_ *cli, s *streams) error {
 		fmt.Fprintf(s.out, "%s: ok\n", file)
 	}
 	return errors.Join(errs...)
+}
+
+func (cmd *noiseCmd) Run(_ *cli, s *streams) error {
+	header := http.Header{}
+	for _, line := range cmd.Header {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok {
+			return fmt.Errorf("--header: is no header (got %q); try: -H 'Name: value'", line)
+		}
+		header.Add(name, strings.TrimSpace(value))
+	}
+	return withSidecar(cmd.Config, func(ctx context.Context, cfg *config.Sidecar) error {
+		f, err := os.Open(cmd.Requests)
+		if err != nil {
+			return fmt.Errorf("open requests: %w", err)
+		}
+		defer f.Close()
+		return app.ProposeNoise(ctx, cfg, app.NoiseRun{File: cmd.Requests, Requests: f, Header: header, Owner: cmd.Owner, Pause: cmd.Pause, Now: time.Now()}, s.out)
+	})
 }
 
 const readTimeout = 30 * time.Second

@@ -112,6 +112,8 @@ func orderOf(ev shadow.Event) string {
 		return ev.Apply.Order
 	case ev.Taint != nil:
 		return ev.Taint.Order
+	case ev.Read != nil:
+		return ev.Read.Order
 	}
 	return ""
 }

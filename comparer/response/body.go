@@ -16,11 +16,24 @@ const mediaForm = "application/x-www-form-urlencoded"
 
 func mediaType(h shadow.Header) string {
 	text := h.Get("Content-Type")
+	if isPlainMedia(text) {
+		return text
+	}
 	media, _, err := mime.ParseMediaType(text)
 	if err != nil {
 		return text
 	}
 	return media
+}
+
+// isPlainMedia tells whether a media type is written as it is compared.
+func isPlainMedia(text string) bool {
+	for i := range len(text) {
+		if b := text[i]; (b < 'a' || b > 'z') && b != '/' && b != '-' && b != '+' && b != '.' && (b < '0' || b > '9') {
+			return false
+		}
+	}
+	return strings.Count(text, "/") == 1
 }
 
 // bodies compares by structure where both sides have one, and otherwise by bytes.
@@ -35,11 +48,28 @@ func (w *walk) bodies(primary, shadowed shadow.Exchange) {
 		return
 	}
 	media := mediaType(primary.ResponseHeader)
+	if isGRPC(media) {
+		w.messages(primary, shadowed, a, b)
+		return
+	}
 	if nodeA, nodeB := structure(media, a), structure(mediaType(shadowed.ResponseHeader), b); nodeA != nil && nodeB != nil {
 		w.pairOf("", nodeA, nodeB)
 		return
 	}
 	if !bytes.Equal(a, b) {
+		w.add("body", shadow.KindValue, shadow.ClassPlain, string(a), string(b))
+	}
+}
+
+// messages compares two gRPC answers by field where the method is known, and otherwise by bytes.
+func (w *walk) messages(primary, shadowed shadow.Exchange, a, b []byte) {
+	path, _, _ := strings.Cut(primary.URI, "?")
+	nodeA := w.methods.document(path, primary.ResponseHeader.Get("Grpc-Encoding"), a, w.config.MaxBody)
+	nodeB := w.methods.document(path, shadowed.ResponseHeader.Get("Grpc-Encoding"), b, w.config.MaxBody)
+	switch {
+	case nodeA != nil && nodeB != nil:
+		w.pairOf("", nodeA, nodeB)
+	case !bytes.Equal(a, b):
 		w.add("body", shadow.KindValue, shadow.ClassPlain, string(a), string(b))
 	}
 }

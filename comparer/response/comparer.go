@@ -14,31 +14,37 @@ const fieldStatus = ":status"
 // Comparer judges pairs. It is safe for concurrent use; the pairs of one order must come in their order.
 type Comparer struct {
 	config  Config
+	methods methods
 	aliases *aliases
 }
 
 // New gives a comparer, or everything that is wrong with the configuration.
 func New(config Config) (*Comparer, []error) {
-	if errs := config.check(); len(errs) > 0 {
+	errs := config.check()
+	known, err := readMethods(config.Descriptors)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	if len(errs) > 0 {
 		return nil, errs
 	}
 	config = config.withDefaults()
-	return &Comparer{config: config, aliases: newAliases(config.MaxOrders, config.MaxBindings)}, nil
+	return &Comparer{config: config, methods: known, aliases: newAliases(config.MaxOrders, config.MaxBindings)}, nil
 }
 
 // Compare gives the verdict of a pair and the generated ids it learned.
 // A mismatch outweighs what could not be seen; what could not be seen outweighs a match.
 func (c *Comparer) Compare(p shadow.Pair) (shadow.Verdict, []shadow.Binding) {
-	w := &walk{config: c.config, aliases: c.aliases, route: p.Route, order: p.Order, place: shadow.InResponse}
+	w := &walk{config: c.config, methods: c.methods, aliases: c.aliases, route: p.Route, order: p.Order, place: shadow.InResponse}
 	if cause := primaryCause(p.Primary.Failure); cause != "" {
 		return shadow.Verdict{Outcome: shadow.Inconclusive, Cause: cause}, nil
 	}
-	w.guardFindings(p.ShadowCalls)
+	gaveUp := w.guardFindings(p.ShadowCalls)
 	switch {
 	case p.Shadow.Failure == shadow.FailUnreachable && len(w.found) == 0:
 		return shadow.Verdict{Outcome: shadow.Dropped, Cause: shadow.ReasonUnreachable}, nil
-	case guardGaveUp(p.ShadowCalls):
-		w.unseen = shadow.CauseTruncated // the guard could not answer: what the candidate did next proves nothing
+	case gaveUp:
+		w.unseen = shadow.CauseGuard
 	case p.Shadow.Failure == shadow.FailTimeout && len(w.found) == 0:
 		w.unseen = shadow.CauseTimeout
 	case p.Shadow.Failure != shadow.FailNone:
@@ -57,13 +63,6 @@ func primaryCause(f shadow.Failure) string {
 		return shadow.CauseClientGone
 	}
 	return shadow.CauseStableFailed
-}
-
-// guardGaveUp tells whether the guard refused a call without finding fault with it (evicted, truncated, fenced).
-func guardGaveUp(calls []shadow.Call) bool {
-	return slices.ContainsFunc(calls, func(c shadow.Call) bool {
-		return c.Fate == shadow.CallRefused && len(c.Mismatches) == 0
-	})
 }
 
 func (w *walk) verdict() shadow.Verdict {
@@ -88,6 +87,9 @@ func (w *walk) exchange(p shadow.Pair) {
 	} else if p.Primary.Status < http.StatusInternalServerError {
 		return // an error page has no fields to hold against an answer's: the error is the finding
 	}
+	if isGRPC(mediaType(p.Primary.ResponseHeader)) && !w.outcomes(p) {
+		return
+	}
 	w.headers(p.Primary.ResponseHeader, p.Shadow.ResponseHeader)
 	w.bodies(p.Primary, p.Shadow)
 }
@@ -103,9 +105,13 @@ func (w *walk) status(primary, shadowed int) {
 	w.add(fieldStatus, kind, shadow.ClassPlain, strconv.Itoa(primary), strconv.Itoa(shadowed))
 }
 
-// guardFindings takes over what the egress guard found. A field that its policy does not class has the class of its name.
-func (w *walk) guardFindings(calls []shadow.Call) {
+// guardFindings takes over what the egress guard found, until it gave a call up: what the candidate did after that proves
+// nothing. A field that its policy does not class has the class of its name.
+func (w *walk) guardFindings(calls []shadow.Call) (gaveUp bool) {
 	for _, call := range calls {
+		if call.GivenUp() {
+			return true
+		}
 		for _, m := range call.Mismatches {
 			if m.Class == shadow.ClassPlain || m.Class == "" {
 				m.Class = shadow.ClassOfName(m.Field)
@@ -114,6 +120,7 @@ func (w *walk) guardFindings(calls []shadow.Call) {
 			w.keep(m)
 		}
 	}
+	return false
 }
 
 // missingCalls finds money that the stable run moved and the candidate did not.

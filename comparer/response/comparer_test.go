@@ -264,7 +264,12 @@ func TestWhatTheGuardCouldNotAnswerProvesNothing(t *testing.T) {
 	if v, _ := c.Compare(pair); v.Outcome != shadow.Inconclusive {
 		t.Fatalf("got %+v", v)
 	}
-	pair.ShadowCalls = append(pair.ShadowCalls, call(shadow.Shadow, "pay", 1, shadow.CallMoney, shadow.Mismatch{Field: "amount", Kind: shadow.KindExtra}))
+	extra := call(shadow.Shadow, "pay", 1, shadow.CallMoney, shadow.Mismatch{Field: "amount", Kind: shadow.KindExtra})
+	pair.ShadowCalls = []shadow.Call{evicted, extra} // the second may be a retry of the first
+	if v, _ := c.Compare(pair); v.Outcome != shadow.Inconclusive || v.Cause != shadow.CauseGuard {
+		t.Fatalf("got %+v", v)
+	}
+	pair.ShadowCalls = []shadow.Call{extra, evicted}
 	v, _ := c.Compare(pair)
 	expect(t, v, "amount extra money >")
 }

@@ -17,6 +17,8 @@ type Config struct {
 	Fields  []Field
 	Lists   []List
 
+	Descriptors []byte // a protobuf file descriptor set with its imports; gRPC answers of its methods are compared by field
+
 	Now func() time.Time // nil = time.Now
 
 	MaxOrders     int // orders whose generated ids are remembered; 100,000

@@ -12,6 +12,7 @@ import (
 // walk is one comparison: what was found, what was learned, and why not all was seen.
 type walk struct {
 	config  Config
+	methods methods
 	aliases *aliases
 	route   string
 	order   string

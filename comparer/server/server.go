@@ -1,6 +1,6 @@
 // Package server is the comparer's HTTP API.
 //
-// In:    GET /api/v1/ledger, /api/v1/report, /api/v1/windows, /api/v1/orders/{order}; POST /api/v1/judgements.
+// In:    GET /api/v1/ledger, /api/v1/findings, /api/v1/report, /api/v1/windows, /api/v1/orders/{order}; POST /api/v1/judgements.
 // Out:   JSON; an order's chain as text with ?format=text.
 // Never: a change of state by GET, or an error that reads like an empty answer.
 package server
@@ -19,6 +19,7 @@ import (
 // Run is one gray run, as the API needs it.
 type Run interface {
 	Counts() comparer.Counts
+	Findings() []comparer.Cluster
 	Judge(ctx context.Context) (comparer.Report, error)
 	Report(ctx context.Context) (comparer.Report, error) // evidence.ErrNoReport before the first judgement
 	Chain(ctx context.Context, order string) (evidence.Chain, error)
@@ -30,6 +31,9 @@ func Handler(run Run) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/ledger", func(w http.ResponseWriter, _ *http.Request) {
 		write(w, http.StatusOK, run.Counts())
+	})
+	mux.HandleFunc("GET /api/v1/findings", func(w http.ResponseWriter, _ *http.Request) {
+		write(w, http.StatusOK, map[string][]comparer.Cluster{"findings": run.Findings()})
 	})
 	mux.HandleFunc("POST /api/v1/judgements", func(w http.ResponseWriter, r *http.Request) {
 		report, err := run.Judge(r.Context())

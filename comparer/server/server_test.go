@@ -25,6 +25,10 @@ type run struct {
 
 func (r *run) Counts() comparer.Counts { return comparer.Counts{Sampled: 3} }
 
+func (r *run) Findings() []comparer.Cluster {
+	return []comparer.Cluster{{Signature: comparer.Signature{Route: "pay", Field: "items.*.price"}, Count: 2}}
+}
+
 func (r *run) Judge(context.Context) (comparer.Report, error) {
 	r.judged = r.judgeErr == nil
 	return comparer.Report{Verdict: "PASS"}, r.judgeErr
@@ -90,6 +94,7 @@ func TestAPI(t *testing.T) {
 		part         string
 	}{
 		{"GET", "/api/v1/ledger", 200, `"sampled":3`},
+		{"GET", "/api/v1/findings", 200, `"field":"items.*.price"`},
 		{"GET", "/api/v1/report", 404, "no judgement"},
 		{"GET", "/api/v1/orders/P1?format=text", 200, "no judgement is stored yet"},
 		{"GET", "/api/v1/judgements", 405, ""},

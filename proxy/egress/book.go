@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -38,6 +39,7 @@ type ordinalKey struct {
 
 // recording is one call of the stable run.
 type recording struct {
+	id                string // in a shared book
 	call              shadow.Call
 	request, response *capture.Buffer
 	done              chan struct{} // closed when call is final
@@ -50,6 +52,9 @@ func newBook(limits Limits, now func() time.Time, onGone func()) *book {
 		gone:    lru.New[string, struct{}](limits.MaxSamples),
 	}
 }
+
+// open is for books that can be lost: this one ends with its process.
+func (b *book) open(string) {}
 
 // begin starts the recording of a stable call; nil = there is no room, or the sample's verdict is out.
 func (b *book) begin(id string, op Operation) *recording {
@@ -81,41 +86,54 @@ func (b *book) end(rec *recording, x shadow.Exchange) {
 	close(rec.done)
 }
 
-// found says what the book knows of a shadow call.
-type found int
-
-const (
-	foundRecording found = iota
-	foundNothing         // the stable run made no such call
-	foundGone            // the recordings of the sample, or some of them, are not there any more
-)
-
-// claim counts a shadow call and finds the stable call it answers to: same operation, same ordinal.
-func (b *book) claim(id string, op Operation) (rec *recording, ordinal int, f found) {
+// claim counts a shadow call and finds the stable call it answers to.
+func (b *book) claim(_ context.Context, id string, op Operation) claimed {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := b.sample(id)
 	if s == nil {
-		return nil, 0, foundGone
+		return claimed{found: foundGone}
 	}
-	ordinal = s.next(shadow.Shadow, op.Name)
-	at := slices.IndexFunc(s.primary, func(r *recording) bool { return r.call.Operation == op.Name && r.call.Ordinal == ordinal })
+	c := claimed{ordinal: s.next(shadow.Shadow, op.Name)}
+	at := slices.IndexFunc(s.primary, func(r *recording) bool { return r.call.Operation == op.Name && r.call.Ordinal == c.ordinal })
 	switch {
 	case at >= 0:
-		return s.primary[at], ordinal, foundRecording
+		c.rec = s.primary[at]
 	case s.overflow:
-		return nil, ordinal, foundGone
+		c.found = foundGone
+	default:
+		c.found = foundNothing
 	}
-	return nil, ordinal, foundNothing
+	return c
+}
+
+// await waits for the stable call's end, which another goroutine makes known.
+func (b *book) await(ctx context.Context, c claimed, patience time.Duration) (shadow.Exchange, bool) {
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case <-c.rec.done:
+		return c.rec.call.Exchange, true
+	case <-ctx.Done():
+	case <-late.C:
+	}
+	return shadow.Exchange{}, false
 }
 
 // note keeps a shadow call as evidence.
-func (b *book) note(call shadow.Call) {
+func (b *book) note(_ context.Context, _ claimed, call shadow.Call) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if s := b.sample(call.Sample); s != nil && len(s.shadowed) < b.limits.MaxCalls {
 		s.shadowed = append(s.shadowed, call)
 	}
+	return nil
+}
+
+// fetch is take: what is in memory needs no waiting for.
+func (b *book) fetch(_ context.Context, id string) (primary, shadowed []shadow.Call, err error) {
+	primary, shadowed = b.take(id)
+	return primary, shadowed, nil
 }
 
 // take gives the calls of a sample and forgets them; calls that come later find it gone.

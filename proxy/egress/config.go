@@ -42,6 +42,9 @@ type Limits struct {
 	MaxCalls    int           // calls of one sample and side; 64
 	MaxAge      time.Duration // of a sample's recordings; 5 min
 	Timeout     time.Duration // of a whole channel call; 30 s
+	Unshared    int           // recordings on their way to the shared store; 4096
+	ShareWait   time.Duration // of one of them, and of a candidate's call for the store; 2 s
+	Settle      time.Duration // that a candidate's call waits for its recording to come into the store; 1 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -51,6 +54,9 @@ func (l Limits) withDefaults() Limits {
 	l.MaxCalls = orDefault(l.MaxCalls, 64)
 	l.MaxAge = orDefault(l.MaxAge, 5*time.Minute)
 	l.Timeout = orDefault(l.Timeout, 30*time.Second)
+	l.Unshared = orDefault(l.Unshared, 4096)
+	l.ShareWait = orDefault(l.ShareWait, 2*time.Second)
+	l.Settle = orDefault(l.Settle, time.Second)
 	return l
 }
 

@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"sync/atomic"
@@ -11,22 +12,26 @@ import (
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
-// Deps is what a guard works with.
+// Deps is what a guard works with. Without a store its recordings are its own.
 type Deps struct {
 	Signer   *shadow.Signer
 	Registry prometheus.Registerer
 	Now      func() time.Time
+	Store    Store
+	Secret   []byte              // seals what is in the store
+	Lost     func(sample string) // the store did not get all recordings of a sample: nothing said of its calls holds
 }
 
 // Guard stands between both releases and one channel.
 //
 //	stable ────► Primary() ──verify, strip──► channel
-//	                 └──record──► book ◄──look up, compare──┐
+//	                 └──record──► calls ◄──look up, compare─┐
 //	candidate ──► Shadow() ─────────────────────────────────┘ replay or refuse; it has nothing to send with
 //
 // A call is found by (sample, operation, ordinal), and replayed only to an equal request.
 type Guard struct {
-	book    *book
+	calls   calls
+	shared  *sharedBook // nil = the recordings are the guard's own
 	primary http.Handler
 	shadow  *shadowSide
 }
@@ -35,15 +40,28 @@ type Guard struct {
 func New(config Config, deps Deps) *Guard {
 	config.Limits = config.Limits.withDefaults()
 	m := newMetrics(deps.Registry)
-	b := newBook(config.Limits, deps.Now, func() { m.gone.Inc() })
-	return &Guard{
-		book:    b,
-		primary: newPrimarySide(config, deps, b, m),
-		shadow: &shadowSide{
-			operation: config.operation, book: b, metrics: m, signer: deps.Signer, now: deps.Now,
-			maxBody: config.Limits.MaxBody, wait: config.Limits.Timeout, fence: &atomic.Uint64{},
-		},
+	g := &Guard{}
+	if deps.Store != nil {
+		g.shared = newSharedBook(config.Limits, deps, m)
+		g.calls = g.shared
+	} else {
+		g.calls = newBook(config.Limits, deps.Now, func() { m.gone.Inc() })
 	}
+	g.primary = newPrimarySide(config, deps, g.calls, m)
+	g.shadow = &shadowSide{
+		operation: config.operation, calls: g.calls, metrics: m, signer: deps.Signer, now: deps.Now,
+		maxBody: config.Limits.MaxBody, wait: config.Limits.Timeout, fence: &atomic.Uint64{},
+	}
+	return g
+}
+
+// Run takes recordings to the shared store until ctx ends and none is left; a guard without a store has nothing to do.
+func (g *Guard) Run(ctx context.Context) error {
+	if g.shared == nil {
+		<-ctx.Done()
+		return nil
+	}
+	return g.shared.run(ctx)
 }
 
 // Primary is the handler of the stable release's port.
@@ -62,8 +80,16 @@ func (g *Guard) Fence(epoch uint64) {
 	}
 }
 
-// Take gives the calls of both runs of a sample and forgets them.
-func (g *Guard) Take(sample string) (primary, shadowed []shadow.Call) { return g.book.take(sample) }
+// Open says that a request was sampled, before anything of it reaches a release. It never waits.
+func (g *Guard) Open(sample string) { g.calls.open(sample) }
+
+// Take gives the calls of both runs of a sample and forgets them. It never waits: shared calls are only forgotten.
+func (g *Guard) Take(sample string) (primary, shadowed []shadow.Call) { return g.calls.take(sample) }
+
+// Fetch is Take for a shadow run that has ended: it may wait for the store, and fails when that cannot tell.
+func (g *Guard) Fetch(ctx context.Context, sample string) (primary, shadowed []shadow.Call, err error) {
+	return g.calls.fetch(ctx, sample)
+}
 
 // refuse answers a call that goes nowhere.
 func refuse(w http.ResponseWriter, status int, reason string) {

@@ -201,7 +201,7 @@ func TestEqualCallIsReplayedAndNeverSentAgain(t *testing.T) {
 	if p, s := r.guard.Take("s1"); p != nil || s != nil {
 		t.Fatal("taken twice")
 	}
-	if used := r.guard.book.budget.Used(); used != 0 {
+	if used := r.guard.calls.(*book).budget.Used(); used != 0 {
 		t.Fatalf("%d bytes are still held", used)
 	}
 }

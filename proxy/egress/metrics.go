@@ -14,6 +14,7 @@ const (
 	reasonExtra           = "extra"        // the stable run made no such call
 	reasonDiffers         = "differs"      // the request is not the recorded one
 	reasonGone            = "gone"         // the recordings had to go, or the verdict is out
+	reasonAway            = "away"         // the shared recordings are out of reach
 	reasonUnfinished      = "unfinished"   // the stable call has not ended
 	reasonTruncated       = "truncated"    // a body is longer than the capture limit
 	reasonBrokenBody      = "broken-body"  // the candidate's request ended early
@@ -27,6 +28,8 @@ type metrics struct {
 	calls   *prometheus.CounterVec
 	refused *prometheus.CounterVec
 	gone    prometheus.Counter
+	lost    prometheus.Counter
+	waiting prometheus.Gauge
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -38,5 +41,9 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Help: "Outgoing channel calls that were refused, by reason."}, []string{"reason"}),
 		gone: f.NewCounter(prometheus.CounterOpts{Name: "touchstone_egress_evicted_total",
 			Help: "Samples whose recordings had to go before they were taken."}),
+		lost: f.NewCounter(prometheus.CounterOpts{Name: "touchstone_egress_unshared_total",
+			Help: "Recordings that the shared store did not take in time; their samples are inconclusive."}),
+		waiting: f.NewGauge(prometheus.GaugeOpts{Name: "touchstone_egress_unshared",
+			Help: "Recordings on their way to the shared store."}),
 	}
 }

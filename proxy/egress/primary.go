@@ -21,7 +21,7 @@ type primarySide struct {
 	config  Config
 	signer  *shadow.Signer
 	now     func() time.Time
-	book    *book
+	calls   calls
 	metrics *metrics
 	proxy   *httputil.ReverseProxy
 }
@@ -42,8 +42,8 @@ func outgoingOf(ctx context.Context) *outgoing {
 	return o
 }
 
-func newPrimarySide(config Config, deps Deps, b *book, m *metrics) *primarySide {
-	p := &primarySide{config: config, signer: deps.Signer, now: deps.Now, book: b, metrics: m}
+func newPrimarySide(config Config, deps Deps, c calls, m *metrics) *primarySide {
+	p := &primarySide{config: config, signer: deps.Signer, now: deps.Now, calls: c, metrics: m}
 	p.proxy = &httputil.ReverseProxy{
 		Rewrite:        p.rewrite,
 		ModifyResponse: p.answered,
@@ -96,7 +96,7 @@ func (p *primarySide) recording(tags []string, r *http.Request) *recording {
 	if err != nil || tag.Side != shadow.Primary {
 		return nil
 	}
-	return p.book.begin(tag.Sample, p.config.operation(r))
+	return p.calls.begin(tag.Sample, p.config.operation(r))
 }
 
 func (p *primarySide) rewrite(pr *httputil.ProxyRequest) {
@@ -182,7 +182,7 @@ func (p *primarySide) finish(ctx context.Context, out *outgoing, r *http.Request
 		x.Failure = failureOf(ctx, io.ErrUnexpectedEOF)
 	}
 	x.Duration = p.now().Sub(x.Start)
-	p.book.end(out.rec, *x)
+	p.calls.end(out.rec, *x)
 }
 
 func withoutTag(h http.Header) shadow.Header {

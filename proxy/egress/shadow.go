@@ -13,7 +13,7 @@ import (
 // shadowSide answers the candidate's calls from the recordings. It holds nothing that could send a request.
 type shadowSide struct {
 	operation func(*http.Request) Operation
-	book      *book
+	calls     calls
 	metrics   *metrics
 	signer    *shadow.Signer
 	now       func() time.Time
@@ -34,17 +34,24 @@ func (h *shadowSide) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	call := shadow.Call{Sample: tag.Sample, Operation: op.Name, Class: op.Class, Fate: shadow.CallRefused}
 	var complete bool
 	call.Exchange, complete = h.read(r)
-	rec, ordinal, f := h.book.claim(tag.Sample, op)
-	call.Ordinal = ordinal
-	reason = h.examine(r, op, &call, rec, f, tag.Epoch < h.fence.Load(), complete)
+	c := h.calls.claim(r.Context(), tag.Sample, op)
+	call.Ordinal = c.ordinal
+	recorded, reason := h.examine(r, op, &call, c, tag.Epoch < h.fence.Load(), complete)
 	if reason != "" {
 		call.Exchange.Status = http.StatusConflict
-		h.book.note(call)
-		h.count(shadow.CallRefused, reason)
-		refuse(w, http.StatusConflict, reason)
+		h.refuse(w, r, c, call, reason)
 		return
 	}
-	h.answer(w, call, rec)
+	h.answer(w, r, c, call, recorded)
+}
+
+// refuse answers a call that goes nowhere. When the refusal cannot be noted, its place says that the guard gave up.
+func (h *shadowSide) refuse(w http.ResponseWriter, r *http.Request, c claimed, call shadow.Call, reason string) {
+	if err := h.calls.note(r.Context(), c, call); err != nil {
+		reason = reasonAway
+	}
+	h.count(shadow.CallRefused, reason)
+	refuse(w, http.StatusConflict, reason)
 }
 
 // identify gives the one genuine shadow tag of a call, or why there is none.
@@ -74,55 +81,51 @@ func (h *shadowSide) read(r *http.Request) (shadow.Exchange, bool) {
 	return x, err == nil
 }
 
-// examine gives why a call is refused; "" = it may be replayed. A refusal that is the candidate's doing is in the
-// call's mismatches; one that is the guard's own (gone, truncated, unfinished, fenced) leaves them empty.
-func (h *shadowSide) examine(r *http.Request, op Operation, call *shadow.Call, rec *recording, f found, fenced, complete bool) string {
+// examine gives the recorded exchange to answer with, or why the call is refused. A refusal that is the candidate's
+// doing is in the call's mismatches; one that is the guard's own (gone, away, truncated, unfinished, fenced) leaves them
+// empty.
+func (h *shadowSide) examine(r *http.Request, op Operation, call *shadow.Call, c claimed, fenced, complete bool) (recorded shadow.Exchange, reason string) {
 	switch {
 	case fenced:
-		return reasonFenced
-	case f == foundGone:
-		return reasonGone
+		return recorded, reasonFenced
+	case c.found == foundAway:
+		return recorded, reasonAway
+	case c.found == foundGone:
+		return recorded, reasonGone
 	case !complete:
-		return reasonBrokenBody
-	case f == foundNothing:
+		return recorded, reasonBrokenBody
+	case c.found == foundNothing:
 		call.Mismatches = []shadow.Mismatch{{
 			Place: shadow.InCall, Name: op.Name, Kind: shadow.KindExtra, Class: shadow.ClassPlain,
 			Expected: "no call", Actual: clip(call.Exchange.Method + " " + call.Exchange.URI + " (" + strconv.Itoa(call.Ordinal) + ")"), Call: op.Class,
 		}}
-		return reasonExtra
-	case !h.ended(r, rec):
-		return reasonUnfinished
-	case call.Exchange.Request.Truncated || rec.call.Exchange.Request.Truncated || rec.call.Exchange.Response.Truncated:
-		return reasonTruncated
+		return recorded, reasonExtra
 	}
-	call.Mismatches = differences(op, rec.call.Exchange, call.Exchange)
-	if len(call.Mismatches) > 0 {
-		return reasonDiffers
+	recorded, ended := h.calls.await(r.Context(), c, h.wait)
+	switch {
+	case !ended:
+		return recorded, reasonUnfinished
+	case call.Exchange.Request.Truncated || recorded.Request.Truncated || recorded.Response.Truncated:
+		return recorded, reasonTruncated
 	}
-	return ""
+	if call.Mismatches = differences(op, recorded, call.Exchange); len(call.Mismatches) > 0 {
+		return recorded, reasonDiffers
+	}
+	return recorded, ""
 }
 
-// ended waits for the stable call's end, which another goroutine makes known.
-func (h *shadowSide) ended(r *http.Request, rec *recording) bool {
-	patience := time.NewTimer(h.wait)
-	defer patience.Stop()
-	select {
-	case <-rec.done:
-		return true
-	case <-r.Context().Done():
-	case <-patience.C:
-	}
-	return false
-}
-
-// answer replays the recorded outcome, failures too: the candidate sees what the stable run saw.
-func (h *shadowSide) answer(w http.ResponseWriter, call shadow.Call, rec *recording) {
-	recorded := rec.call.Exchange
+// answer replays the recorded outcome, failures too: the candidate sees what the stable run saw. The replay is noted
+// before it goes out, so that whoever judges the run knows of it.
+func (h *shadowSide) answer(w http.ResponseWriter, r *http.Request, c claimed, call shadow.Call, recorded shadow.Exchange) {
 	call.Fate = shadow.CallReplayed
 	call.Exchange.Status, call.Exchange.ResponseHeader = recorded.Status, recorded.ResponseHeader
 	call.Exchange.Response, call.Exchange.Failure = recorded.Response, recorded.Failure
 	call.Exchange.Duration = h.now().Sub(call.Exchange.Start)
-	h.book.note(call)
+	if err := h.calls.note(r.Context(), c, call); err != nil {
+		h.count(shadow.CallRefused, reasonAway)
+		refuse(w, http.StatusConflict, reasonAway)
+		return
+	}
 	h.count(shadow.CallReplayed, "")
 	if recorded.Status == 0 {
 		refuse(w, statusOf(recorded.Failure), string(recorded.Failure))

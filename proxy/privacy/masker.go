@@ -1,6 +1,7 @@
 package privacy
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -26,19 +27,36 @@ func New(secret []byte) *Masker {
 }
 
 var (
-	numbers = regexp.MustCompile(`[0-9](?:[ -]?[0-9]){10,18}[Xx]?`)
-	jwt     = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`)
-	named   = regexp.MustCompile(`(?i)("(?:[a-z_]*token|password|passwd|secret|[a-z_]*api_?key|cvv2?|cvn2?|cvc2?)"\s*:\s*")((?:[^"\\]|\\.)+)|(\b(?:[a-z_]*token|password|passwd|secret|[a-z_]*api_?key|cvv2?|cvn2?|cvc2?)=)([^&\s"]+)|(\bBearer\s+)([A-Za-z0-9._~+/=-]+)`)
+	numbers    = regexp.MustCompile(`[0-9](?:[ -]?[0-9]){10,18}[Xx]?`)
+	jwt        = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`)
+	secretName = regexp.MustCompile(`(?i)^(?:[a-z_]*token|password|passwd|secret|[a-z_]*api_?key|cvv2?|cvn2?|cvc2?)$`)
+
+	named = regexp.MustCompile(`(?i)("(?:[a-z_]*token|password|passwd|secret|[a-z_]*api_?key|cvv2?|cvn2?|cvc2?)"\s*:\s*")((?:[^"\\]|\\.)+)|(\b(?:[a-z_]*token|password|passwd|secret|[a-z_]*api_?key|cvv2?|cvn2?|cvc2?)=)([^&\s"]+)|(\bBearer\s+)([A-Za-z0-9._~+/=-]+)`)
 )
 
 // Text masks a text.
 func (m *Masker) Text(text string) string { return string(m.Bytes([]byte(text))) }
 
+// Named masks the value of a column or field: as a whole when the name says that it is a secret.
+func (m *Masker) Named(name, value string) string {
+	if value != "" && secretName.MatchString(name) {
+		return string(m.token(kindSecret, []byte(value)))
+	}
+	return m.Text(value)
+}
+
 // Bytes gives a masked copy, or what it got when there is nothing to mask.
 func (m *Masker) Bytes(data []byte) []byte {
-	data = m.secrets(data)
-	data = jwt.ReplaceAllFunc(data, func(found []byte) []byte { return m.token(kindSecret, found) })
-	return m.numbers(data)
+	if mayNameSecret(data) {
+		data = m.secrets(data)
+	}
+	if bytes.Contains(data, []byte("eyJ")) {
+		data = jwt.ReplaceAllFunc(data, func(found []byte) []byte { return m.token(kindSecret, found) })
+	}
+	if mayHoldNumber(data) {
+		data = m.numbers(data)
+	}
+	return data
 }
 
 // secrets masks values by the names they stand beside.

@@ -1,8 +1,10 @@
 package privacy
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 )
 
 // made gives numbers that pass their check and belong to nobody.
@@ -64,5 +66,43 @@ func TestSecretsAreMaskedByTheirNames(t *testing.T) {
 	}
 	if got := m.Text("x eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln y"); strings.Contains(got, "eyJ") || !strings.HasSuffix(got, " y") {
 		t.Errorf("a JWT became %s", got)
+	}
+}
+
+func TestColumnsThatAreSecrets(t *testing.T) {
+	m := New([]byte("0123456789abcdef"))
+	for name, secret := range map[string]bool{"cvv": true, "Access_Token": true, "api_key": true, "note": false, "tokens_left": false} {
+		if got := m.Named(name, "123"); (got != "123") != secret {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	if got := m.Named("note", "4111111111111111"); !strings.HasPrefix(got, "<pan:") || got != m.Text("4111111111111111") {
+		t.Errorf("got %s", got)
+	}
+	if got := m.Named("cvv", ""); got != "" {
+		t.Errorf("nothing became %s", got)
+	}
+}
+
+// Whatever the expressions find, the looks before them let through.
+func TestLooksMissNothing(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 1))
+	m := New([]byte("0123456789abcdef"))
+	pieces := []string{
+		`"token":"a"`, `"Access_Token": "b"`, "PASSWORD=x", "passwd=y", `"secret":"z"`, "api_key=k", "apiKey=k", `"cvv2":"123"`, "cvn=1", "CVC2=9", "Bearer abc", "bearer x",
+		"to\u212aen=q", "pa\u017f\u017fword=q", "eyJhbGciOiJIUzI1NiJ9.e30.x", "4111111111111111", "4111 1111 1111 1111", "4111-1111-1111-1111", "13800138000", "11010519491231002X",
+		" ", "-", "1", "22", "{", "}", `"`, ",", "x", "=", "支付", "4", "11", "  ", "tok", "en",
+	}
+	for range 20_000 {
+		var text []byte
+		for range 1 + random.IntN(8) {
+			text = append(text, pieces[random.IntN(len(pieces))]...)
+		}
+		want := m.numbers(jwt.ReplaceAllFunc(m.secrets(text), func(found []byte) []byte { return m.token(kindSecret, found) }))
+		if got := m.Bytes(text); string(got) != string(want) {
+			t.Fatalf("%q became %q, want %q", text, got, want)
+		}
 	}
 }

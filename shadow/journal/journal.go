@@ -23,6 +23,7 @@ var (
 
 // Config is one journal.
 type Config struct {
+	Name         string // label of its metrics; "" = dual-write
 	Dir          string // of its own
 	MaxBytes     int64  // on disk; intents beyond are refused; 0 = 1 GiB
 	SegmentBytes int64  // after which a new file is begun; 0 = 16 MiB

@@ -12,6 +12,11 @@ const (
 )
 
 func newMetrics(reg prometheus.Registerer, j *Journal) *metrics {
+	name := j.cfg.Name
+	if name == "" {
+		name = "dual-write"
+	}
+	reg = prometheus.WrapRegistererWith(prometheus.Labels{"journal": name}, reg)
 	m := &metrics{prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "touchstone_journal_errors_total", Help: "Entries the journal could not take or read, by kind."}, []string{"kind"})}
 	for _, k := range []string{errorFull, errorWrite, errorRead} {

@@ -40,20 +40,21 @@ func mayImport(from, to string) bool {
 // owners gives each heavy third-party library its one place.
 func owners() map[string]string {
 	return map[string]string{
-		"github.com/envoyproxy/go-control-plane": "proxy/xds",
-		"github.com/hashicorp/go-plugin":         "plugins",
-		"github.com/nats-io":                     "cmd/internal/bus",
-		"go.opentelemetry.io/otel/sdk":           "cmd/internal/telemetry",
-		"go.opentelemetry.io/otel/exporters":     "cmd/internal/telemetry",
-		"github.com/pingcap/tidb":                "shadow/stmt",
-		"github.com/go-mysql-org/go-mysql":       "shadow/rowlog",
-		"github.com/klauspost/compress":          "recon/scan",
-		"github.com/dchest/siphash":              "recon/entry",
-		"github.com/dolthub/go-mysql-server":     "cmd/touchstone-demo",
-		"go.yaml.in/yaml":                        "cmd/internal/config",
-		"gopkg.in/yaml.v3":                       "cmd/internal/config",
-		"modernc.org/sqlite":                     "comparer/evidence",
-		"github.com/transparency-dev/tessera":    "recon/audit",
+		"github.com/envoyproxy/go-control-plane":     "proxy/xds",
+		"github.com/hashicorp/go-plugin":             "plugins",
+		"github.com/nats-io":                         "cmd/internal/bus",
+		"go.opentelemetry.io/otel/sdk":               "cmd/internal/telemetry",
+		"go.opentelemetry.io/otel/exporters":         "cmd/internal/telemetry",
+		"github.com/pingcap/tidb":                    "shadow/stmt",
+		"github.com/go-mysql-org/go-mysql":           "shadow/rowlog",
+		"github.com/klauspost/compress":              "recon/scan",
+		"github.com/dchest/siphash":                  "recon/entry",
+		"github.com/dolthub/go-mysql-server":         "cmd/touchstone-demo",
+		"go.yaml.in/yaml":                            "cmd/internal/config",
+		"gopkg.in/yaml.v3":                           "cmd/internal/config",
+		"modernc.org/sqlite":                         "comparer/evidence",
+		"google.golang.org/protobuf/types/dynamicpb": "comparer/response",
+		"github.com/transparency-dev/tessera":        "recon/audit",
 	}
 }
 

@@ -46,7 +46,7 @@ func TestRowLogThatIsGoneDoesNotEndTheSidecar(t *testing.T) {
 func endsNothing(t *testing.T, run func(context.Context) error) {
 	t.Helper()
 	seen := &told{}
-	s := &sidecar{log: slog.New(slog.DiscardHandler), sink: newSink("i", seen)}
+	s := &sidecar{log: slog.New(slog.DiscardHandler), sink: newSink("i", seen, []byte("0123456789abcdef"))}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.follow(ctx, run) }()

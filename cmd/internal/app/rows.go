@@ -11,6 +11,7 @@ import (
 	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
 	"github.com/seed-3356bd69/touchstone/comparer"
 	"github.com/seed-3356bd69/touchstone/comparer/rows"
+	"github.com/seed-3356bd69/touchstone/proxy/privacy"
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
@@ -50,6 +51,7 @@ func rowNoise(columns []config.Noise) map[string]rows.Noise {
 // rowSides is what compares rows, with its databases.
 type rowSides struct {
 	comparer        *rows.Comparer
+	masker          *privacy.Masker
 	primary, shadow *sql.DB
 }
 
@@ -58,6 +60,10 @@ func (j *judge) openRows(reg prometheus.Registerer) error {
 	s := j.config.Sides
 	if s == nil || s.Rows == nil {
 		return nil
+	}
+	masker, err := reportMasker(string(j.config.Data))
+	if err != nil {
+		return err
 	}
 	primary, err := openDSN(s.Primary.DSN.Text())
 	if err != nil {
@@ -71,7 +77,7 @@ func (j *judge) openRows(reg prometheus.Registerer) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("sides.rows: %w", err), primary.Close(), second.Close())
 	}
-	j.rows = &rowSides{c, primary, second}
+	j.rows = &rowSides{c, masker, primary, second}
 	return nil
 }
 
@@ -101,7 +107,7 @@ func (j *judge) compareRows(ctx context.Context, l *comparer.Ledger) (map[string
 	}
 	out := make(map[string]comparer.Rows, len(found))
 	for id, r := range found {
-		out[id] = comparer.Rows{Mismatches: r.Mismatches, Cause: r.Cause}
+		out[id] = comparer.Rows{Mismatches: maskedMismatches(j.rows.masker, r.Mismatches), Cause: r.Cause}
 	}
 	return out, nil
 }

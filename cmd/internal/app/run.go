@@ -101,6 +101,13 @@ func (r *grayRun) Counts() comparer.Counts {
 	return r.ledger.Counts()
 }
 
+// Findings are the differences so far, by what they have in common.
+func (r *grayRun) Findings() []comparer.Cluster {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ledger.Clusters()
+}
+
 // catchUpBound is how long a judgement waits for evidence that is under way.
 const catchUpBound = time.Minute
 

@@ -20,10 +20,8 @@ import (
 	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
 	"github.com/seed-3356bd69/touchstone/cmd/internal/daemon"
 	"github.com/seed-3356bd69/touchstone/cmd/internal/telemetry"
-	"github.com/seed-3356bd69/touchstone/comparer/response"
 	"github.com/seed-3356bd69/touchstone/proxy"
 	"github.com/seed-3356bd69/touchstone/proxy/egress"
-	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/shadow"
 	"github.com/seed-3356bd69/touchstone/shadow/divert"
 	"github.com/seed-3356bd69/touchstone/shadow/dualwrite"
@@ -47,6 +45,8 @@ type sidecar struct {
 	signer   *shadow.Signer
 	bus      *bus.Publisher
 	sink     *sink
+	values   *bus.Values             // nil where there is one sidecar
+	fence    *fence                  //
 	guard    *egress.Guard           // nil without outgoing calls
 	applier  *dualwrite.Applier      // nil in a service cutover
 	rowLog   *rowlog.Reader          // nil where the wire tells all
@@ -80,19 +80,18 @@ func RunSidecar(ctx context.Context, cfg *config.Sidecar, p Process) (err error)
 		defer cancel()
 		return s.tracing.Shutdown(end)
 	})
-	s.bus = bus.NewPublisher(bus.PublisherConfig{
-		Login:  bus.Login{URL: cfg.Bus.URL.String(), User: cfg.Bus.User, Password: cfg.Bus.PasswordFile.Text()},
-		Buffer: cfg.Bus.Buffer, Drain: busDrain, Logger: s.log, Registerer: s.registry,
-	})
-	s.sink = newSink(instance, s.bus)
-	for _, step := range []func(context.Context) error{s.admin, s.evidence, s.databases, s.egress, s.http} {
+	if err := s.publisher(instance); err != nil {
+		return err
+	}
+	s.sink = newSink(instance, s.bus, cfg.Tag.SaltFile.Bytes())
+	for _, step := range []func(context.Context) error{s.admin, s.evidence, s.sharing, s.rollbacks, s.databases, s.egress, s.http} {
 		if err := step(ctx); err != nil {
 			return err
 		}
 	}
 	group := daemon.NewGroup(s.log, s.parts...)
 	s.health.Add("parts", func(context.Context) error { return group.Ready() })
-	s.health.Add("bus", func(context.Context) error { return s.bus.Ready() })
+	s.health.Tell("bus", func(context.Context) error { return s.bus.Ready() })
 	s.log.Info("sidecar listens", telemetry.KeyAddress, string(cfg.HTTP.Listen), telemetry.KeyInstance, instance)
 	return group.Run(ctx)
 }
@@ -164,6 +163,7 @@ func (s *sidecar) listen(name string, addr config.Addr) (net.Listener, error) {
 
 func (s *sidecar) admin(context.Context) error {
 	mux := telemetry.AdminMux(s.registry, s.health)
+	mux.HandleFunc("POST /rollback", func(w http.ResponseWriter, r *http.Request) { s.fence.ServeHTTP(w, r) })
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(s.status()) // a client that went away cannot be told
@@ -178,13 +178,14 @@ type status struct {
 	Release  string       `json:"release"`
 	Tally    shadow.Tally `json:"tally"`
 	Unsent   int          `json:"unsent"` // events that the bus has not acknowledged yet
+	Rollback uint64       `json:"rollback_epoch"`
 
 	Applier *dualwrite.ApplierStatus `json:"applier,omitempty"` // of a database cutover
 	RowLog  string                   `json:"row_log,omitempty"` // position up to which the shadow has all of the primary's log
 }
 
 func (s *sidecar) status() status {
-	out := status{Instance: s.sink.instance, Cutover: string(s.cfg.Cutover), Release: s.cfg.Release, Tally: s.tally(), Unsent: s.bus.Pending()}
+	out := status{Instance: s.sink.instance, Cutover: string(s.cfg.Cutover), Release: s.cfg.Release, Tally: s.tally(), Unsent: s.bus.Pending(), Rollback: s.fence.at()}
 	if s.applier != nil {
 		a := s.applier.Status()
 		out.Applier = &a
@@ -197,8 +198,24 @@ func (s *sidecar) status() status {
 
 func (s *sidecar) tally() shadow.Tally {
 	t := s.proxy.Tally()
-	t.WriteSets, t.Lost = s.sink.writeSets.Load(), s.bus.Lost()
+	t.WriteSets, t.Lost, t.Alone = s.sink.writeSets.Load(), s.bus.Lost(), s.values == nil
 	return t
+}
+
+// publisher opens the way of the evidence, with what an earlier run could not bring away.
+func (s *sidecar) publisher(instance string) error {
+	b := s.cfg.Bus
+	cfg := bus.PublisherConfig{Login: busLogin(b), Buffer: b.Buffer, Drain: busDrain, Instance: instance, Logger: s.log, Registerer: s.registry}
+	if b.Spool != "" {
+		spool, err := bus.OpenSpool(bus.SpoolConfig{Dir: string(b.Spool), MaxBytes: int64(b.SpoolMax), Logger: s.log, Registerer: s.registry})
+		if err != nil {
+			return fmt.Errorf("bus.spool: %w", err)
+		}
+		s.closers = append(s.closers, spool.Close)
+		cfg.Spool = spool
+	}
+	s.bus = bus.NewPublisher(cfg)
+	return nil
 }
 
 // evidence is the bus and, just before it, the sidecar's own count.
@@ -332,94 +349,4 @@ func (s *sidecar) prove(ctx context.Context) error {
 		return fmt.Errorf("prove that shadow and primary are two databases: %w", err)
 	}
 	return nil
-}
-
-// egress opens the two ports for outgoing channel calls.
-func (s *sidecar) egress(context.Context) error {
-	e := s.cfg.Egress
-	if e == nil {
-		return nil
-	}
-	cfg := egress.Config{Channel: e.Channel, Limits: egress.Limits{MaxSamples: e.Recordings, MaxBody: int64(s.cfg.HTTP.MaxBody)}}
-	for _, o := range e.Operations {
-		cfg.Operations = append(cfg.Operations, egress.Operation{
-			Name: o.Name, Method: o.Method, Path: o.Path, Class: o.Class, IgnoreHeaders: o.IgnoreHeaders, IgnoreFields: o.IgnoreFields, Fields: o.Fields,
-		})
-	}
-	if errs := cfg.Validate(); len(errs) > 0 {
-		return fmt.Errorf("egress: %w", errors.Join(errs...))
-	}
-	s.guard = egress.New(cfg, egress.Deps{Signer: s.signer, Registry: s.registry, Now: time.Now})
-	if err := s.serve("egress-primary", e.Primary.Listen, s.guard.Primary(), httpDrain); err != nil {
-		return err
-	}
-	return s.serve("egress-shadow", e.Shadow.Listen, s.guard.Shadow(), httpDrain)
-}
-
-// http opens the port of the clients, behind which everything else is ready by then.
-func (s *sidecar) http(context.Context) error {
-	compared, errs := response.New(comparing(s.cfg.Compare, s.cfg.HTTP.Routes))
-	if len(errs) > 0 {
-		return fmt.Errorf("compare: %w", errors.Join(errs...))
-	}
-	cfg := s.proxyConfig()
-	if s.cfg.HTTP.TLS != nil {
-		var err error
-		if cfg.TLS, err = s.cfg.HTTP.TLS.Server(); err != nil {
-			return fmt.Errorf("http.tls: %w", err)
-		}
-	}
-	if errs := cfg.Validate(); len(errs) > 0 {
-		return fmt.Errorf("http: %w", errors.Join(errs...))
-	}
-	deps := proxy.Deps{
-		Signer: s.signer, Publisher: s.sink, Comparer: compared, Registry: s.registry, Tracer: s.tracing.Provider, Propagator: s.tracing.Propagator,
-		Log: s.log, Now: time.Now, NewSample: proxy.NewSampleID,
-	}
-	if s.guard != nil {
-		deps.Calls = s.guard
-	}
-	s.proxy = proxy.New(cfg, deps)
-	ln, err := s.listen("http", s.cfg.HTTP.Listen)
-	if err != nil {
-		return err
-	}
-	s.part("mirror", cfg.Limits.DrainTimeout+cfg.Limits.ShadowTimeout+partBound, s.proxy.Run)
-	s.part("http", s.cfg.HTTP.Drain+partBound, func(ctx context.Context) error { return s.proxy.Serve(ctx, ln) })
-	return nil
-}
-
-func (s *sidecar) proxyConfig() proxy.Config {
-	h, t := s.cfg.HTTP, s.cfg.Tag
-	cfg := proxy.Config{
-		Instance: s.sink.instance, Upstream: h.Stable, Candidate: h.Candidate, Salt: t.SaltFile.Bytes(), Trusted: t.TrustedGateways,
-		Slice: proxy.Slice{Release: s.cfg.Release, Epoch: s.cfg.Epoch, PerMillion: uint32(t.Percent)},
-		Limits: proxy.Limits{
-			MaxBody: int64(h.MaxBody), QueueLength: h.Queue, Workers: h.Workers, Members: h.Membership, HeaderTimeout: h.ResponseHeaderTimeout,
-			ShadowTimeout: h.ShadowTimeout, OrderWait: h.OrderWait, DrainTimeout: h.Drain, TotalTimeout: h.Timeout, ClientIdle: h.Idle,
-			Connections: h.Connections, Streams: h.Streams, MaxHeader: int(h.MaxHeader),
-		},
-		BodySample: uint32(s.cfg.Compare.BodySample),
-	}
-	for _, r := range t.Rules {
-		rule := proxy.Rule{Paths: r.Paths, Methods: r.Methods, Networks: r.Networks, Merchants: r.Merchants, PerMillion: uint32(r.Percent)}
-		rule.Header, rule.Cookie = proxy.Named{Name: r.Header}, proxy.Named{Name: r.Cookie}
-		if r.Header != "" {
-			rule.Header.Values = r.Values
-		} else {
-			rule.Cookie.Values = r.Values
-		}
-		cfg.Rules = append(cfg.Rules, rule)
-	}
-	for _, r := range h.Routes {
-		route := proxy.Route{Name: r.Name, Method: r.Method, Path: r.Path, Creates: r.Creates, Key: proxy.KeyRule{Source: proxy.Source(r.Key.Order())}, Mirror: r.Mirror}
-		if r.Key.Merchant != nil {
-			route.Key.Merchant = proxy.Source(*r.Key.Merchant)
-		}
-		if a := r.Amount; a != nil {
-			route.Amount = proxy.AmountRule{Field: a.Field, Unit: a.Unit, Currency: recon.Currency(a.Currency)}
-		}
-		cfg.Routes = append(cfg.Routes, route)
-	}
-	return cfg
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/seed-3356bd69/touchstone/proxy/privacy"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
@@ -22,22 +23,28 @@ type publisher interface {
 // sink turns what the ports see into events of this sidecar, and counts the write sets among them.
 type sink struct {
 	publisher
+	masker    *privacy.Masker
 	instance  string
 	writeSets atomic.Uint64
 	tallied   uint64 // of the one goroutine that runs tallies
 }
 
-func newSink(instance string, p publisher) *sink { return &sink{publisher: p, instance: instance} }
+// newSink makes a sink whose tokens for what must not be stored are those of the salt.
+func newSink(instance string, p publisher, salt []byte) *sink {
+	return &sink{publisher: p, instance: instance, masker: privacy.New(salt)}
+}
 
 // WriteSet tells a transaction of either database port.
 func (s *sink) WriteSet(ws shadow.WriteSet) {
 	s.writeSets.Add(1)
+	ws = maskedSet(s.masker, ws)
 	s.Publish(shadow.Event{ID: ws.ID, Kind: shadow.EventWriteSet, Instance: s.instance, Time: ws.Sealed, WriteSet: &ws})
 }
 
 // again tells a transaction that an earlier run of this sidecar may have told.
 func (s *sink) again(ws shadow.WriteSet) {
 	s.writeSets.Add(1)
+	ws = maskedSet(s.masker, ws)
 	s.Publish(shadow.Event{ID: ws.ID + ":" + s.instance, Kind: shadow.EventWriteSet, Instance: s.instance, Time: ws.Sealed, WriteSet: &ws})
 }
 
@@ -46,8 +53,14 @@ func (s *sink) taint(order, cause string) {
 	s.Publish(shadow.Event{ID: uuid.NewString(), Kind: shadow.EventTaint, Instance: s.instance, Time: time.Now(), Taint: &shadow.TaintNote{Order: order, Cause: cause}})
 }
 
+// void tells that nothing found in a sample holds.
+func (s *sink) void(sample, cause string) {
+	s.Publish(shadow.Event{ID: uuid.NewString(), Kind: shadow.EventTaint, Instance: s.instance, Time: time.Now(), Taint: &shadow.TaintNote{Sample: sample, Cause: cause}})
+}
+
 // read tells that an order's SELECT gives something else on the shadow.
 func (s *sink) read(n shadow.ReadNote) {
+	n.Mismatches = maskedMismatches(s.masker, n.Mismatches)
 	s.Publish(shadow.Event{ID: uuid.NewString(), Kind: shadow.EventRead, Instance: s.instance, Time: time.Now(), Read: &n})
 }
 

@@ -20,6 +20,9 @@ func encode(e shadow.Event) (message, error) {
 	if e.ID == "" || e.Kind == "" {
 		return message{}, errNoIdentity
 	}
+	if data, ok := appendLine(make([]byte, 0, lineSize), e); ok {
+		return message{id: e.ID, data: data}, nil
+	}
 	data, err := json.Marshal(e)
 	if err != nil {
 		return message{}, fmt.Errorf("encode event: %w", err)

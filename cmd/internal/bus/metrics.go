@@ -9,6 +9,7 @@ const (
 	lostTooLarge    = "too-large" // even without bodies
 	lostUnencodable = "unencodable"
 	lostShutdown    = "shutdown"
+	lostSpool       = "spool" // full, or a part of it that cannot be read any more
 )
 
 type publisherMetrics struct {
@@ -23,11 +24,11 @@ func newPublisherMetrics(r prometheus.Registerer, pending func() float64) publis
 		lost:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "touchstone_bus_lost_total", Help: "Events that could not be delivered, by reason."}, []string{"reason"}),
 		retries:   prometheus.NewCounter(prometheus.CounterOpts{Name: "touchstone_bus_retries_total", Help: "Attempts after which nothing was acknowledged."}),
 	}
-	for _, reason := range []string{lostBufferFull, lostRefused, lostTooLarge, lostUnencodable, lostShutdown} {
+	for _, reason := range []string{lostBufferFull, lostRefused, lostTooLarge, lostUnencodable, lostShutdown, lostSpool} {
 		m.lost.WithLabelValues(reason)
 	}
 	r.MustRegister(m.published, m.lost, m.retries,
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "touchstone_bus_pending", Help: "Events in memory that the bus has not acknowledged."}, pending))
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "touchstone_bus_pending", Help: "Events, in memory and in the spool, that the bus has not acknowledged."}, pending))
 	return m
 }
 

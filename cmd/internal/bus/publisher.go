@@ -21,6 +21,8 @@ type PublisherConfig struct {
 	Buffer      int           // events held in memory
 	BufferBytes int           // bytes held in memory; 0 = 256 MiB
 	Drain       time.Duration // how long Run goes on delivering after its context ended
+	Spool       *Spool        // where events wait while the bus is away; nil = in memory, and what is left at the end is lost
+	Instance    string        // of the sidecar, for the note that its spool overflowed
 	Logger      *slog.Logger
 	Registerer  prometheus.Registerer
 }
@@ -28,8 +30,9 @@ type PublisherConfig struct {
 // Publisher delivers events in the order of Publish.
 //
 //	Publish ──► queue (bounded, never blocks) ──window──► JetStream
-//	               ▲                                │
-//	               └── dropped only once acknowledged, or counted as lost
+//	               ▲            │                    ▲
+//	               │            └─the bus is away─► spool (bounded, on disk), emptied first
+//	               └── dropped only once acknowledged or on disk, or counted as lost
 //
 // One window is under way at a time. What the bus did not take is sent again, in order; an event it refused while it
 // took a later one is given up, since it could only come out of order.
@@ -59,7 +62,7 @@ func NewPublisher(cfg PublisherConfig) *Publisher {
 		cfg.BufferBytes = defaultBufferBytes
 	}
 	p := &Publisher{cfg: cfg, queue: newQueue(cfg.Buffer, cfg.BufferBytes)}
-	p.metrics = newPublisherMetrics(cfg.Registerer, func() float64 { return float64(p.queue.length()) })
+	p.metrics = newPublisherMetrics(cfg.Registerer, func() float64 { return float64(p.Pending()) })
 	return p
 }
 
@@ -80,7 +83,13 @@ func (p *Publisher) Publish(e shadow.Event) {
 func (p *Publisher) Lost() uint64 { return p.lost.Load() }
 
 // Pending is the number of events that are not acknowledged yet.
-func (p *Publisher) Pending() int { return p.queue.length() }
+func (p *Publisher) Pending() int {
+	n := p.queue.length()
+	if p.cfg.Spool != nil {
+		n += p.cfg.Spool.Events()
+	}
+	return n
+}
 
 // Ready tells whether the bus is connected.
 func (p *Publisher) Ready() error {
@@ -94,14 +103,18 @@ func (p *Publisher) Ready() error {
 func (p *Publisher) Drain(ctx context.Context) error {
 	select {
 	case <-p.queue.empty():
-		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("drain bus with %d events left: %w", p.queue.length(), ctx.Err())
 	}
+	for p.Pending() > 0 { // what is in the spool
+		if !pause(ctx, gather) {
+			return fmt.Errorf("drain bus with %d events left: %w", p.Pending(), ctx.Err())
+		}
+	}
+	return nil
 }
 
-// Run delivers until ctx ends, and then for at most the drain time what is still in memory. It fails when events were
-// left over, all of them counted.
+// Run delivers until ctx ends, and then for at most the drain time what is still there. What is left in the spool waits
+// for the next run; without one, or with a full one, Run fails when events were left over, all of them counted.
 func (p *Publisher) Run(ctx context.Context) error {
 	nc, err := p.cfg.Login.dial(p.cfg.Logger, "touchstone-sidecar", nats.CustomInboxPrefix(sidecarInbox))
 	if err != nil {
@@ -115,7 +128,15 @@ func (p *Publisher) Run(ctx context.Context) error {
 	}
 	deliver, stop := lasting(ctx, p.cfg.Drain)
 	defer stop()
-	p.deliver(ctx, deliver, &sender{conn: nc, js: js})
+	out := &sender{conn: nc, js: js}
+	if p.cfg.Spool != nil {
+		out.giveUp = p.queue.tight
+		p.damage()
+	}
+	p.deliver(ctx, deliver, out)
+	if p.cfg.Spool != nil {
+		p.spool(out)
+	}
 	if left := p.queue.close(); left > 0 {
 		p.lose(lostShutdown, left)
 		return fmt.Errorf("drain bus: %d events were not delivered", left)
@@ -133,9 +154,15 @@ func lasting(ctx context.Context, drain time.Duration) (context.Context, func())
 	return longer, func() { unhook(); cancel() }
 }
 
-// deliver returns once ctx ended and the queue is empty, or when the drain time is over.
+// deliver returns once ctx ended and nothing is left, or when the drain time is over, or the rest is for the spool.
 func (p *Publisher) deliver(ctx, drain context.Context, s *sender) {
 	for drain.Err() == nil {
+		if p.cfg.Spool != nil && p.cfg.Spool.Events() > 0 {
+			if !p.empty(ctx, drain, s) {
+				return
+			}
+			continue
+		}
 		window := p.queue.window(windowCount, windowBytes)
 		if len(window) == 0 {
 			if ctx.Err() != nil {
@@ -148,6 +175,7 @@ func (p *Publisher) deliver(ctx, drain context.Context, s *sender) {
 		p.queue.drop(settled)
 		if settled == 0 {
 			p.metrics.retries.Inc()
+			p.spool(s)
 			pause(drain, retryPause)
 		}
 	}

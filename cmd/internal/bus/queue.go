@@ -91,6 +91,13 @@ func (q *queue) length() int {
 	return len(q.items)
 }
 
+// tight tells whether there is soon no room any more.
+func (q *queue) tight() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return 2*len(q.items) > q.maxCount || 2*q.bytes > q.maxBytes
+}
+
 // close takes nothing more and tells how many messages were left.
 func (q *queue) close() int {
 	q.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -16,7 +17,13 @@ type sender struct {
 
 	found bool   // the stream was there once: the comparer makes it
 	again []pack // those from the start of the window that were not taken
+
+	giveUp func() bool // asked while an answer is waited for; nil = never
 }
+
+const askEvery = 50 * time.Millisecond // for giveUp
+
+var errGivenUp = errors.New("the bus has not answered so far")
 
 var errTooLarge = errors.New("event is too large for the bus")
 
@@ -48,12 +55,17 @@ func (s *sender) send(ctx context.Context, window []message) []error {
 		}
 	}
 	var results []error
-	settled := 0
+	settled, givenUp := 0, false
 	for i := range packs {
 		p := &packs[i]
-		if p.err == nil {
-			p.err = await(ctx, p.future)
+		switch {
+		case p.err != nil:
+		case givenUp: // were it known to be taken, those before it would count as refused
+			p.err = errGivenUp
+		default:
+			p.err = s.await(ctx, p.future)
 		}
+		givenUp = givenUp || errors.Is(p.err, errGivenUp)
 		s.found = s.found || p.err == nil
 		for range p.count {
 			results = append(results, p.err)
@@ -77,10 +89,17 @@ type pack struct {
 	future jetstream.PubAckFuture
 }
 
-const packBytes = 128 << 10
+const (
+	packBytes      = 128 << 10
+	unknownPayload = 1 << 20 // the least that a bus is set up for
+)
 
 func (s *sender) packs(window []message) []pack {
-	limit := int(s.conn.MaxPayload()) - headroom
+	limit := int(s.conn.MaxPayload())
+	if limit == 0 {
+		limit = unknownPayload // the bus was never there
+	}
+	limit -= headroom
 	var out []pack
 	var together []message
 	size := 0
@@ -119,13 +138,36 @@ func join(messages []message, size int) pack {
 	return p
 }
 
-func await(ctx context.Context, f jetstream.PubAckFuture) error {
-	select {
-	case <-f.Ok():
-		return nil
-	case err := <-f.Err():
+// repeat sends one pack that an earlier attempt may have brought there.
+func (s *sender) repeat(ctx context.Context, p pack) error {
+	if !s.conn.IsConnected() {
+		return errNotConnected
+	}
+	future, err := s.js.PublishMsgAsync(&nats.Msg{Subject: subject, Data: p.data}, jetstream.WithMsgID(p.id), jetstream.WithRetryAttempts(0))
+	if err != nil {
 		return err
-	case <-ctx.Done():
-		return ctx.Err()
+	}
+	err = s.await(ctx, future)
+	s.found = s.found || err == nil
+	return err
+}
+
+// await waits for the bus's answer, while the connection is there.
+func (s *sender) await(ctx context.Context, f jetstream.PubAckFuture) error {
+	ask := time.NewTicker(askEvery)
+	defer ask.Stop()
+	for {
+		select {
+		case <-f.Ok():
+			return nil
+		case err := <-f.Err():
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ask.C:
+			if s.giveUp != nil && (s.giveUp() || !s.conn.IsConnected()) {
+				return errGivenUp
+			}
+		}
 	}
 }

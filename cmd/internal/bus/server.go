@@ -15,7 +15,8 @@ import (
 // Role decides what a user of the embedded bus may do.
 type Role string
 
-// The roles. Evidence promotes releases, so a sidecar can add to it and can neither read nor remove it.
+// The roles. Evidence promotes releases, so a sidecar can add to it and can neither read nor remove it. What sidecars
+// share is theirs to read and to write.
 const (
 	RoleSidecar  Role = "sidecar"
 	RoleComparer Role = "comparer"
@@ -40,9 +41,9 @@ type EmbeddedConfig struct {
 type Server struct{ nats *server.Server }
 
 const (
-	maxPayload = 8 << 20  // bytes of one message
-	maxStore   = 4 << 30  // bytes on disk
-	maxMemory  = 64 << 20 // bytes of streams in memory; there are none
+	maxPayload = 8 << 20   // bytes of one message
+	maxStore   = 4 << 30   // bytes on disk
+	maxMemory  = 256 << 20 // bytes of streams in memory: the recordings
 )
 
 // Embedded starts a bus and returns when it takes connections, or when ctx ends.
@@ -143,7 +144,7 @@ func permissions(role Role) (*server.Permissions, error) {
 	switch role {
 	case RoleSidecar:
 		return &server.Permissions{
-			Publish:   &server.SubjectPermission{Allow: []string{subjects}},
+			Publish:   &server.SubjectPermission{Allow: append(valueSubjects(), subjects)},
 			Subscribe: &server.SubjectPermission{Allow: []string{sidecarInbox + ".>"}},
 		}, nil
 	case RoleComparer:

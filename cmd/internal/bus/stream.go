@@ -58,7 +58,7 @@ func (l Login) dial(log *slog.Logger, name string, more ...nats.Option) (*nats.C
 	return nc, nil
 }
 
-// ensure makes the stream, and its one consumer anew: a message leaves the stream when it is acknowledged, so a new
+// ensure makes the stream and the buckets, and the stream's one consumer anew: a message leaves the stream when it is acknowledged, so a new
 // consumer begins with the oldest that is not, whatever the one before it had under way.
 func ensure(ctx context.Context, js jetstream.JetStream, name string) (jetstream.Consumer, error) {
 	stream, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
@@ -67,6 +67,9 @@ func ensure(ctx context.Context, js jetstream.JetStream, name string) (jetstream
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up evidence stream: %w", err)
+	}
+	if err := ensureBuckets(ctx, js); err != nil {
+		return nil, err
 	}
 	if err := stream.DeleteConsumer(ctx, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 		return nil, fmt.Errorf("remove earlier evidence consumer: %w", err)

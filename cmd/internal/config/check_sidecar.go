@@ -17,6 +17,9 @@ func (s *Sidecar) check(c *Checker) {
 	if s.Telemetry.JaegerAgent != "" && s.Telemetry.OTLPEndpoint != nil {
 		c.Complain("telemetry.jaeger_agent", "stands beside otlp_endpoint", "one of the two")
 	}
+	if a := s.MySQL.Apply; a != nil && s.Bus.Spool != "" && a.Journal == s.Bus.Spool {
+		c.Complain("bus.spool", "is the folder of mysql.apply.journal", "a folder of its own")
+	}
 	s.Tag.check(c)
 	s.checkRules(c)
 	s.checkCutover(c)
@@ -143,6 +146,9 @@ func (h HTTP) check(c *Checker) map[string]bool {
 		}
 		if r.Amount != nil {
 			checkCurrency(c, child(at, "amount.currency"), r.Amount.Currency)
+		}
+		if r.Creates && r.Callback {
+			c.Complain(child(at, "callback"), "stands beside creates: a channel's notice is about an order that exists", "one of the two")
 		}
 		creates = creates || r.Creates
 	}

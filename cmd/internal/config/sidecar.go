@@ -21,20 +21,21 @@ const (
 
 // Sidecar is the configuration of one sidecar. Defaults stand in the tags, beside their keys.
 type Sidecar struct {
-	Role      string    `yaml:"role" required:"true" oneof:"sidecar"`
-	Instance  string    `yaml:"instance"` // default: the host's name
-	Cutover   Cutover   `yaml:"cutover" required:"true" oneof:"service,database"`
-	Release   string    `yaml:"release" required:"true"`
-	Epoch     uint64    `yaml:"epoch" default:"1" min:"1"`
-	Threads   int       `yaml:"threads" default:"1" min:"1" max:"256"` // that run at a time
-	Tag       Tag       `yaml:"tag" required:"true"`
-	Admin     Admin     `yaml:"admin" required:"true"`
-	Bus       BusClient `yaml:"bus" required:"true"`
-	Telemetry Telemetry `yaml:"telemetry"`
-	HTTP      HTTP      `yaml:"http" required:"true"`
-	Compare   Compare   `yaml:"compare"`
-	Egress    *Egress   `yaml:"egress"` // nil in a database cutover that makes no outgoing calls
-	MySQL     MySQL     `yaml:"mysql" required:"true"`
+	Role         string    `yaml:"role" required:"true" oneof:"sidecar"`
+	Instance     string    `yaml:"instance"` // default: the host's name
+	Cutover      Cutover   `yaml:"cutover" required:"true" oneof:"service,database"`
+	Release      string    `yaml:"release" required:"true"`
+	Epoch        uint64    `yaml:"epoch" default:"1" min:"1"`
+	RollbackFile Path      `yaml:"rollback_file"`                         // keeps the epoch of the last rollback; none = it is forgotten at the end
+	Threads      int       `yaml:"threads" default:"1" min:"1" max:"256"` // that run at a time
+	Tag          Tag       `yaml:"tag" required:"true"`
+	Admin        Admin     `yaml:"admin" required:"true"`
+	Bus          BusClient `yaml:"bus" required:"true"`
+	Telemetry    Telemetry `yaml:"telemetry"`
+	HTTP         HTTP      `yaml:"http" required:"true"`
+	Compare      Compare   `yaml:"compare"`
+	Egress       *Egress   `yaml:"egress"` // nil in a database cutover that makes no outgoing calls
+	MySQL        MySQL     `yaml:"mysql" required:"true"`
 }
 
 // Tag says how gray requests are chosen and signed.
@@ -70,6 +71,9 @@ type BusClient struct {
 	User         string     `yaml:"user" required:"true"`
 	PasswordFile SecretFile `yaml:"password_file" required:"true"`
 	Buffer       int        `yaml:"buffer" default:"10000" min:"1" max:"1000000"` // events held in memory
+	Spool        Path       `yaml:"spool"`                                        // folder of its own, of events that the bus has not taken; none = they stay in memory
+	SpoolMax     Size       `yaml:"spool_max" default:"256MiB" min:"1MiB" max:"1TiB"`
+	Share        bool       `yaml:"share"` // several sidecars stand before one service: what one records and finds gray, all know
 }
 
 // Telemetry says where traces go. Without an endpoint trace context is still passed on.
@@ -103,13 +107,14 @@ type HTTP struct {
 
 // Route is one kind of request that takes part.
 type Route struct {
-	Name    string  `yaml:"name" required:"true"`
-	Method  string  `yaml:"method" required:"true" oneof:"GET,HEAD,POST,PUT,PATCH,DELETE"`
-	Path    string  `yaml:"path" required:"true"`
-	Creates bool    `yaml:"creates"`               // such a request creates the order
-	Mirror  bool    `yaml:"mirror" default:"true"` // false: its gray requests are excluded
-	Key     Key     `yaml:"key" required:"true"`
-	Amount  *Amount `yaml:"amount"`
+	Name     string  `yaml:"name" required:"true"`
+	Method   string  `yaml:"method" required:"true" oneof:"GET,HEAD,POST,PUT,PATCH,DELETE"`
+	Path     string  `yaml:"path" required:"true"`
+	Creates  bool    `yaml:"creates"`               // such a request creates the order
+	Callback bool    `yaml:"callback"`              // the channel's notice: the candidate gets it once its own run has created the order
+	Mirror   bool    `yaml:"mirror" default:"true"` // false: its gray requests are excluded
+	Key      Key     `yaml:"key" required:"true"`
+	Amount   *Amount `yaml:"amount"`
 }
 
 // Key says where a request carries its order key, and its merchant's where merchants choose the numbers.
@@ -119,12 +124,13 @@ type Key struct {
 	Path     string  `yaml:"path"`
 	JSON     string  `yaml:"json"`
 	Form     string  `yaml:"form"`
+	XML      string  `yaml:"xml"`
 	Merchant *Source `yaml:"merchant"`
 }
 
 // Order is the place of the order number.
 func (k Key) Order() Source {
-	return Source{Header: k.Header, Query: k.Query, Path: k.Path, JSON: k.JSON, Form: k.Form}
+	return Source{Header: k.Header, Query: k.Query, Path: k.Path, JSON: k.JSON, Form: k.Form, XML: k.XML}
 }
 
 // Source is a place in a request; the first that is there counts.
@@ -134,6 +140,7 @@ type Source struct {
 	Path   string `yaml:"path"` // name of a wildcard in the route's path
 	JSON   string `yaml:"json"` // path in a JSON body: order.id
 	Form   string `yaml:"form"` // name in a form body
+	XML    string `yaml:"xml"`  // path of an element below the root of an XML body: out_trade_no
 }
 
 // Amount says where and how a request states its amount.
@@ -145,8 +152,9 @@ type Amount struct {
 
 // Compare says how answers are compared.
 type Compare struct {
-	BodySample Percent    `yaml:"body_sample" default:"1%"` // of matches, whose bodies travel as well
+	BodySample Percent    `yaml:"body_sample" default:"1%"` // of samples with nothing to see, whose bodies travel as well
 	Responses  []Response `yaml:"responses"`
+	Descriptor Path       `yaml:"grpc_descriptors"` // protobuf file descriptor set with its imports, by which gRPC answers are compared
 }
 
 // Response is the comparing policy of one route's answers.

@@ -17,32 +17,47 @@ type Check func(ctx context.Context) error
 // Health is the named checks of a process. The zero value has none and is ready.
 type Health struct {
 	mu     sync.Mutex
-	names  []string
-	checks []Check
+	checks []namedCheck
+}
+
+type namedCheck struct {
+	name  string
+	check Check
+	vital bool
 }
 
 // Add registers a check; checks run in the order of registration.
-func (h *Health) Add(name string, check Check) {
+func (h *Health) Add(name string, check Check) { h.add(namedCheck{name, check, true}) }
+
+// Tell registers a check of something that the process does its work for others without: it is reported, and does not
+// take the process out of service.
+func (h *Health) Tell(name string, check Check) { h.add(namedCheck{name, check, false}) }
+
+func (h *Health) add(c namedCheck) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.names, h.checks = append(h.names, name), append(h.checks, check)
+	h.checks = append(h.checks, c)
 }
 
-// Report runs every check: whether all passed, and a line for each, "ok bus" or "failed bus: reason".
+// Report runs every check: whether all vital ones passed, and a line for each, "ok bus", "failed bus: reason", or
+// "without bus: reason" for one that is not vital.
 func (h *Health) Report(ctx context.Context) (bool, string) {
 	h.mu.Lock()
-	names, checks := h.names[:len(h.names):len(h.names)], h.checks[:len(h.checks):len(h.checks)]
+	checks := h.checks[:len(h.checks):len(h.checks)]
 	h.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	ready, lines := true, strings.Builder{}
-	for i, check := range checks {
-		if err := check(ctx); err != nil {
+	for _, c := range checks {
+		switch err := c.check(ctx); {
+		case err == nil:
+			fmt.Fprintf(&lines, "ok %s\n", c.name)
+		case c.vital:
 			ready = false
-			fmt.Fprintf(&lines, "failed %s: %v\n", names[i], err)
-			continue
+			fmt.Fprintf(&lines, "failed %s: %v\n", c.name, err)
+		default:
+			fmt.Fprintf(&lines, "without %s: %v\n", c.name, err)
 		}
-		fmt.Fprintf(&lines, "ok %s\n", names[i])
 	}
 	return ready, lines.String()
 }

@@ -17,4 +17,5 @@ const (
 	KeyCount     = "count"
 	KeySignal    = "signal"
 	KeyFile      = "file"
+	KeyEpoch     = "epoch"
 )

@@ -62,6 +62,7 @@ func TestAdminEndpoints(t *testing.T) {
 	health := &Health{}
 	health.Add("listener", func(context.Context) error { return nil })
 	health.Add("bus", func(context.Context) error { return bus })
+	health.Tell("spare", func(context.Context) error { return errors.New("away") })
 	server := httptest.NewServer(AdminMux(NewRegistry("1.2.3"), health))
 	defer server.Close()
 	for _, c := range []struct {
@@ -71,8 +72,8 @@ func TestAdminEndpoints(t *testing.T) {
 		body string
 	}{
 		{"/healthz", errors.New("away"), 200, "ok\n"},
-		{"/readyz", nil, 200, "ok listener\nok bus\n"},
-		{"/readyz", errors.New("away"), 503, "ok listener\nfailed bus: away\n"},
+		{"/readyz", nil, 200, "ok listener\nok bus\nwithout spare: away\n"},
+		{"/readyz", errors.New("away"), 503, "ok listener\nfailed bus: away\nwithout spare: away\n"},
 	} {
 		bus = c.bus
 		if code, body := get(t, server.URL+c.path); code != c.code || body != c.body {

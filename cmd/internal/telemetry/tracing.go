@@ -30,7 +30,7 @@ type TracingConfig struct {
 type Tracing struct {
 	Provider   trace.TracerProvider
 	Propagator propagation.TextMapPropagator
-	sdk        *sdk.TracerProvider
+	sdk        *sdk.TracerProvider // nil = spans go nowhere
 }
 
 const (
@@ -53,9 +53,7 @@ func NewTracing(ctx context.Context, cfg TracingConfig) (*Tracing, error) {
 	case cfg.Agent != "":
 		return t, t.agent(cfg, failures, lost)
 	}
-	// Requests get a trace all the same: others may look at it. A caller's decision is kept.
-	t.sdk = sdk.NewTracerProvider(sdk.WithSampler(sdk.ParentBased(sdk.NeverSample())))
-	t.Provider = t.sdk
+	t.Provider = idsOnly{}
 	return t, nil
 }
 
@@ -106,6 +104,9 @@ func (t *Tracing) otlp(ctx context.Context, cfg TracingConfig, failures promethe
 
 // Shutdown sends what is queued, until ctx ends.
 func (t *Tracing) Shutdown(ctx context.Context) error {
+	if t.sdk == nil {
+		return nil
+	}
 	if err := t.sdk.Shutdown(ctx); err != nil {
 		return fmt.Errorf("flush spans: %w", err)
 	}
