@@ -128,7 +128,7 @@ func checkRecord(r *recon.Record) error {
 		return fmt.Errorf("%w: line %d: negative amount (the kind carries the direction)", ErrContract, r.Origin.Line)
 	case len(r.Aliases) > maxAliases:
 		return fmt.Errorf("%w: line %d: more than %d aliases", ErrContract, r.Origin.Line, maxAliases)
-	case max(len(r.Account), len(r.Key.ID), len(r.Order), len(r.ChannelTxn)) > MaxText:
+	case max(len(r.Account), len(r.Key.ID), len(r.Order), len(r.ChannelTxn), len(r.Original), len(r.Settled)) > MaxText:
 		return fmt.Errorf("%w: line %d: text over %d bytes", ErrContract, r.Origin.Line, MaxText)
 	}
 	for _, a := range r.Aliases {

@@ -37,6 +37,12 @@ func hashFromWire(h *pb.Hash) Hash {
 
 func descriptionToWire(d Description) *pb.DescribeResponse {
 	out := &pb.DescribeResponse{Name: d.Name, Version: d.Version, Channel: d.Channel}
+	for _, k := range d.Queries {
+		out.Queries = append(out.Queries, string(k))
+	}
+	for _, e := range d.Events {
+		out.Events = append(out.Events, &pb.EventKind{Name: e.Name, Note: e.Note})
+	}
 	for _, k := range d.Kinds {
 		out.Kinds = append(out.Kinds, &pb.StatementKind{Name: k.Name, Note: k.Note})
 	}
@@ -52,6 +58,12 @@ func descriptionToWire(d Description) *pb.DescribeResponse {
 
 func descriptionFromWire(in *pb.DescribeResponse) Description {
 	d := Description{Name: in.Name, Version: in.Version, Channel: in.Channel}
+	for _, k := range in.Queries {
+		d.Queries = append(d.Queries, recon.Kind(k))
+	}
+	for _, e := range in.Events {
+		d.Events = append(d.Events, EventKind{Name: e.Name, Note: e.Note})
+	}
 	for _, k := range in.Kinds {
 		d.Kinds = append(d.Kinds, StatementKind{Name: k.Name, Note: k.Note})
 	}

@@ -13,13 +13,13 @@ import (
 // streamEmitter packs what the author emits into sealed messages.
 type streamEmitter struct {
 	send    func(*pb.DecodeOutput) error
-	batch   *batchWriter
+	batch   packer
 	rejects []*pb.Reject
 	seal    *seal
 }
 
-func newStreamEmitter(send func(*pb.DecodeOutput) error) *streamEmitter {
-	return &streamEmitter{send: send, batch: newBatchWriter(), seal: newSeal()}
+func newStreamEmitter(contract int, send func(*pb.DecodeOutput) error) *streamEmitter {
+	return &streamEmitter{send: send, batch: newPacker(contract), seal: newSeal()}
 }
 
 // Record packs one record.

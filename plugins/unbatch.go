@@ -87,6 +87,8 @@ func (r *batchReader) columns(n int) error {
 	return nil
 }
 
+func (r *batchReader) size() int { return int(r.b.Count) }
+
 // each hands the records out in order, with the origin they all share.
 func (r *batchReader) each(channel string, shared recon.Origin, take func(recon.Record) error) error {
 	for i := range int(r.b.Count) {

@@ -24,6 +24,8 @@ type adapterConfig struct {
 }
 
 type adapter struct {
+	plugins.NoQuery
+	plugins.NoEvents
 	cfg    adapterConfig
 	zone   *time.Location
 	client *http.Client
