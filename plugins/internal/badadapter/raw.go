@@ -21,10 +21,11 @@ type liar struct {
 	goplugin.NetRPCUnsupportedPlugin
 }
 
-func serveRaw() {
+// It knows one version of the contract only, as an adapter would that was built long ago, or that will be.
+func serveRaw(contract uint) {
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig: goplugin.HandshakeConfig{
-			ProtocolVersion: 1, MagicCookieKey: "TOUCHSTONE_ADAPTER", MagicCookieValue: os.Getenv("TOUCHSTONE_ADAPTER"),
+			ProtocolVersion: contract, MagicCookieKey: "TOUCHSTONE_ADAPTER", MagicCookieValue: os.Getenv("TOUCHSTONE_ADAPTER"),
 		},
 		Plugins:    goplugin.PluginSet{"adapter": &liar{}},
 		GRPCServer: goplugin.DefaultGRPCServer,
