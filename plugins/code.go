@@ -3,6 +3,7 @@ package plugins
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon"
@@ -13,53 +14,29 @@ const noTime = math.MinInt64
 
 // Codes on the wire start at 1, so that a column of zeros is never a valid one.
 func kindCode(k recon.Kind) (byte, error) {
-	switch k {
-	case recon.KindPayment:
-		return 1, nil
-	case recon.KindRefund:
-		return 2, nil
-	case recon.KindReversal:
-		return 3, nil
+	if i := slices.Index(recon.Kinds(), k); i >= 0 {
+		return byte(i + 1), nil
 	}
 	return 0, fmt.Errorf("%w: kind %q", ErrContract, string(k))
 }
 
 func kindOf(code byte) (recon.Kind, error) {
-	switch code {
-	case 1:
-		return recon.KindPayment, nil
-	case 2:
-		return recon.KindRefund, nil
-	case 3:
-		return recon.KindReversal, nil
+	if all := recon.Kinds(); code >= 1 && int(code) <= len(all) {
+		return all[code-1], nil
 	}
 	return "", fmt.Errorf("%w: kind code %d", ErrContract, code)
 }
 
 func statusCode(s recon.Status) (byte, error) {
-	switch s {
-	case recon.StatusSuccess:
-		return 1, nil
-	case recon.StatusProcessing:
-		return 2, nil
-	case recon.StatusFailed:
-		return 3, nil
-	case recon.StatusClosed:
-		return 4, nil
+	if i := slices.Index(recon.Statuses(), s); i >= 0 {
+		return byte(i + 1), nil
 	}
 	return 0, fmt.Errorf("%w: status %q", ErrContract, string(s))
 }
 
 func statusOf(code byte) (recon.Status, error) {
-	switch code {
-	case 1:
-		return recon.StatusSuccess, nil
-	case 2:
-		return recon.StatusProcessing, nil
-	case 3:
-		return recon.StatusFailed, nil
-	case 4:
-		return recon.StatusClosed, nil
+	if all := recon.Statuses(); code >= 1 && int(code) <= len(all) {
+		return all[code-1], nil
 	}
 	return "", fmt.Errorf("%w: status code %d", ErrContract, code)
 }

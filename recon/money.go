@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -26,18 +27,25 @@ var (
 	ErrCurrencyDiffers = errors.New("currencies differ")
 )
 
+// Currencies lists the currencies that amounts can be in. The place in the list, from 1, is a currency's code in entries
+// and digests: it never changes.
+func Currencies() []Currency {
+	return []Currency{
+		"CNY", "USD", "EUR", "GBP", "HKD", "SGD", "AUD", "CAD", "CHF", "MYR", "THB", "NZD", "MOP", "TWD", "PHP", "INR", "RUB",
+		"JPY", "KRW", "VND", "KWD", "BHD", "JOD", "OMR", "TND",
+	}
+}
+
 // exponentOf gives the decimals of a currency's minor unit (ISO 4217 list one).
 // A switch and not a map: package level state stays immutable.
 func exponentOf(c Currency) (int, bool) {
 	switch c {
-	case "CNY", "USD", "EUR", "GBP", "HKD", "SGD", "AUD", "CAD", "CHF", "MYR", "THB", "NZD", "MOP", "TWD", "PHP", "INR", "RUB":
-		return 2, true
 	case "JPY", "KRW", "VND":
 		return 0, true
 	case "KWD", "BHD", "JOD", "OMR", "TND":
 		return 3, true
 	}
-	return 0, false
+	return 2, slices.Contains(Currencies(), c)
 }
 
 // Exponent is the number of decimals of the currency's minor unit: 2 for CNY, 0 for JPY.
@@ -108,52 +116,75 @@ func (u Unit) Parse(text string, c Currency) (Money, error) {
 }
 
 func parseScaled(text string, decimals int) (int64, error) {
-	digits, negative := text, false
-	if strings.HasPrefix(digits, "-") || strings.HasPrefix(digits, "+") {
-		negative = digits[0] == '-'
-		digits = digits[1:]
-	}
-	whole, fraction, point := strings.Cut(digits, ".")
-	if whole == "" || (point && fraction == "") {
-		return 0, fmt.Errorf("%w: %q", ErrAmountSyntax, text)
-	}
-	var n int64
-	push := func(d byte) error {
-		if d < '0' || d > '9' {
-			return fmt.Errorf("%w: %q", ErrAmountSyntax, text)
-		}
-		if n > (math.MaxInt64-int64(d-'0'))/10 {
-			return fmt.Errorf("%w: %q", ErrAmountOverflow, text)
-		}
-		n = n*10 + int64(d-'0')
-		return nil
-	}
-	for i := range len(whole) {
-		if err := push(whole[i]); err != nil {
-			return 0, err
-		}
-	}
-	for i := range decimals {
-		d := byte('0')
-		if i < len(fraction) {
-			d = fraction[i]
-		}
-		if err := push(d); err != nil {
-			return 0, err
-		}
-	}
-	for i := decimals; i < len(fraction); i++ {
-		if fraction[i] < '0' || fraction[i] > '9' {
-			return 0, fmt.Errorf("%w: %q", ErrAmountSyntax, text)
-		}
-		if fraction[i] != '0' {
-			return 0, fmt.Errorf("%w (%d): %q", ErrAmountPrecision, decimals, text)
-		}
-	}
-	if negative {
-		n = -n
+	n, err := ParseDecimal(text, decimals)
+	switch {
+	case errors.Is(err, ErrAmountPrecision):
+		return 0, fmt.Errorf("%w (%d): %q", err, decimals, text)
+	case err != nil:
+		return 0, fmt.Errorf("%w: %q", err, text)
 	}
 	return n, nil
+}
+
+// ParseDecimal reads a decimal number as a whole number of its last kept decimal: "19.99" with two decimals is 1999.
+// Further decimals must be zeros. It allocates nothing; the errors are ErrAmountSyntax, ErrAmountPrecision and
+// ErrAmountOverflow as they are.
+func ParseDecimal[T ~string | ~[]byte](text T, decimals int) (int64, error) {
+	i, negative := 0, false
+	if len(text) > 0 && (text[0] == '-' || text[0] == '+') {
+		i, negative = 1, text[0] == '-'
+	}
+	first, n := i, uint64(0)
+	for ; i < len(text) && text[i]-'0' <= 9; i++ {
+		if n > (math.MaxInt64-9)/10 && n > (math.MaxInt64-uint64(text[i]-'0'))/10 {
+			return 0, ErrAmountOverflow
+		}
+		n = n*10 + uint64(text[i]-'0')
+	}
+	if i == first {
+		return 0, ErrAmountSyntax
+	}
+	kept := 0
+	if i < len(text) {
+		if text[i] != '.' || i+1 == len(text) {
+			return 0, ErrAmountSyntax
+		}
+		for i++; i < len(text); i++ {
+			d := uint64(text[i] - '0')
+			switch {
+			case d > 9:
+				return 0, ErrAmountSyntax
+			case kept == decimals && d != 0:
+				return 0, precisionOr(text[i:])
+			case kept == decimals:
+				continue
+			case n > (math.MaxInt64-d)/10:
+				return 0, ErrAmountOverflow
+			}
+			n = n*10 + d
+			kept++
+		}
+	}
+	for ; kept < decimals; kept++ {
+		if n > math.MaxInt64/10 {
+			return 0, ErrAmountOverflow
+		}
+		n *= 10
+	}
+	if negative {
+		return -int64(n), nil
+	}
+	return int64(n), nil
+}
+
+// precisionOr tells a number with too many decimals from a text that is none.
+func precisionOr[T ~string | ~[]byte](rest T) error {
+	for i := range len(rest) {
+		if rest[i]-'0' > 9 {
+			return ErrAmountSyntax
+		}
+	}
+	return ErrAmountPrecision
 }
 
 // String prints major units with the currency: "19.99 CNY". It is exact.

@@ -2,31 +2,43 @@ package recon
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
 // Kind says what a record books.
 type Kind string
 
-// The kinds of records. A reversal is money out that undoes a payment (WeChat's REVOKED).
+// The kinds of records. A reversal is money out that undoes a payment (WeChat's REVOKED); a split is a part of a payment
+// that goes to another receiver, a split return the way back; a settlement is what the channel pays out.
 const (
-	KindPayment  Kind = "payment"
-	KindRefund   Kind = "refund"
-	KindReversal Kind = "reversal"
+	KindPayment     Kind = "payment"
+	KindRefund      Kind = "refund"
+	KindReversal    Kind = "reversal"
+	KindSplit       Kind = "split"
+	KindSplitReturn Kind = "split-return"
+	KindFee         Kind = "fee"
+	KindSettlement  Kind = "settlement"
+	KindChargeback  Kind = "chargeback"
 )
+
+// Kinds lists the kinds. The place in the list, from 1, is a kind's code in entries and digests: it never changes.
+func Kinds() []Kind {
+	return []Kind{KindPayment, KindRefund, KindReversal, KindSplit, KindSplitReturn, KindFee, KindSettlement, KindChargeback}
+}
 
 // ParseKind accepts the names above and nothing else.
 func ParseKind(text string) (Kind, error) {
-	switch k := Kind(text); k {
-	case KindPayment, KindRefund, KindReversal:
-		return k, nil
+	if slices.Contains(Kinds(), Kind(text)) {
+		return Kind(text), nil
 	}
-	return "", fmt.Errorf("unknown kind %q (payment, refund or reversal)", text)
+	return "", fmt.Errorf("unknown kind %q (one of %v)", text, Kinds())
 }
 
-// Direction is +1 where the merchant receives money and -1 where money leaves.
+// Direction is +1 where the merchant receives money and -1 where money leaves. A settlement moves money from the
+// channel's books to the merchant's bank, and leaves the channel's.
 func (k Kind) Direction() int64 {
-	if k == KindPayment {
+	if k == KindPayment || k == KindSplitReturn {
 		return 1
 	}
 	return -1
@@ -43,13 +55,17 @@ const (
 	StatusClosed     Status = "closed"
 )
 
+// Statuses lists the states. The place in the list, from 1, is a state's code in entries and digests: it never changes.
+func Statuses() []Status {
+	return []Status{StatusSuccess, StatusProcessing, StatusFailed, StatusClosed}
+}
+
 // ParseStatus accepts the names above and nothing else: an unknown state is never success.
 func ParseStatus(text string) (Status, error) {
-	switch s := Status(text); s {
-	case StatusSuccess, StatusProcessing, StatusFailed, StatusClosed:
-		return s, nil
+	if slices.Contains(Statuses(), Status(text)) {
+		return Status(text), nil
 	}
-	return "", fmt.Errorf("unknown status %q (success, processing, failed or closed)", text)
+	return "", fmt.Errorf("unknown status %q (one of %v)", text, Statuses())
 }
 
 // Key identifies one booking: the merchant's order number for a payment, the merchant's own refund or reversal
@@ -105,6 +121,12 @@ type Alias struct {
 	Value  string `json:"value"`
 }
 
+// Text is a column that a format asks to compare as text.
+type Text struct {
+	Column string `json:"column"`
+	Value  string `json:"value"`
+}
+
 // Record is one normalised transaction line of one side. Amount is never negative: Kind carries the direction.
 // A side that has no notion of an optional field leaves it empty (Fee nil) and it is compared among the others.
 type Record struct {
@@ -121,6 +143,7 @@ type Record struct {
 	Booked     time.Time `json:"booked,omitzero"`       // when the channel booked it; zero = lacks it
 	Settled    string    `json:"settled,omitempty"`     // settlement date, 2006-01-02 in the channel's zone; "" = lacks it
 	Aliases    []Alias   `json:"aliases,omitempty"`     //
+	Further    []Text    `json:"further,omitempty"`     // further compared columns, in the order of the format
 	Origin     Origin    `json:"origin"`                //
 }
 

@@ -1,0 +1,98 @@
+package entry
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/dchest/siphash"
+
+	"github.com/seed-3356bd69/touchstone/recon"
+)
+
+// Secret is the deployment's secret: 16 bytes that nobody who chooses order numbers may know. With it he could craft
+// records that look alike, or whose sums cancel in a digest.
+type Secret [16]byte
+
+// NewSecret draws a secret.
+func NewSecret() Secret {
+	var s Secret
+	rand.Read(s[:]) // it never fails
+	return s
+}
+
+// ParseSecret reads 32 hexadecimal digits.
+func ParseSecret(text string) (Secret, error) {
+	var s Secret
+	raw, err := hex.DecodeString(text)
+	if err != nil || len(raw) != len(s) {
+		return s, fmt.Errorf("secret: not 32 hexadecimal digits; try: openssl rand -hex 16")
+	}
+	copy(s[:], raw)
+	return s, nil
+}
+
+// Hasher hashes keys and compared texts with SipHash-2-4 in its 128-bit form. It is a pseudorandom function: without the
+// secret nobody can choose keys that collide, or sets of records whose hashes add up to the same (which a multiplying hash
+// such as XXH3 does not promise, although it is faster). Each kind, and each use, has a subkey of its own, so that the
+// same number as a payment and as a refund are different keys. A Hasher is immutable and safe for any number of goroutines.
+type Hasher struct {
+	keys  [16]subkey // by kind code
+	texts subkey
+	whole subkey
+}
+
+type subkey struct{ k0, k1 uint64 }
+
+// NewHasher derives the subkeys.
+func NewHasher(s Secret) *Hasher {
+	master := subkey{binary.LittleEndian.Uint64(s[:8]), binary.LittleEndian.Uint64(s[8:])}
+	derive := func(name string) subkey {
+		k0, k1 := siphash.Hash128(master.k0, master.k1, []byte(name))
+		return subkey{k0, k1}
+	}
+	h := &Hasher{texts: derive("texts"), whole: derive("record")}
+	for i, kind := range recon.Kinds() {
+		h.keys[i+1] = derive("key of " + string(kind))
+	}
+	return h
+}
+
+// Key hashes a key. kind is the code of its kind.
+func (h *Hasher) Key(kind int, id []byte) (tag, rest uint64) {
+	k := &h.keys[kind&15]
+	return siphash.Hash128(k.k0, k.k1, id)
+}
+
+// Texts hashes the compared fields that have no place of their own in an entry. They are length-prefixed: see AppendText.
+func (h *Hasher) Texts(canonical []byte) uint64 {
+	return siphash.Hash(h.texts.k0, h.texts.k1, canonical)
+}
+
+// Record hashes all of an entry but its place: what a digest adds up.
+func (h *Hasher) Record(e *Entry) (lo, hi uint64) {
+	var b [26]byte
+	binary.LittleEndian.PutUint64(b[0:], e.Tag)
+	binary.LittleEndian.PutUint64(b[8:], e.Rest)
+	binary.LittleEndian.PutUint64(b[16:], uint64(e.Amount))
+	binary.LittleEndian.PutUint16(b[24:], uint16(e.At.Label()))
+	return siphash.Hash128(h.whole.k0, h.whole.k1, b[:])
+}
+
+// Of makes the entry of a whole record, as a scan of its line would. place is where it can be read again.
+func (h *Hasher) Of(r *recon.Record, place uint64, compared Compared) (Entry, error) {
+	label, ok := NewLabel(r.Key.Kind, r.Status, r.Amount.Currency)
+	switch {
+	case !ok:
+		return Entry{}, fmt.Errorf("record %s: kind %q, status %q or currency %q is unknown", r.Key, r.Key.Kind, r.Status, r.Amount.Currency)
+	case place > MaxPlace:
+		return Entry{}, fmt.Errorf("record %s: place %d is beyond %d", r.Key, place, uint64(MaxPlace))
+	}
+	e := Entry{Amount: r.Amount.Minor, At: NewAt(place, label)}
+	e.Tag, e.Rest = h.Key(int(label>>12), []byte(r.Key.ID))
+	if compared != 0 {
+		e.Rest ^= h.Texts(compared.Texts(nil, r))
+	}
+	return e, nil
+}
