@@ -12,7 +12,7 @@ import (
 // noTime stands for a record without a time.
 const noTime = math.MinInt64
 
-// Codes on the wire start at 1, so that a column of zeros is never a valid one.
+// Codes on the wire are places in recon's lists, from 1, so that a column of zeros is never a valid one.
 func kindCode(k recon.Kind) (byte, error) {
 	if i := slices.Index(recon.Kinds(), k); i >= 0 {
 		return byte(i + 1), nil
@@ -21,7 +21,7 @@ func kindCode(k recon.Kind) (byte, error) {
 }
 
 func kindOf(code byte) (recon.Kind, error) {
-	if all := recon.Kinds(); code >= 1 && int(code) <= len(all) {
+	if all := recon.Kinds(); code > 0 && int(code) <= len(all) {
 		return all[code-1], nil
 	}
 	return "", fmt.Errorf("%w: kind code %d", ErrContract, code)
@@ -35,7 +35,7 @@ func statusCode(s recon.Status) (byte, error) {
 }
 
 func statusOf(code byte) (recon.Status, error) {
-	if all := recon.Statuses(); code >= 1 && int(code) <= len(all) {
+	if all := recon.Statuses(); code > 0 && int(code) <= len(all) {
 		return all[code-1], nil
 	}
 	return "", fmt.Errorf("%w: status code %d", ErrContract, code)

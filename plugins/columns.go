@@ -30,18 +30,20 @@ func newPacker(contract int) packer {
 
 // columnWriter packs records of contract 2.
 type columnWriter struct {
-	count, bytes                    int
-	line, kind, status              []byte
-	currencies                      []string
-	currency, amount                []byte
-	feeCurrency, fee                []byte
-	time, booked                    []byte
-	fees, times, bookings, aliasing bool // columns that say something
+	count, bytes          int
+	line, kind, status    []byte
+	currencies            []string
+	currency, amount      []byte
+	feeCurrency, fee      []byte
+	time, booked          []byte
+	fees, times, bookings bool // columns that say something
 
 	account, id, order, channelTxn packedWriter
 	original, settled              packedWriter
 	aliases                        []byte
 	aliasColumn, aliasValue        packedWriter
+	further                        []byte
+	furtherColumn, furtherValue    packedWriter
 }
 
 func (w *columnWriter) full() bool  { return w.count >= MaxBatch || w.bytes >= batchBytes }
@@ -104,7 +106,12 @@ func (w *columnWriter) texts(r *recon.Record) {
 		w.aliasColumn.add(a.Column)
 		w.aliasValue.add(a.Value)
 		w.bytes += len(a.Column) + len(a.Value)
-		w.aliasing = true
+	}
+	w.further = append(w.further, byte(len(r.Further)))
+	for _, f := range r.Further {
+		w.furtherColumn.add(f.Column)
+		w.furtherValue.add(f.Value)
+		w.bytes += len(f.Column) + len(f.Value)
 	}
 }
 
@@ -140,7 +147,10 @@ func (w *columnWriter) take() ([]byte, error) {
 	if w.bookings {
 		out.Booked = w.booked
 	}
-	if w.aliasing {
+	if w.furtherColumn.count > 0 {
+		out.Further, out.FurtherColumn, out.FurtherValue = w.further, w.furtherColumn.column(), w.furtherValue.column()
+	}
+	if w.aliasColumn.count > 0 {
 		out.Aliases, out.AliasColumn, out.AliasValue = w.aliases, w.aliasColumn.column(), w.aliasValue.column()
 	}
 	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(out)
@@ -153,17 +163,17 @@ func (w *columnWriter) take() ([]byte, error) {
 
 func (w *columnWriter) reset() {
 	for _, c := range []*[]byte{
-		&w.line, &w.kind, &w.status, &w.currency, &w.amount, &w.feeCurrency, &w.fee, &w.time, &w.booked, &w.aliases,
+		&w.line, &w.kind, &w.status, &w.currency, &w.amount, &w.feeCurrency, &w.fee, &w.time, &w.booked, &w.aliases, &w.further,
 	} {
 		*c = (*c)[:0]
 	}
 	for _, c := range []*packedWriter{
-		&w.account, &w.id, &w.order, &w.channelTxn, &w.original, &w.settled, &w.aliasColumn, &w.aliasValue,
+		&w.account, &w.id, &w.order, &w.channelTxn, &w.original, &w.settled, &w.aliasColumn, &w.aliasValue, &w.furtherColumn, &w.furtherValue,
 	} {
 		c.reset()
 	}
 	w.count, w.bytes, w.currencies = 0, 0, w.currencies[:0]
-	w.fees, w.times, w.bookings, w.aliasing = false, false, false, false
+	w.fees, w.times, w.bookings = false, false, false
 }
 
 // one packs a single record, as queries and events carry it.
@@ -183,7 +193,8 @@ type columnReader struct {
 	account, id, order, channelTxn packedTexts
 	original, settled              packedTexts
 	aliasColumn, aliasValue        packedTexts
-	alias                          int
+	furtherColumn, furtherValue    packedTexts
+	alias, text                    int           // next of the columns above
 	fees                           []recon.Money // one allocation for the batch
 }
 
@@ -226,7 +237,8 @@ func (r *columnReader) numbers(n int) error {
 		{"line", len(b.Line), 4 * n, false}, {"kind", len(b.Kind), n, false}, {"status", len(b.Status), n, false},
 		{"currency", len(b.Currency), n, false}, {"amount", len(b.Amount), 8 * n, false},
 		{"fee_currency", len(b.FeeCurrency), n, true}, {"fee", len(b.Fee), 8 * n, len(b.FeeCurrency) == 0},
-		{"time", len(b.Time), 8 * n, true}, {"booked", len(b.Booked), 8 * n, true}, {"aliases", len(b.Aliases), n, true},
+		{"time", len(b.Time), 8 * n, true}, {"booked", len(b.Booked), 8 * n, true},
+		{"aliases", len(b.Aliases), n, true}, {"further", len(b.Further), n, true},
 	} {
 		if c.have != c.want && (!c.optional || c.have != 0) {
 			return fmt.Errorf("%w: column %s has %d bytes, not %d", ErrContract, c.name, c.have, c.want)
@@ -236,12 +248,13 @@ func (r *columnReader) numbers(n int) error {
 }
 
 func (r *columnReader) columns(n int) error {
-	aliases := 0
-	for _, count := range r.b.Aliases {
-		if count > maxAliases {
-			return fmt.Errorf("%w: record with %d aliases", ErrContract, count)
-		}
-		aliases += int(count)
+	aliases, err := counted("aliases", r.b.Aliases)
+	if err != nil {
+		return err
+	}
+	further, err := counted("further", r.b.Further)
+	if err != nil {
+		return err
 	}
 	for _, c := range []struct {
 		name string
@@ -253,13 +266,25 @@ func (r *columnReader) columns(n int) error {
 		{"order", r.b.Order, &r.order, n}, {"channel_txn", r.b.ChannelTxn, &r.channelTxn, n},
 		{"original", r.b.Original, &r.original, n}, {"settled", r.b.Settled, &r.settled, n},
 		{"alias_column", r.b.AliasColumn, &r.aliasColumn, aliases}, {"alias_value", r.b.AliasValue, &r.aliasValue, aliases},
+		{"further_column", r.b.FurtherColumn, &r.furtherColumn, further}, {"further_value", r.b.FurtherValue, &r.furtherValue, further},
 	} {
-		var err error
 		if *c.to, err = readPacked(c.name, c.from, c.n); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// counted adds up how many values the records have in a column of lists.
+func counted(name string, each []byte) (int, error) {
+	n := 0
+	for _, count := range each {
+		if count > maxAliases {
+			return 0, fmt.Errorf("%w: record with %d %s", ErrContract, count, name)
+		}
+		n += int(count)
+	}
+	return n, nil
 }
 
 func (r *columnReader) size() int { return int(r.b.Count) }
@@ -305,6 +330,10 @@ func (r *columnReader) fill(i int, record *recon.Record) (err error) {
 	if len(b.Aliases) > 0 {
 		record.Aliases = r.aliasesOf(int(b.Aliases[i]))
 	}
+	record.Further = nil
+	if len(b.Further) > 0 {
+		record.Further = r.furtherOf(int(b.Further[i]))
+	}
 	return checkRecord(record)
 }
 
@@ -322,6 +351,15 @@ func (r *columnReader) aliasesOf(n int) []recon.Alias {
 	for range n {
 		out = append(out, recon.Alias{Column: r.aliasColumn.at(r.alias), Value: r.aliasValue.at(r.alias)})
 		r.alias++
+	}
+	return slices.Clip(out)
+}
+
+func (r *columnReader) furtherOf(n int) []recon.Text {
+	var out []recon.Text
+	for range n {
+		out = append(out, recon.Text{Column: r.furtherColumn.at(r.text), Value: r.furtherValue.at(r.text)})
+		r.text++
 	}
 	return slices.Clip(out)
 }

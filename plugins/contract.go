@@ -52,6 +52,9 @@ type Description struct {
 type StatementKind struct {
 	Name string `json:"name"`
 	Note string `json:"note,omitempty"` // for people: what is in it, and when it is ready
+	// Format describes the statement's lines as Fetch gives them, where that can be said; the host may then read the file
+	// itself, at full speed. nil: only Decode can.
+	Format *recon.FormatSpec `json:"format,omitempty"`
 }
 
 // Place says where in a request a value stands.

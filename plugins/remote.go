@@ -124,9 +124,12 @@ func (r *remote) Describe(ctx context.Context) (Description, error) {
 	if in.Failure != nil {
 		return Description{}, r.reported(OpDescribe, in.Failure)
 	}
-	d := descriptionFromWire(in)
+	d, err := descriptionFromWire(in)
 	d.Contract = r.contract
-	if err := checkDescription(d); err != nil {
+	if err == nil {
+		err = checkDescription(d)
+	}
+	if err != nil {
 		return Description{}, r.broke(OpDescribe, err)
 	}
 	return d, nil
@@ -143,6 +146,11 @@ func checkDescription(d Description) error {
 			return fmt.Errorf("%w: statement kind %q is empty or named twice", ErrContract, k.Name)
 		}
 		seen[k.Name] = true
+		if k.Format != nil {
+			if err := k.Format.Validate(); err != nil {
+				return fmt.Errorf("%w: %w", ErrContract, err)
+			}
+		}
 	}
 	for _, k := range d.Queries {
 		if _, err := recon.ParseKind(string(k)); err != nil {

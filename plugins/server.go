@@ -28,7 +28,7 @@ func (s *server) Describe(ctx context.Context, _ *pb.DescribeRequest) (*pb.Descr
 	if err != nil {
 		return &pb.DescribeResponse{Failure: failureToWire(err)}, ended(ctx)
 	}
-	return descriptionToWire(d), nil
+	return descriptionToWire(d)
 }
 
 // ended gives the status of a call that the host gave up, or nil.

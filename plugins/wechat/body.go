@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"compress/flate"
 	"compress/gzip"
 	"crypto/sha1" // WeChat declares SHA-1
@@ -18,6 +17,7 @@ import (
 const (
 	bodyBuffer = 128 << 10
 	maxBody    = 64 << 30 // bytes of a bill after decompression
+	gzipMagic  = "\x1f\x8b"
 )
 
 // openBody gives the bill's uncompressed bytes, and the digest that fills while they are read.
@@ -31,7 +31,7 @@ func openBody(r io.Reader, declared plugins.Hash) (io.Reader, *bodySum, error) {
 		return nil, nil, err
 	}
 	body := io.Reader(in)
-	if bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+	if string(magic) == gzipMagic {
 		if body, err = gzip.NewReader(in); err != nil {
 			return nil, nil, corrupt(err)
 		}
@@ -72,7 +72,7 @@ type bounded struct {
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	if b.left -= int64(n); b.left < 0 {
-		return 0, plugins.Fail(plugins.FailureQuarantine, "bill over %d bytes", int64(maxBody))
+		return 0, plugins.Fail(plugins.FailureQuarantine, "bill over the limit")
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = corrupt(err)

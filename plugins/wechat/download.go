@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bufio"
+	"cmp"
+	"compress/gzip"
 	"context"
 	"crypto/sha1" // WeChat declares SHA-1
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -33,20 +37,43 @@ func (a *adapter) download(ctx context.Context, s *session, t ticket, w io.Write
 		return &expiredError{readError(res)}
 	}
 	digest := sha1.New()
-	out := &storing{w: io.MultiWriter(w, digest)}
-	size, err := io.Copy(out, io.LimitReader(res.Body, maxDownload+1))
-	switch {
-	case out.err != nil:
-		return out.err
-	case err != nil:
-		return plugins.Fail(plugins.FailureUnavailable, "download broke after %d bytes: %v", size, err)
-	case size > maxDownload:
-		return plugins.Fail(plugins.FailureRefused, "bill over %d bytes", int64(maxDownload))
+	if err := copyBill(res.Body, w, digest); err != nil {
+		return err
 	}
 	if got := hex.EncodeToString(digest.Sum(nil)); !strings.EqualFold(got, t.HashValue) {
 		return plugins.Fail(plugins.FailureQuarantine, "SHA-1 of the bill is %s, the channel declared %s", got, t.HashValue)
 	}
 	return nil
+}
+
+// copyBill stores the bytes as they come, and gives the uncompressed ones to what digests them.
+func copyBill(body io.Reader, w, digest io.Writer) error {
+	in, out := bufio.NewReaderSize(&bounded{body, maxDownload}, bodyBuffer), &storing{w: w}
+	magic, err := in.Peek(2)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return broken(err)
+	}
+	plain := io.TeeReader(in, out)
+	if string(magic) == gzipMagic {
+		unpacked, err := gzip.NewReader(plain)
+		if err != nil {
+			return cmp.Or(out.err, corrupt(err))
+		}
+		plain = &bounded{unpacked, maxBody}
+	}
+	if _, err := io.Copy(digest, plain); err != nil {
+		return cmp.Or(out.err, broken(err))
+	}
+	_, err = io.Copy(out, in) // what stands behind the compressed stream; nothing, mostly
+	return cmp.Or(out.err, err)
+}
+
+// broken marks a connection that ended, unless what came was damaged already.
+func broken(err error) error {
+	if plugins.KindOf(err) != "" {
+		return err
+	}
+	return plugins.Fail(plugins.FailureUnavailable, "download broke: %v", err)
 }
 
 // allowed keeps downloads on the host that was asked: the merchant's signature must not be sent anywhere else.

@@ -281,7 +281,7 @@ func compareRow(t *testing.T, r recon.Record, row channelsim.Row) {
 	}
 	if row.State == channelsim.StateRefund {
 		want.Key, want.ChannelTxn = recon.Key{Kind: recon.KindRefund, ID: row.OutRefundNo}, row.RefundID
-		want.Amount.Minor = row.Refund
+		want.Amount.Minor, want.Original = row.Refund, row.TransactionID
 	}
 	if r.Fee == nil || r.Fee.Minor != row.Fee || !r.Time.Equal(row.Time) {
 		t.Errorf("fee %v time %v, booked %d %v", r.Fee, r.Time, row.Fee, row.Time)

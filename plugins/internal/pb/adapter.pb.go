@@ -1380,6 +1380,9 @@ type Columns struct {
 	Original      *PackedText            `protobuf:"bytes,18,opt,name=original,proto3" json:"original,omitempty"`
 	Booked        []byte                 `protobuf:"bytes,19,opt,name=booked,proto3" json:"booked,omitempty"`
 	Settled       *PackedText            `protobuf:"bytes,20,opt,name=settled,proto3" json:"settled,omitempty"`
+	Further       []byte                 `protobuf:"bytes,21,opt,name=further,proto3" json:"further,omitempty"` // further columns of each record, one byte each
+	FurtherColumn *PackedText            `protobuf:"bytes,22,opt,name=further_column,json=furtherColumn,proto3" json:"further_column,omitempty"`
+	FurtherValue  *PackedText            `protobuf:"bytes,23,opt,name=further_value,json=furtherValue,proto3" json:"further_value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1550,6 +1553,27 @@ func (x *Columns) GetBooked() []byte {
 func (x *Columns) GetSettled() *PackedText {
 	if x != nil {
 		return x.Settled
+	}
+	return nil
+}
+
+func (x *Columns) GetFurther() []byte {
+	if x != nil {
+		return x.Further
+	}
+	return nil
+}
+
+func (x *Columns) GetFurtherColumn() *PackedText {
+	if x != nil {
+		return x.FurtherColumn
+	}
+	return nil
+}
+
+func (x *Columns) GetFurtherValue() *PackedText {
+	if x != nil {
+		return x.FurtherValue
 	}
 	return nil
 }
@@ -2452,7 +2476,7 @@ const file_adapter_proto_rawDesc = "" +
 	"\n" +
 	"PackedText\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12\x12\n" +
-	"\x04ends\x18\x02 \x01(\fR\x04ends\"\xa1\x06\n" +
+	"\x04ends\x18\x02 \x01(\fR\x04ends\"\xcd\a\n" +
 	"\aColumns\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\x12\x12\n" +
 	"\x04line\x18\x02 \x01(\fR\x04line\x12\x12\n" +
@@ -2478,7 +2502,10 @@ const file_adapter_proto_rawDesc = "" +
 	"aliasValue\x12=\n" +
 	"\boriginal\x18\x12 \x01(\v2!.touchstone.adapter.v1.PackedTextR\boriginal\x12\x16\n" +
 	"\x06booked\x18\x13 \x01(\fR\x06booked\x12;\n" +
-	"\asettled\x18\x14 \x01(\v2!.touchstone.adapter.v1.PackedTextR\asettled\"\xa3\x02\n" +
+	"\asettled\x18\x14 \x01(\v2!.touchstone.adapter.v1.PackedTextR\asettled\x12\x18\n" +
+	"\afurther\x18\x15 \x01(\fR\afurther\x12H\n" +
+	"\x0efurther_column\x18\x16 \x01(\v2!.touchstone.adapter.v1.PackedTextR\rfurtherColumn\x12F\n" +
+	"\rfurther_value\x18\x17 \x01(\v2!.touchstone.adapter.v1.PackedTextR\ffurtherValue\"\xa3\x02\n" +
 	"\fQueryRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x0e\n" +
@@ -2637,32 +2664,34 @@ var file_adapter_proto_depIdxs = []int32{
 	17, // 25: touchstone.adapter.v1.Columns.alias_value:type_name -> touchstone.adapter.v1.PackedText
 	17, // 26: touchstone.adapter.v1.Columns.original:type_name -> touchstone.adapter.v1.PackedText
 	17, // 27: touchstone.adapter.v1.Columns.settled:type_name -> touchstone.adapter.v1.PackedText
-	32, // 28: touchstone.adapter.v1.QueryRequest.settings:type_name -> touchstone.adapter.v1.QueryRequest.SettingsEntry
-	0,  // 29: touchstone.adapter.v1.QueryResponse.failure:type_name -> touchstone.adapter.v1.Failure
-	33, // 30: touchstone.adapter.v1.EventRequest.header:type_name -> touchstone.adapter.v1.EventRequest.HeaderEntry
-	34, // 31: touchstone.adapter.v1.EventRequest.settings:type_name -> touchstone.adapter.v1.EventRequest.SettingsEntry
-	24, // 32: touchstone.adapter.v1.EventResponse.reply:type_name -> touchstone.adapter.v1.EventReply
-	0,  // 33: touchstone.adapter.v1.EventResponse.failure:type_name -> touchstone.adapter.v1.Failure
-	26, // 34: touchstone.adapter.v1.RejectBatch.rejects:type_name -> touchstone.adapter.v1.Reject
-	28, // 35: touchstone.adapter.v1.Trailer.totals:type_name -> touchstone.adapter.v1.ControlTotal
-	29, // 36: touchstone.adapter.v1.Trailer.diagnostics:type_name -> touchstone.adapter.v1.Diagnostic
-	0,  // 37: touchstone.adapter.v1.Trailer.failure:type_name -> touchstone.adapter.v1.Failure
-	22, // 38: touchstone.adapter.v1.EventRequest.HeaderEntry.value:type_name -> touchstone.adapter.v1.HeaderValues
-	1,  // 39: touchstone.adapter.v1.Adapter.Describe:input_type -> touchstone.adapter.v1.DescribeRequest
-	8,  // 40: touchstone.adapter.v1.Adapter.Fetch:input_type -> touchstone.adapter.v1.FetchRequest
-	11, // 41: touchstone.adapter.v1.Adapter.Decode:input_type -> touchstone.adapter.v1.DecodeInput
-	19, // 42: touchstone.adapter.v1.Adapter.Query:input_type -> touchstone.adapter.v1.QueryRequest
-	21, // 43: touchstone.adapter.v1.Adapter.DecodeEvent:input_type -> touchstone.adapter.v1.EventRequest
-	2,  // 44: touchstone.adapter.v1.Adapter.Describe:output_type -> touchstone.adapter.v1.DescribeResponse
-	9,  // 45: touchstone.adapter.v1.Adapter.Fetch:output_type -> touchstone.adapter.v1.FetchOutput
-	14, // 46: touchstone.adapter.v1.Adapter.Decode:output_type -> touchstone.adapter.v1.DecodeOutput
-	20, // 47: touchstone.adapter.v1.Adapter.Query:output_type -> touchstone.adapter.v1.QueryResponse
-	23, // 48: touchstone.adapter.v1.Adapter.DecodeEvent:output_type -> touchstone.adapter.v1.EventResponse
-	44, // [44:49] is the sub-list for method output_type
-	39, // [39:44] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	17, // 28: touchstone.adapter.v1.Columns.further_column:type_name -> touchstone.adapter.v1.PackedText
+	17, // 29: touchstone.adapter.v1.Columns.further_value:type_name -> touchstone.adapter.v1.PackedText
+	32, // 30: touchstone.adapter.v1.QueryRequest.settings:type_name -> touchstone.adapter.v1.QueryRequest.SettingsEntry
+	0,  // 31: touchstone.adapter.v1.QueryResponse.failure:type_name -> touchstone.adapter.v1.Failure
+	33, // 32: touchstone.adapter.v1.EventRequest.header:type_name -> touchstone.adapter.v1.EventRequest.HeaderEntry
+	34, // 33: touchstone.adapter.v1.EventRequest.settings:type_name -> touchstone.adapter.v1.EventRequest.SettingsEntry
+	24, // 34: touchstone.adapter.v1.EventResponse.reply:type_name -> touchstone.adapter.v1.EventReply
+	0,  // 35: touchstone.adapter.v1.EventResponse.failure:type_name -> touchstone.adapter.v1.Failure
+	26, // 36: touchstone.adapter.v1.RejectBatch.rejects:type_name -> touchstone.adapter.v1.Reject
+	28, // 37: touchstone.adapter.v1.Trailer.totals:type_name -> touchstone.adapter.v1.ControlTotal
+	29, // 38: touchstone.adapter.v1.Trailer.diagnostics:type_name -> touchstone.adapter.v1.Diagnostic
+	0,  // 39: touchstone.adapter.v1.Trailer.failure:type_name -> touchstone.adapter.v1.Failure
+	22, // 40: touchstone.adapter.v1.EventRequest.HeaderEntry.value:type_name -> touchstone.adapter.v1.HeaderValues
+	1,  // 41: touchstone.adapter.v1.Adapter.Describe:input_type -> touchstone.adapter.v1.DescribeRequest
+	8,  // 42: touchstone.adapter.v1.Adapter.Fetch:input_type -> touchstone.adapter.v1.FetchRequest
+	11, // 43: touchstone.adapter.v1.Adapter.Decode:input_type -> touchstone.adapter.v1.DecodeInput
+	19, // 44: touchstone.adapter.v1.Adapter.Query:input_type -> touchstone.adapter.v1.QueryRequest
+	21, // 45: touchstone.adapter.v1.Adapter.DecodeEvent:input_type -> touchstone.adapter.v1.EventRequest
+	2,  // 46: touchstone.adapter.v1.Adapter.Describe:output_type -> touchstone.adapter.v1.DescribeResponse
+	9,  // 47: touchstone.adapter.v1.Adapter.Fetch:output_type -> touchstone.adapter.v1.FetchOutput
+	14, // 48: touchstone.adapter.v1.Adapter.Decode:output_type -> touchstone.adapter.v1.DecodeOutput
+	20, // 49: touchstone.adapter.v1.Adapter.Query:output_type -> touchstone.adapter.v1.QueryResponse
+	23, // 50: touchstone.adapter.v1.Adapter.DecodeEvent:output_type -> touchstone.adapter.v1.EventResponse
+	46, // [46:51] is the sub-list for method output_type
+	41, // [41:46] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_adapter_proto_init() }

@@ -1,0 +1,353 @@
+package statement
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/seed-3356bd69/touchstone/plugins"
+	"github.com/seed-3356bd69/touchstone/recon"
+)
+
+// Request says what the bytes are.
+type Request struct {
+	Account string // "" accepts any; otherwise rows of other accounts are rejected
+	Date    string // the statement's day, 2006-01-02; "" if unknown
+	Sums    []Sum  // further columns that the file adds up
+}
+
+// section is where in the file the reader is.
+type section int
+
+const (
+	sectionSkipped section = iota
+	sectionHeader
+	sectionRows
+	sectionSummary
+	sectionEnd
+)
+
+// checkEvery is how many lines pass between two looks at the context.
+const checkEvery = 1024
+
+// reader reads one statement and keeps nothing of it but its totals.
+type reader struct {
+	spec    *recon.FormatSpec
+	split   splitter
+	text    text
+	lines   *lineReader
+	clock   clock
+	emit    plugins.Emitter
+	account string
+	rules   map[string]*recon.RowRule
+
+	section section
+	layout  *layout
+	totals  *totals
+	names   []string // of the summary
+	cells   []string // memory of one row
+	ignored map[string]int
+	res     plugins.DecodeResult
+}
+
+// Decode reads a statement to its end. An error of kind quarantine voids the file; its totals and remarks say why.
+func Decode(ctx context.Context, spec *recon.FormatSpec, req Request, in io.Reader, emit plugins.Emitter) (plugins.DecodeResult, error) {
+	r, err := newReader(spec, req, in, emit)
+	if err != nil {
+		return plugins.DecodeResult{}, err
+	}
+	err = r.read(ctx)
+	if err == nil {
+		err = r.check()
+	}
+	return r.result(), err
+}
+
+func newReader(spec *recon.FormatSpec, req Request, in io.Reader, emit plugins.Emitter) (*reader, error) {
+	if err := spec.Validate(); err != nil {
+		return nil, plugins.Fail(plugins.FailureConfig, "%v", err)
+	}
+	r := &reader{
+		spec: spec, split: splitter{spec.Lines}, emit: emit, account: req.Account,
+		rules: map[string]*recon.RowRule{}, ignored: map[string]int{},
+	}
+	for i := range spec.Rows {
+		for _, value := range spec.Rows[i].Match {
+			r.rules[value] = &spec.Rows[i]
+		}
+	}
+	var err error
+	if r.totals, err = newTotals(spec); err != nil {
+		return nil, plugins.Fail(plugins.FailureConfig, "%v", err)
+	}
+	for _, s := range req.Sums {
+		r.totals.sums = append(r.totals.sums, &sum{Sum: s})
+	}
+	if r.clock, err = newClock(spec, req.Date); err != nil {
+		return nil, err
+	}
+	body, t, again, err := openText(in, spec.Charset)
+	if err != nil {
+		return nil, err
+	}
+	if again {
+		r.remark(plugins.Diagnostic{Message: "UTF-8, where the channel writes GB18030: the file was saved again"})
+	}
+	r.text, r.lines = t, newLineReader(body, spec.Lines.Quote)
+	r.begin()
+	return r, nil
+}
+
+// begin leaves out the sections the format has not.
+func (r *reader) begin() {
+	if r.spec.Lines.Skip == 0 {
+		r.section = sectionHeader
+	}
+	if r.section == sectionHeader && r.spec.Header.None {
+		r.layout, r.section = fixedLayout(r.spec), sectionRows
+	}
+}
+
+func (r *reader) read(ctx context.Context) error {
+	for n := 0; ; n++ {
+		if n%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		line, long, err := r.lines.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := r.line(line, long); err != nil {
+			return err
+		}
+	}
+}
+
+// line takes one line of the file's own bytes.
+func (r *reader) line(raw []byte, long bool) error {
+	text, valid := r.text.decode(raw)
+	switch {
+	case r.section == sectionSkipped:
+		if r.lines.ends >= r.spec.Lines.Skip {
+			r.section = sectionHeader
+			if r.spec.Header.None {
+				r.layout, r.section = fixedLayout(r.spec), sectionRows
+			}
+		}
+		return r.totals.look(text, r.lines.number)
+	case strings.TrimSpace(text) == "":
+		return nil
+	case r.spec.Lines.Comment != "" && strings.HasPrefix(text, r.spec.Lines.Comment):
+		return r.totals.look(text, r.lines.number)
+	}
+	switch r.section {
+	case sectionHeader:
+		return r.header(text)
+	case sectionRows:
+		if !long && r.isSummary(text) {
+			return r.beginSummary(text)
+		}
+		return r.row(raw, text, long, valid)
+	case sectionSummary:
+		r.section = sectionEnd
+		return r.totals.summary(r.names, r.split.split(text, nil), r.lines.number)
+	}
+	return plugins.Fail(plugins.FailureQuarantine, "line %d: text after the summary", r.lines.number)
+}
+
+func (r *reader) header(text string) error {
+	if strings.HasPrefix(text, "<") || strings.HasPrefix(text, "{") {
+		return plugins.Fail(plugins.FailureQuarantine, "line %d: a page or an answer of the API instead of a statement", r.lines.number)
+	}
+	names := r.split.names(text)
+	if r.spec.Lines.Trailing && len(names) > 1 && names[len(names)-1] == "" {
+		names = names[:len(names)-1]
+	}
+	l, remarks, err := bind(r.spec, names, r.lines.number)
+	if err != nil {
+		return err
+	}
+	r.layout, r.section = l, sectionRows
+	for _, d := range remarks {
+		r.remark(d)
+	}
+	return nil
+}
+
+// isSummary tells the line that ends the rows by its first cell.
+func (r *reader) isSummary(text string) bool {
+	if len(r.spec.Lines.Summary) == 0 {
+		return false
+	}
+	first := strings.TrimSpace(text)
+	if separator := r.spec.Lines.Separator; separator != "" {
+		first, _, _ = strings.Cut(first, separator[:1])
+		first = strings.Trim(first, r.spec.Lines.Trim+begin(separator)+`"`)
+	}
+	return slices.ContainsFunc(r.spec.Lines.Summary, func(s string) bool { return s == first })
+}
+
+func (r *reader) beginSummary(text string) error {
+	if r.totals.named() {
+		r.names, r.section = r.split.names(text), sectionSummary
+		return nil
+	}
+	r.section = sectionEnd
+	return r.totals.look(text, r.lines.number)
+}
+
+// row emits one detail line, as a record or as a reject. What can be read of a reject still counts in the totals.
+func (r *reader) row(raw []byte, text string, long, valid bool) error {
+	w := &row{reader: r}
+	record, bad, read := recon.Record{}, (*fault)(nil), part(0)
+	switch width := r.cut(raw, text, w); {
+	case long:
+		bad = &fault{"", fmt.Sprintf("line over %d bytes", MaxLine)}
+	case width != "":
+		bad = &fault{"", width}
+	default:
+		record, bad, read = w.read()
+		if bad == nil && !valid {
+			bad = &fault{"", "not of the charset " + string(r.charset())}
+		}
+	}
+	if w.rule != nil && w.rule.Ignore != "" {
+		r.ignored[w.rule.Ignore]++
+		return nil
+	}
+	aligned := w.cells
+	if bad != nil && bad.column == "" {
+		aligned = nil
+	}
+	if err := r.totals.column(r.layout, aligned); err != nil {
+		return err
+	}
+	if err := r.totals.add(w.kind, w.amount, w.fee, read); err != nil {
+		return err
+	}
+	if bad != nil {
+		return r.reject(w, bad, text)
+	}
+	if w.against {
+		r.remark(plugins.Diagnostic{
+			Line: r.lines.number, Field: w.amountIn, Value: r.layout.cell(w.cells, w.amountIn),
+			Message: fmt.Sprintf("the amount's sign is not that of a %s", w.kind),
+		})
+	}
+	record.Origin.Line = r.lines.number
+	r.res.Records++
+	return r.emit.Record(record)
+}
+
+func (r *reader) charset() recon.Charset {
+	if r.text.gb {
+		return recon.CharsetGB18030
+	}
+	return recon.CharsetUTF8
+}
+
+// cut fills the row's cells, and says how it differs from the header.
+func (r *reader) cut(raw []byte, text string, w *row) (width string) {
+	if widths := r.spec.Lines.Widths; len(widths) > 0 {
+		w.cells, _ = fixed(raw, widths, r.text, r.spec.Lines.Trim+" ", r.cells[:0])
+		r.cells = w.cells
+		if shortest := widths[0].Offset + widths[0].Length; len(raw) <= shortest {
+			return fmt.Sprintf("%d bytes, too short for a row", len(raw))
+		}
+		return ""
+	}
+	r.cells = r.split.split(text, r.cells[:0])
+	cells, ok := r.layout.align(r.cells, r.spec.Lines.Separator)
+	w.cells = cells
+	if !ok {
+		return fmt.Sprintf("%d columns, the header has %d", len(cells), len(r.layout.names))
+	}
+	return ""
+}
+
+// read gives the record, or the first fault, and what of the row counts in the totals.
+func (r *row) read() (rec recon.Record, bad *fault, read part) {
+	if bad = r.choose(); bad != nil || r.rule.Ignore != "" {
+		return rec, bad, 0
+	}
+	read = partKind
+	if r.rule.Amount.Sign == recon.SignKind {
+		read = 0
+	}
+	if bad = r.money(); bad != nil {
+		r.amount = 0
+		return rec, bad, read
+	}
+	read = partKind | partAmount
+	hasFee, bad := r.cost()
+	if bad != nil {
+		return rec, bad, read
+	}
+	read |= partFee
+	rec, bad = r.record(hasFee)
+	return rec, bad, read
+}
+
+func (r *reader) reject(w *row, bad *fault, text string) error {
+	out := recon.Reject{Origin: recon.Origin{Line: r.lines.number}, Column: 1, Field: bad.column, Value: text, Reason: bad.reason}
+	if i, ok := r.layout.at[bad.column]; ok && bad.column != "" {
+		out.Column, out.Value = r.column(w.cells, i), w.cells[i]
+		if i < len(r.layout.names) {
+			out.Field = r.layout.names[i]
+		}
+	}
+	r.res.Rejects++
+	return r.emit.Reject(out)
+}
+
+// column gives the byte of the file's line, from 1, at which a cell begins, as far as trimmed blanks allow.
+func (r *reader) column(cells []string, i int) int {
+	if widths := r.spec.Lines.Widths; len(widths) > 0 {
+		return widths[i].Offset + 1
+	}
+	at := 1 + len(begin(r.spec.Lines.Separator))
+	for _, cell := range cells[:min(i, len(cells))] {
+		at += r.text.width(cell) + len(r.spec.Lines.Separator)
+	}
+	return at
+}
+
+func (r *reader) remark(d plugins.Diagnostic) {
+	if len(r.res.Diagnostics) < plugins.MaxDiagnostics {
+		d.Severity = plugins.SeverityWarning
+		r.res.Diagnostics = append(r.res.Diagnostics, d)
+	}
+}
+
+// check holds the whole file against itself.
+func (r *reader) check() error {
+	switch {
+	case r.lines.ends == 0:
+		return plugins.Fail(plugins.FailureQuarantine, "empty file: a day without transactions has a header, or no file at all")
+	case r.section < sectionRows:
+		return plugins.Fail(plugins.FailureQuarantine, "no header: the file is cut off after line %d", r.lines.number)
+	case len(r.spec.Lines.Summary) > 0 && r.section != sectionEnd:
+		return plugins.Fail(plugins.FailureQuarantine, "no summary: the file is cut off after line %d", r.lines.number)
+	}
+	return r.totals.check()
+}
+
+// result gives the totals and remarks, also of a file that is refused.
+func (r *reader) result() plugins.DecodeResult {
+	r.res.Totals = r.totals.list()
+	reasons := make([]string, 0, len(r.ignored))
+	for reason := range r.ignored {
+		reasons = append(reasons, reason)
+	}
+	slices.Sort(reasons)
+	for _, reason := range reasons {
+		r.remark(plugins.Diagnostic{Message: fmt.Sprintf("%d lines are no bookings: %s", r.ignored[reason], reason)})
+	}
+	return r.res
+}
