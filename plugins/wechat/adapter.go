@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/plugins"
+	"github.com/seed-3356bd69/touchstone/plugins/channel"
 	"github.com/seed-3356bd69/touchstone/recon"
 )
 
@@ -36,6 +37,7 @@ type adapterConfig struct {
 
 type adapter struct {
 	cfg    adapterConfig
+	env    channel.Lookup
 	zone   *time.Location
 	client *http.Client
 }
@@ -45,7 +47,7 @@ func newAdapter(cfg adapterConfig) (*adapter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load time zone: %w", err)
 	}
-	return &adapter{cfg: cfg, zone: zone, client: newClient()}, nil
+	return &adapter{cfg: cfg, env: cfg.LookupEnv, zone: zone, client: channel.NewClient()}, nil
 }
 
 // Describe names the bills, what may differ between two equal requests, and what can be asked and heard.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/seed-3356bd69/touchstone/plugins"
+	"github.com/seed-3356bd69/touchstone/plugins/channel"
 	"github.com/seed-3356bd69/touchstone/plugins/statement"
 	"github.com/seed-3356bd69/touchstone/recon"
 )
@@ -24,7 +25,7 @@ func (a *adapter) Decode(ctx context.Context, req plugins.DecodeRequest, r io.Re
 	if err != nil {
 		return plugins.DecodeResult{}, err
 	}
-	in := bufio.NewReaderSize(body, bodyBuffer)
+	in := bufio.NewReaderSize(body, channel.Buffer)
 	if err := rightBill(in, req.Kind); err != nil {
 		return plugins.DecodeResult{}, err
 	}

@@ -1,20 +1,16 @@
 package main
 
 import (
-	"bufio"
-	"cmp"
-	"compress/gzip"
 	"context"
 	"crypto/sha1" // WeChat declares SHA-1
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/seed-3356bd69/touchstone/plugins"
+	"github.com/seed-3356bd69/touchstone/plugins/channel"
 )
 
 // expiredError is a download address that was refused before a byte came: a new one may work.
@@ -48,29 +44,19 @@ func (a *adapter) download(ctx context.Context, s *session, t ticket, w io.Write
 
 // copyBill stores the bytes as they come, and gives the uncompressed ones to what digests them.
 func copyBill(body io.Reader, w, digest io.Writer) error {
-	in, out := bufio.NewReaderSize(&bounded{body, maxDownload}, bodyBuffer), &storing{w: w}
-	magic, err := in.Peek(2)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return broken(err)
+	out := &channel.Storing{W: w}
+	in := io.TeeReader(channel.Bounded(body, channel.MaxDownload), out)
+	plain, err := channel.Unpack(in)
+	if err == nil {
+		_, err = io.Copy(digest, plain)
 	}
-	plain := io.TeeReader(in, out)
-	if string(magic) == gzipMagic {
-		unpacked, err := gzip.NewReader(plain)
-		if err != nil {
-			return cmp.Or(out.err, corrupt(err))
-		}
-		plain = &bounded{unpacked, maxBody}
+	if err == nil {
+		_, err = io.Copy(io.Discard, in) // what stands behind a compressed stream; nothing, mostly
 	}
-	if _, err := io.Copy(digest, plain); err != nil {
-		return cmp.Or(out.err, broken(err))
-	}
-	_, err = io.Copy(out, in) // what stands behind the compressed stream; nothing, mostly
-	return cmp.Or(out.err, err)
-}
-
-// broken marks a connection that ended, unless what came was damaged already.
-func broken(err error) error {
-	if plugins.KindOf(err) != "" {
+	switch {
+	case out.Err != nil:
+		return out.Err
+	case err == nil || plugins.KindOf(err) != "":
 		return err
 	}
 	return plugins.Fail(plugins.FailureUnavailable, "download broke: %v", err)
@@ -78,26 +64,12 @@ func broken(err error) error {
 
 // allowed keeps downloads on the host that was asked: the merchant's signature must not be sent anywhere else.
 func (s *session) allowed(text string) (*url.URL, error) {
-	target, err := url.Parse(text)
+	target, err := channel.OnHost(text, s.base.Host)
 	if err != nil {
-		return nil, plugins.Fail(plugins.FailureRefused, "download address is no URL")
+		return nil, err
 	}
-	if target.Scheme != s.base.Scheme || !strings.EqualFold(target.Host, s.base.Host) || target.User != nil {
-		return nil, plugins.Fail(plugins.FailureRefused, "download address is on %s://%s, not on the API's host", target.Scheme, target.Host)
+	if target.Scheme != s.base.Scheme {
+		return nil, plugins.Fail(plugins.FailureRefused, "download address is on %s, the API on %s", target.Scheme, s.base.Scheme)
 	}
 	return target, nil
-}
-
-// storing keeps a write error apart from a read error.
-type storing struct {
-	w   io.Writer
-	err error
-}
-
-func (s *storing) Write(p []byte) (int, error) {
-	n, err := s.w.Write(p)
-	if err != nil {
-		s.err = fmt.Errorf("store bill: %w", err)
-	}
-	return n, err
 }

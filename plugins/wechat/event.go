@@ -49,7 +49,7 @@ type envelope struct {
 }
 
 func (a *adapter) eventV3(req plugins.EventRequest) (res plugins.EventResult, err error) {
-	platform, err := a.platformKey(req.Settings)
+	platform, err := a.env.PublicKey(req.Settings, settingPlatform)
 	if err != nil {
 		return res, err
 	}
@@ -91,7 +91,7 @@ func (a *adapter) eventV3(req plugins.EventRequest) (res plugins.EventResult, er
 
 // open decrypts the resource with the API v3 key.
 func (a *adapter) open(e envelope, settings plugins.Settings) ([]byte, error) {
-	key, err := a.secret(settings, settingAPIKey)
+	key, err := a.env.Secret(settings, settingAPIKey)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (a *adapter) open(e envelope, settings plugins.Settings) ([]byte, error) {
 
 // eventV2 reads a callback of API v2: a payment is signed, a refund is encrypted.
 func (a *adapter) eventV2(req plugins.EventRequest) (res plugins.EventResult, err error) {
-	key, err := a.secret(req.Settings, settingAPIKey)
+	key, err := a.env.Secret(req.Settings, settingAPIKey)
 	if err != nil {
 		return res, err
 	}

@@ -12,26 +12,13 @@ import (
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/plugins"
+	"github.com/seed-3356bd69/touchstone/plugins/channel"
 )
 
 const (
-	maxAnswer   = 1 << 20          // bytes of an API answer
-	maxDownload = 16 << 30         // bytes of a bill
-	headerTime  = 30 * time.Second // until an answer begins
-	retryAfter  = 30 * time.Minute // what the channel asks for while it makes the bill
-	urlTries    = 2                // download addresses asked for: one lives 30 s
+	retryAfter = 30 * time.Minute // what the channel asks for while it makes the bill
+	urlTries   = 2                // download addresses asked for: one lives 30 s
 )
-
-// newClient follows no redirect (the download's host is checked before it is asked) and leaves bodies as they are.
-func newClient() *http.Client {
-	return &http.Client{
-		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, DisableCompression: true, ResponseHeaderTimeout: headerTime,
-			TLSHandshakeTimeout: headerTime, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
 
 // apiError is the channel's error body.
 type apiError struct {
@@ -157,9 +144,9 @@ func (a *adapter) ask(ctx context.Context, s *session, target *url.URL, into any
 	if res.StatusCode != http.StatusOK {
 		return readError(res)
 	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	body, err := channel.Answer(res)
 	if err != nil {
-		return plugins.Fail(plugins.FailureUnavailable, "read answer: %v", err)
+		return err
 	}
 	if err := s.signer.verify(res.Header, body); err != nil {
 		return err
@@ -180,19 +167,12 @@ func (a *adapter) get(ctx context.Context, s *session, target *url.URL) (*http.R
 	if err := s.signer.sign(req); err != nil {
 		return nil, err
 	}
-	res, err := a.client.Do(req)
-	if err != nil {
-		if trouble, ok := errors.AsType[*url.Error](err); ok {
-			err = trouble.Err // without the URL, which holds the download's token
-		}
-		return nil, plugins.Fail(plugins.FailureUnavailable, "ask %s: %v", target.Host, err)
-	}
-	return res, nil
+	return channel.Do(a.client, req)
 }
 
 func readError(res *http.Response) error {
 	e := &apiError{HTTP: res.StatusCode}
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	body, err := channel.Answer(res)
 	if err != nil || json.Unmarshal(body, e) != nil || e.Code == "" {
 		e.Code, e.Message = "", "no error body"
 	}

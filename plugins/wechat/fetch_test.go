@@ -51,8 +51,8 @@ func beijingTime(text string) time.Time {
 	return at
 }
 
-// channel is a simulated WeChat with one day of bookings, and an adapter that holds its keys.
-type channel struct {
+// shop is a merchant at a simulated WeChat with one day of bookings, and an adapter that holds its keys.
+type shop struct {
 	sim      *channelsim.Sim
 	clock    *clock
 	server   *httptest.Server
@@ -78,11 +78,11 @@ func newKey(t *testing.T) (*rsa.PrivateKey, string, string) {
 		string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))
 }
 
-func newChannel(t *testing.T) *channel {
+func newChannel(t *testing.T) *shop {
 	t.Helper()
 	merchantKey, merchantPEM, _ := newKey(t)
 	platformKey, _, platformPEM := newKey(t)
-	c := &channel{clock: &clock{at: beijingTime(day + "T08:00:00")}}
+	c := &shop{clock: &clock{at: beijingTime(day + "T08:00:00")}}
 	c.sim = channelsim.New(channelsim.Config{
 		MchID: merchant, Now: c.clock.now, MerchantKey: &merchantKey.PublicKey, PlatformKey: platformKey,
 	})
@@ -98,7 +98,7 @@ func newChannel(t *testing.T) *channel {
 }
 
 // book sends what a merchant's service sends, signed: four payments and two refunds.
-func (c *channel) book(t *testing.T, key *rsa.PrivateKey) {
+func (c *shop) book(t *testing.T, key *rsa.PrivateKey) {
 	t.Helper()
 	s := &signer{merchant: merchant, serial: "5157F09EFDC096DE", private: key, now: c.clock.now, random: randomReader{}}
 	for i, total := range []int{1, 600, 1999, 12345} {
@@ -114,7 +114,7 @@ func (c *channel) book(t *testing.T, key *rsa.PrivateKey) {
 }
 
 // post signs a body by the scheme's text, which the adapter's own requests never have.
-func (c *channel) post(t *testing.T, s *signer, path, body string) {
+func (c *shop) post(t *testing.T, s *signer, path, body string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.server.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -131,7 +131,7 @@ func (c *channel) post(t *testing.T, s *signer, path, body string) {
 	}
 }
 
-func (c *channel) fetch(t *testing.T) (plugins.FetchResult, []byte, error) {
+func (c *shop) fetch(t *testing.T) (plugins.FetchResult, []byte, error) {
 	t.Helper()
 	var out bytes.Buffer
 	res, err := testAdapter(t, c.env, c.clock.now).Fetch(t.Context(),

@@ -1,10 +1,10 @@
 package main
 
 import (
-	"crypto/rsa"
 	"net/url"
 
 	"github.com/seed-3356bd69/touchstone/plugins"
+	"github.com/seed-3356bd69/touchstone/plugins/channel"
 )
 
 // Names of the settings of a fetch. The two keys are secrets: their settings name environment variables.
@@ -34,7 +34,7 @@ type session struct {
 }
 
 func (a *adapter) session(account string, settings plugins.Settings) (*session, error) {
-	base, err := baseURL(settings[settingBase])
+	base, err := channel.BaseURL(settings, settingBase, defaultBase)
 	if err != nil {
 		return nil, err
 	}
@@ -42,53 +42,11 @@ func (a *adapter) session(account string, settings plugins.Settings) (*session, 
 	if s.merchant == "" || s.serial == "" {
 		return nil, plugins.Fail(plugins.FailureConfig, "an account and the setting %s are needed", settingSerial)
 	}
-	text, err := a.secret(settings, settingKey)
-	if err != nil {
+	if s.private, err = a.env.PrivateKey(settings, settingKey); err != nil {
 		return nil, err
 	}
-	if s.private, err = privateKey(text); err != nil {
-		return nil, plugins.Fail(plugins.FailureConfig, "setting %s: %v", settingKey, err)
-	}
-	if s.platform, err = a.platformKey(settings); err != nil {
+	if s.platform, err = a.env.PublicKey(settings, settingPlatform); err != nil {
 		return nil, err
 	}
 	return &session{base: base, signer: s}, nil
-}
-
-func (a *adapter) platformKey(settings plugins.Settings) (*rsa.PublicKey, error) {
-	text, err := a.secret(settings, settingPlatform)
-	if err != nil {
-		return nil, err
-	}
-	key, err := publicKey(text)
-	if err != nil {
-		return nil, plugins.Fail(plugins.FailureConfig, "setting %s: %v", settingPlatform, err)
-	}
-	return key, nil
-}
-
-func baseURL(text string) (*url.URL, error) {
-	if text == "" {
-		text = defaultBase
-	}
-	base, err := url.Parse(text)
-	if err != nil || base.Host == "" || (base.Scheme != "https" && base.Scheme != "http") {
-		return nil, plugins.Fail(plugins.FailureConfig, "setting %s is no http(s) URL", settingBase)
-	}
-	return base, nil
-}
-
-// secret reads the environment variable that a setting names.
-func (a *adapter) secret(settings plugins.Settings, setting string) (string, error) {
-	name := settings[setting]
-	if name == "" {
-		return "", plugins.Fail(plugins.FailureConfig, "setting %s is missing", setting)
-	}
-	value, ok := a.cfg.LookupEnv(name)
-	if !ok {
-		e := plugins.Fail(plugins.FailureConfig, "environment variable %s (setting %s) is not set", name, setting)
-		e.Hint = "put " + name + " on the adapter's list of variables"
-		return "", e
-	}
-	return value, nil
 }

@@ -10,7 +10,6 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -21,6 +20,7 @@ import (
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/plugins"
+	"github.com/seed-3356bd69/touchstone/plugins/channel"
 )
 
 // The signatures of API v2.
@@ -106,7 +106,7 @@ type v2 struct {
 }
 
 func (a *adapter) v2(account string, settings plugins.Settings) (*v2, error) {
-	base, err := baseURL(settings[settingBase])
+	base, err := channel.BaseURL(settings, settingBase, defaultBase)
 	if err != nil {
 		return nil, err
 	}
@@ -123,17 +123,17 @@ func (a *adapter) v2(account string, settings plugins.Settings) (*v2, error) {
 	if v.merchant == "" || v.appID == "" {
 		return nil, plugins.Fail(plugins.FailureConfig, "API v2 needs an account and the setting %s", settingAppID)
 	}
-	v.key, err = a.secret(settings, settingAPIKey)
+	v.key, err = a.env.Secret(settings, settingAPIKey)
 	return v, err
 }
 
 // withCertificate makes the client present the merchant's certificate, as the fund flow asks for.
 func (v *v2) withCertificate(a *adapter, settings plugins.Settings) error {
-	cert, err := a.secret(settings, settingCert)
+	cert, err := a.env.Secret(settings, settingCert)
 	if err != nil {
 		return err
 	}
-	key, err := a.secret(settings, settingKey)
+	key, err := a.env.Secret(settings, settingKey)
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (v *v2) withCertificate(a *adapter, settings plugins.Settings) error {
 	if err != nil {
 		return plugins.Fail(plugins.FailureConfig, "settings %s and %s are no certificate with its key", settingCert, settingKey)
 	}
-	v.client = newClient()
+	v.client = channel.NewClient()
 	v.client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	return nil
 }
@@ -163,12 +163,9 @@ func (v *v2) post(ctx context.Context, path string, f fields) (*http.Response, e
 		return nil, fmt.Errorf("build request: %w", err)
 	}
 	req.Header.Set("Content-Type", "text/xml; charset=utf-8")
-	res, err := v.client.Do(req)
+	res, err := channel.Do(v.client, req)
 	if err != nil {
-		if trouble, ok := errors.AsType[*url.Error](err); ok {
-			err = trouble.Err
-		}
-		return nil, plugins.Fail(plugins.FailureUnavailable, "ask %s: %v", v.base.Host, err)
+		return nil, err
 	}
 	if res.StatusCode != http.StatusOK {
 		_ = res.Body.Close() // the status is what counts
@@ -206,7 +203,7 @@ func (a *adapter) fetchV2(ctx context.Context, req plugins.FetchRequest, w io.Wr
 		return plugins.FetchResult{}, err
 	}
 	defer res.Body.Close()
-	in := bufio.NewReaderSize(res.Body, bodyBuffer)
+	in := bufio.NewReaderSize(res.Body, channel.Buffer)
 	if head, _ := in.Peek(len("<xml")); string(head) == "<xml" {
 		return v.refused(in)
 	}
@@ -219,7 +216,7 @@ func (a *adapter) fetchV2(ctx context.Context, req plugins.FetchRequest, w io.Wr
 // refused reads why there is no bill. The documentation and the server differ in how they write it.
 func (v *v2) refused(in io.Reader) (plugins.FetchResult, error) {
 	var answer fields
-	if err := xml.NewDecoder(io.LimitReader(in, maxAnswer)).Decode(&answer); err != nil {
+	if err := xml.NewDecoder(io.LimitReader(in, channel.MaxAnswer)).Decode(&answer); err != nil {
 		return plugins.FetchResult{}, plugins.Fail(plugins.FailureUnavailable, "answer is not the XML expected: %v", err)
 	}
 	code := answer["err_code"]
@@ -248,7 +245,7 @@ func (v *v2) call(ctx context.Context, path string, f fields) (fields, error) {
 	}
 	defer res.Body.Close()
 	var answer fields
-	if err := xml.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(&answer); err != nil {
+	if err := xml.NewDecoder(io.LimitReader(res.Body, channel.MaxAnswer)).Decode(&answer); err != nil {
 		return nil, plugins.Fail(plugins.FailureUnavailable, "answer is not the XML expected: %v", err)
 	}
 	if answer["return_code"] != "SUCCESS" {
