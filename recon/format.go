@@ -42,7 +42,7 @@ type LineRule struct {
 	Summary   []string `json:"summary,omitempty" yaml:"summary"`     // first cell of the line that ends the rows: a summary's header, or a total line
 	Skip      int      `json:"skip,omitempty" yaml:"skip"`           // lines before the header, whatever they hold
 	Trailing  bool     `json:"trailing,omitempty" yaml:"trailing"`   // a separator may end the line
-	FreeText  []string `json:"free_text,omitempty" yaml:"free_text"` // neighbouring columns that may hold the separator: surplus cells are theirs
+	FreeText  []string `json:"free_text,omitempty" yaml:"free_text"` // columns that may hold the separator: surplus cells are theirs; of two that are no neighbours, shared so that kind, amounts and time can be read
 }
 
 // Width is one fixed-width cell.
@@ -132,7 +132,7 @@ type Total struct {
 	Pattern  string   `json:"pattern,omitempty" yaml:"pattern"`   // regular expression over the line's text with one group: the number
 	Of       TotalOf  `json:"of" yaml:"of"`                       //
 	Kinds    []Kind   `json:"kinds,omitempty" yaml:"kinds"`       // of the lines that count; all without it
-	Columns  []string `json:"columns,omitempty" yaml:"columns"`   // the figure is the sum of the first of them that the file has, over all lines of any kind, rejected ones too as far as they can be read
+	Columns  []string `json:"columns,omitempty" yaml:"columns"`   // the figure is the sum of the first of them that the file has, over the lines of Kinds, rejected ones too as far as they can be read
 	Unit     Unit     `json:"unit,omitempty" yaml:"unit"`         // of amounts and fees
 	Sign     Sign     `json:"sign,omitempty" yaml:"sign"`         // of amounts and fees, as of lines
 	Required bool     `json:"required,omitempty" yaml:"required"` // a file without it is a truncated one

@@ -16,7 +16,9 @@ import (
 type Request struct {
 	Account string // "" accepts any; otherwise rows of other accounts are rejected
 	Date    string // the statement's day, 2006-01-02; "" if unknown
-	Sums    []Sum  // further columns that the file adds up
+	Sums    []*Sum // further columns to add up
+	// Comment is shown every line that is no row, before it is looked at for totals; its error ends the decoding.
+	Comment func(text string, line int) error
 }
 
 // section is where in the file the reader is.
@@ -42,6 +44,7 @@ type reader struct {
 	clock   clock
 	emit    plugins.Emitter
 	account string
+	comment func(text string, line int) error
 	rules   map[string]*recon.RowRule
 
 	section section
@@ -85,6 +88,9 @@ func newReader(spec *recon.FormatSpec, req Request, in io.Reader, emit plugins.E
 	}
 	for _, s := range req.Sums {
 		r.totals.sums = append(r.totals.sums, &sum{Sum: s})
+	}
+	if r.comment = req.Comment; r.comment == nil {
+		r.comment = func(string, int) error { return nil }
 	}
 	if r.clock, err = newClock(spec, req.Date); err != nil {
 		return nil, err
@@ -140,11 +146,11 @@ func (r *reader) line(raw []byte, long bool) error {
 				r.layout, r.section = fixedLayout(r.spec), sectionRows
 			}
 		}
-		return r.totals.look(text, r.lines.number)
+		return r.look(text)
 	case strings.TrimSpace(text) == "":
 		return nil
 	case r.spec.Lines.Comment != "" && strings.HasPrefix(text, r.spec.Lines.Comment):
-		return r.totals.look(text, r.lines.number)
+		return r.look(text)
 	}
 	switch r.section {
 	case sectionHeader:
@@ -199,6 +205,14 @@ func (r *reader) beginSummary(text string) error {
 		return nil
 	}
 	r.section = sectionEnd
+	return r.look(text)
+}
+
+// look shows a line that is no row to those who may find something in it.
+func (r *reader) look(text string) error {
+	if err := r.comment(text, r.lines.number); err != nil {
+		return err
+	}
 	return r.totals.look(text, r.lines.number)
 }
 
@@ -225,7 +239,7 @@ func (r *reader) row(raw []byte, text string, long, valid bool) error {
 	if bad != nil && bad.column == "" {
 		aligned = nil
 	}
-	if err := r.totals.column(r.layout, aligned); err != nil {
+	if err := r.totals.column(r.layout, aligned, w.kind, read&partKind != 0); err != nil {
 		return err
 	}
 	if err := r.totals.add(w.kind, w.amount, w.fee, read); err != nil {
@@ -263,12 +277,25 @@ func (r *reader) cut(raw []byte, text string, w *row) (width string) {
 		return ""
 	}
 	r.cells = r.split.split(text, r.cells[:0])
-	cells, ok := r.layout.align(r.cells, r.spec.Lines.Separator)
+	cells, ok := r.layout.align(r.cells, r.spec.Lines.Separator, r.sense)
 	w.cells = cells
 	if !ok {
 		return fmt.Sprintf("%d columns, the header has %d", len(cells), len(r.layout.names))
 	}
 	return ""
+}
+
+// sense tells whether a row's kind, amount, fee and time can be read.
+func (r *reader) sense(cells []string) bool {
+	w := &row{reader: r, cells: cells}
+	if w.choose() != nil || w.rule.Ignore != "" || w.money() != nil {
+		return false
+	}
+	if _, bad := w.cost(); bad != nil {
+		return false
+	}
+	_, bad := w.time()
+	return bad == nil
 }
 
 // read gives the record, or the first fault, and what of the row counts in the totals.

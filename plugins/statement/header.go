@@ -11,10 +11,9 @@ import (
 
 // layout says where a file has its columns: bound by name, since channels issue several orders and sets.
 type layout struct {
-	names     []string       // as the file has them
-	at        map[string]int // column of the spec: cell
-	freeFirst int            // the free text cells, -1 without
-	freeLast  int
+	names  []string       // as the file has them
+	at     map[string]int // column of the spec: cell
+	groups []group        // the free text cells
 }
 
 // fixedLayout is that of a file without a header: the format's own order.
@@ -89,35 +88,67 @@ func (l *layout) drift(spec *recon.FormatSpec, known []bool, line int) ([]plugin
 	return found, nil
 }
 
+// free finds the free text cells: neighbours are one group, which takes surplus cells together.
 func (l *layout) free(spec *recon.FormatSpec) {
-	l.freeFirst, l.freeLast = -1, -1
+	var cells []int
 	for _, name := range spec.Lines.FreeText {
-		i, ok := l.at[name]
-		if !ok {
+		if i, ok := l.at[name]; ok {
+			cells = append(cells, i)
+		}
+	}
+	slices.Sort(cells)
+	for _, i := range cells {
+		if n := len(l.groups); n > 0 && l.groups[n-1].last == i-1 {
+			l.groups[n-1].last = i
 			continue
 		}
-		if l.freeFirst < 0 || i < l.freeFirst {
-			l.freeFirst = i
-		}
-		l.freeLast = max(l.freeLast, i)
+		l.groups = append(l.groups, group{i, i})
 	}
 }
 
-// align gives surplus cells back to the free text, which alone can hold the separator: cells before it count from the
-// left, cells after it from the right. ok is false for a row of another width that this cannot explain.
-func (l *layout) align(cells []string, separator string) (_ []string, ok bool) {
+// group is a run of free text cells.
+type group struct{ first, last int }
+
+// maxSurplus bounds the cells that are given back to free text by trying.
+const maxSurplus = 32
+
+// align gives surplus cells back to the free text, which alone can hold the separator. One group takes them all. Of two
+// groups each share is tried: the row is what makes sense, and nothing where two do. ok is false for a row of another
+// width that this cannot explain.
+func (l *layout) align(cells []string, separator string, sense func([]string) bool) (_ []string, ok bool) {
 	surplus := len(cells) - len(l.names)
-	if surplus == 0 {
+	switch {
+	case surplus == 0:
 		return cells, true
+	case surplus < 0 || surplus > maxSurplus || len(l.groups) == 0 || len(l.groups) > 2:
+		return cells, false
+	case len(l.groups) == 1:
+		return give(cells, l.groups[0], surplus, separator), true
 	}
-	if surplus < 0 || l.freeFirst < 0 {
+	var found []string
+	for first := range surplus + 1 {
+		try := give(cells, l.groups[0], first, separator)
+		try = give(try, l.groups[1], surplus-first, separator)
+		if !sense(try) {
+			continue
+		}
+		if found != nil {
+			return cells, false
+		}
+		found = try
+	}
+	if found == nil {
 		return cells, false
 	}
-	out := append([]string{}, cells[:l.freeFirst]...)
-	free := cells[l.freeFirst : l.freeLast+1+surplus]
-	out = append(out, strings.Join(free[:surplus+1], separator))
-	out = append(out, free[surplus+1:]...)
-	return append(out, cells[l.freeLast+1+surplus:]...), true
+	return found, true
+}
+
+// give joins the surplus cells of a group into its first one.
+func give(cells []string, g group, surplus int, separator string) []string {
+	end := g.first + surplus + 1
+	out := append([]string{}, cells[:g.first]...)
+	out = append(out, strings.Join(cells[g.first:end], separator))
+	return append(out, cells[end:]...)
 }
 
 // present gives the first of some columns that the file has.

@@ -20,7 +20,8 @@ type figure struct {
 	stated   bool
 	declared int64
 	counted  int64
-	unread   int64 // rejected lines that may have belonged to it
+	doubt    int64 // of lines whose kind is not known, which may belong to it
+	unread   int64 // rejected lines that may have belonged to it, and could not be read
 }
 
 // totals counts the lines and holds them against what the file states.
@@ -30,25 +31,27 @@ type totals struct {
 	currency recon.Currency
 }
 
-// Sum is a column that the file adds up although no record says it: one more proof that nothing is missing. A summary
-// that does not state it is none the worse.
+// Sum is a column that is added up although no record says it: one more proof that nothing is missing. A summary that
+// does not state it is none the worse.
 type Sum struct {
-	Column string
-	Names  []string // of the summary
-	Unit   recon.Unit
+	Column  string
+	Names   []string // of the summary; none: only for the caller
+	Unit    recon.Unit
+	Counted int64 // filled: over all lines, rejected ones as far as they can be read
 }
 
 type sum struct {
-	Sum
-	name              string
-	stated            bool
-	declared, counted int64
+	*Sum
+	name     string
+	stated   bool
+	declared int64
 }
 
-// column adds a row's cells to the sums of columns, as far as they can be read. cells is nil where they cannot be told.
-func (t *totals) column(l *layout, cells []string) error {
+// column adds a row's cells to the sums of columns, as far as they can be read. cells is nil where they cannot be told. A
+// row whose kind is not known may belong to a figure of some kinds, or may not.
+func (t *totals) column(l *layout, cells []string, kind recon.Kind, known bool) error {
 	for _, s := range t.sums {
-		if err := t.plus(&s.counted, nil, s.Unit, l.cell(cells, s.Column)); err != nil {
+		if err := t.plus(&s.Counted, nil, s.Unit, l.cell(cells, s.Column)); err != nil {
 			return err
 		}
 	}
@@ -56,7 +59,13 @@ func (t *totals) column(l *layout, cells []string) error {
 		if len(f.Columns) == 0 {
 			continue
 		}
-		if err := t.plus(&f.counted, &f.unread, f.Unit, l.cell(cells, l.present(f.Columns))); err != nil {
+		to := &f.counted
+		if len(f.Kinds) > 0 && !known {
+			to = &f.doubt
+		} else if len(f.Kinds) > 0 && !slices.Contains(f.Kinds, kind) {
+			continue
+		}
+		if err := t.plus(to, &f.unread, f.Unit, l.cell(cells, l.present(f.Columns))); err != nil {
 			return err
 		}
 	}
@@ -124,7 +133,11 @@ func (t *totals) add(kind recon.Kind, amount, fee int64, read part) error {
 			continue
 		}
 		if len(f.Kinds) > 0 && read&partKind == 0 {
-			f.unread++
+			if f.Of == recon.TotalCount {
+				f.doubt++
+			} else {
+				f.unread++
+			}
 			continue
 		}
 		if len(f.Kinds) > 0 && !slices.Contains(f.Kinds, kind) {
@@ -247,6 +260,18 @@ func (f *figure) print(n int64) string {
 	return recon.Money{Minor: n, Currency: f.currency}.Major()
 }
 
+// found is what the lines add up to: with those of unknown kind, if that is what the file states.
+func (f *figure) found() int64 {
+	counted, with := f.counted, f.counted+f.doubt
+	if f.Sign == recon.SignAny {
+		counted, with = max(counted, -counted), max(with, -with)
+	}
+	if f.stated && f.declared == with {
+		return with
+	}
+	return counted
+}
+
 // check says which figures disagree, or are not there.
 func (t *totals) check() error {
 	var wrong []string
@@ -254,8 +279,8 @@ func (t *totals) check() error {
 		switch {
 		case !f.stated && f.Required:
 			wrong = append(wrong, fmt.Sprintf("%s is not stated", f.name))
-		case f.stated && f.declared != f.counted:
-			text := fmt.Sprintf("%s is %s, details are %s", f.name, f.print(f.declared), f.print(f.counted))
+		case f.stated && f.declared != f.found():
+			text := fmt.Sprintf("%s is %s, details are %s", f.name, f.print(f.declared), f.print(f.found()))
 			if f.unread > 0 {
 				text += fmt.Sprintf(" without %d unreadable", f.unread)
 			}
@@ -263,9 +288,9 @@ func (t *totals) check() error {
 		}
 	}
 	for _, s := range t.sums {
-		if s.stated && s.declared != s.counted {
+		if s.stated && s.declared != s.Counted {
 			major := func(n int64) string { return recon.Money{Minor: n, Currency: t.currency}.Major() }
-			wrong = append(wrong, fmt.Sprintf("%s is %s, details are %s", s.name, major(s.declared), major(s.counted)))
+			wrong = append(wrong, fmt.Sprintf("%s is %s, details are %s", s.name, major(s.declared), major(s.Counted)))
 		}
 	}
 	if len(wrong) > 0 {
@@ -281,7 +306,7 @@ func (t *totals) list() []plugins.ControlTotal {
 		if !f.stated {
 			continue
 		}
-		c := plugins.ControlTotal{Name: f.name, Declared: f.declared, Counted: f.counted, Currency: t.currency}
+		c := plugins.ControlTotal{Name: f.name, Declared: f.declared, Counted: f.found(), Currency: t.currency}
 		if f.Of == recon.TotalCount {
 			c.Currency = ""
 		}
@@ -289,7 +314,7 @@ func (t *totals) list() []plugins.ControlTotal {
 	}
 	for _, s := range t.sums {
 		if s.stated {
-			out = append(out, plugins.ControlTotal{Name: s.name, Declared: s.declared, Counted: s.counted, Currency: t.currency})
+			out = append(out, plugins.ControlTotal{Name: s.name, Declared: s.declared, Counted: s.Counted, Currency: t.currency})
 		}
 	}
 	return out

@@ -110,8 +110,8 @@ func summaryNames() []string {
 }
 
 // tradeSums are columns that the bill adds up and no record has.
-func tradeSums() []statement.Sum {
-	return []statement.Sum{
+func tradeSums() []*statement.Sum {
+	return []*statement.Sum{
 		{Column: "应结订单金额", Names: []string{"应结订单总金额"}, Unit: recon.UnitMajor},
 		{Column: colRefund, Names: []string{"退款总金额", "总退款金额"}, Unit: recon.UnitMajor},
 		{Column: "充值券退款金额", Names: []string{"充值券退款总金额", "总代金券或立减优惠退款金额", "总企业红包退款金额"}, Unit: recon.UnitMajor},

@@ -44,6 +44,11 @@ type Faults struct {
 	CutDownload bool // the download ends early; the declared hash is the whole file's
 	CutBill     bool // the bill itself lacks its end, with a hash to match
 	ExpiredURL  bool // every download address is too old
+	Down        bool // 5xx to everything
+	RateLimit   bool // too many requests
+
+	WrongSignature bool // answers are not signed with the channel's key
+	WrongSummary   bool // a summary file that the details contradict
 }
 
 // Sim is one channel. It is an http.Handler; all methods may be called at any time.
