@@ -19,6 +19,9 @@ type Request struct {
 	Sums    []*Sum // further columns to add up
 	// Comment is shown every line that is no row, before it is looked at for totals; its error ends the decoding.
 	Comment func(text string, line int) error
+	// Check is shown every record before it is emitted, with the cells it was read from. What it says against it (the
+	// column, and why) makes the line a reject.
+	Check func(cell func(column string) string, r *recon.Record) (column, reason string)
 }
 
 // section is where in the file the reader is.
@@ -45,6 +48,7 @@ type reader struct {
 	emit    plugins.Emitter
 	account string
 	comment func(text string, line int) error
+	verify  func(cell func(column string) string, r *recon.Record) (column, reason string)
 	rules   map[string]*recon.RowRule
 
 	section section
@@ -89,6 +93,7 @@ func newReader(spec *recon.FormatSpec, req Request, in io.Reader, emit plugins.E
 	for _, s := range req.Sums {
 		r.totals.sums = append(r.totals.sums, &sum{Sum: s})
 	}
+	r.verify = req.Check
 	if r.comment = req.Comment; r.comment == nil {
 		r.comment = func(string, int) error { return nil }
 	}
@@ -227,6 +232,11 @@ func (r *reader) row(raw []byte, text string, long, valid bool) error {
 		bad = &fault{"", width}
 	default:
 		record, bad, read = w.read()
+		if bad == nil && r.verify != nil && w.rule.Ignore == "" {
+			if column, reason := r.verify(w.value, &record); reason != "" {
+				bad = &fault{column, reason}
+			}
+		}
 		if bad == nil && !valid {
 			bad = &fault{"", "not of the charset " + string(r.charset())}
 		}
