@@ -15,6 +15,7 @@ type FormatSpec struct {
 	Empty   []string   `json:"empty,omitempty" yaml:"empty"`               // values that mean "none" in id and optional columns, for example "0"
 	Channel string     `json:"channel,omitempty" yaml:"channel"`           // goes into every record
 	Strict  bool       `json:"strict,omitempty" yaml:"strict"`             // a column that Columns does not name is an error, not a diagnostic
+	Open    bool       `json:"open,omitempty" yaml:"open"`                 // Columns names only what is used: others are no diagnostic
 	Zone    string     `json:"zone,omitempty" yaml:"zone"`                 // IANA zone of times without an offset; default Asia/Shanghai
 	Layouts []string   `json:"time_layouts,omitempty" yaml:"time_layouts"` // Go layouts of times, tried in order; default 2006-01-02 15:04:05. One without a year means the year that is nearest to the statement's day
 	Dates   []string   `json:"date_layouts,omitempty" yaml:"date_layouts"` // Go layouts of settlement dates; default 2006-01-02, 20060102
@@ -42,7 +43,8 @@ type LineRule struct {
 	Summary   []string `json:"summary,omitempty" yaml:"summary"`     // first cell of the line that ends the rows: a summary's header, or a total line
 	Skip      int      `json:"skip,omitempty" yaml:"skip"`           // lines before the header, whatever they hold
 	Trailing  bool     `json:"trailing,omitempty" yaml:"trailing"`   // a separator may end the line
-	FreeText  []string `json:"free_text,omitempty" yaml:"free_text"` // columns that may hold the separator: surplus cells are theirs; of two that are no neighbours, shared so that kind, amounts and time can be read
+	Short     bool     `json:"short,omitempty" yaml:"short"`         // cells at the end may be missing: they are empty
+	FreeText  []string `json:"free_text,omitempty" yaml:"free_text"` // columns that may hold the separator: surplus cells are theirs. Neighbours, but for readers that can try how to share them
 }
 
 // Width is one fixed-width cell.

@@ -103,6 +103,7 @@ const (
 	FieldAccount    Field = "account"
 	FieldStatus     Field = "status"
 	FieldFee        Field = "fee"
+	FieldTime       Field = "time"
 	FieldChannelTxn Field = "channel_txn"
 )
 

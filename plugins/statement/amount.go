@@ -68,12 +68,13 @@ func letter(text string) (byte, string) {
 	return ' ', text
 }
 
-// ungroup takes the commas out of a whole part: each must stand between two digits.
+// ungroup takes the commas out of "1,100.00". A comma anywhere else than between groups of three digits is an error.
 func ungroup(text string) (string, error) {
 	whole, rest, point := strings.Cut(text, ".")
-	digits := strings.TrimLeft(whole, "+-")
-	if strings.HasPrefix(digits, ",") || strings.HasSuffix(digits, ",") || strings.Contains(digits, ",,") || strings.Contains(rest, ",") {
-		return "", fmt.Errorf("commas that group no digits: %q", text)
+	for i, g := range strings.Split(strings.TrimLeft(whole, "+-"), ",") {
+		if i > 0 && len(g) != 3 || i == 0 && strings.Contains(whole, ",") && (len(g) == 0 || len(g) > 3) {
+			return "", fmt.Errorf("commas that group no thousands: %q", text)
+		}
 	}
 	whole = strings.ReplaceAll(whole, ",", "")
 	if point {

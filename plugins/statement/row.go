@@ -132,41 +132,43 @@ func (r *row) record(hasFee bool) (rec recon.Record, bad *fault) {
 
 func (r *row) ids(rec *recon.Record) *fault {
 	column, key := r.first(r.rule.Key)
-	if r.rule.KeyAll {
-		parts := make([]string, len(r.rule.Key))
-		for i, c := range r.rule.Key {
-			if parts[i] = r.value(c); parts[i] == "" {
-				return &fault{c, "empty, and part of the key"}
-			}
-		}
-		key = strings.Join(parts, "|")
+	if r.rule.KeyAll && len(r.rule.Key) > 1 {
+		key = r.joined()
 	}
 	if key == "" {
 		return &fault{column, "empty: the line has no key"}
 	}
 	rec.Key.ID = key
 	orderIn, order := r.first(r.rule.Order)
-	if rec.Order = order; len(r.rule.Order) == 0 {
+	if rec.Order = order; order == "" {
 		orderIn, rec.Order = column, key
-	}
-	if rec.Order == "" {
-		return &fault{orderIn, "empty"}
 	}
 	txnIn, txn := r.first(r.rule.ChannelTxn)
 	originalIn, original := r.first(r.rule.Original)
 	rec.ChannelTxn, rec.Original = txn, original
-	if _, rec.Account = r.first(r.rule.Account); len(r.rule.Account) > 0 && rec.Account == "" {
-		return &fault{r.rule.Account[0], "empty"}
-	}
+	accountIn, account := r.first(r.rule.Account)
+	rec.Account = account
 	for _, id := range []struct{ column, text string }{{column, key}, {orderIn, rec.Order}, {txnIn, txn}, {originalIn, original}} {
 		if scientific(id.text) {
 			return &fault{id.column, "number in scientific notation: the file was saved again by a spreadsheet"}
 		}
 	}
-	if r.account != "" && rec.Account != "" && rec.Account != r.account {
-		return &fault{r.rule.Account[0], "another account than the statement's"}
+	if r.account != "" && len(r.rule.Account) > 0 && account != r.account {
+		return &fault{accountIn, "another account than the statement's"}
 	}
 	return nil
+}
+
+// joined is a key of several columns: "order/refund". A slash inside of a part is escaped, and empty parts at the end are
+// left out, so that no two keys look alike.
+func (r *row) joined() string {
+	parts, filled := make([]string, len(r.rule.Key)), 0
+	for i, c := range r.rule.Key {
+		if parts[i] = strings.NewReplacer(`\`, `\\`, `/`, `\/`).Replace(r.value(c)); parts[i] != "" {
+			filled = i + 1
+		}
+	}
+	return strings.Join(parts[:filled], "/")
 }
 
 func (r *row) status() (recon.Status, *fault) {
@@ -201,7 +203,7 @@ func (r *row) time() (time.Time, *fault) {
 		text = strings.TrimSpace(strings.Join(parts, " "))
 	}
 	if text == "" {
-		return time.Time{}, &fault{column, "empty"}
+		return time.Time{}, nil
 	}
 	at, ok := r.clock.read(text)
 	if !ok {

@@ -10,50 +10,84 @@ import (
 )
 
 // align numbers the copies of one key. Nearly always there is one record a side; where there are more, records that
-// agree on most sides find each other first, so that one wrong copy does not shift all the others.
-func align(key recon.Key, lists [][]*recon.Record) []Group {
-	for _, l := range lists {
-		slices.SortFunc(l, compare)
-	}
-	var groups []Group
-	take := func(members []int) bool {
-		found := commonContent(lists, members)
-		if found == nil {
-			return false
+// agree on most sides find each other first, so that one wrong copy does not shift all the others. content says what a
+// record's compared fields are.
+func align(key recon.Key, lists [][]*recon.Record, content func(*recon.Record) string) []Group {
+	a := &alignment{key: key, sides: len(lists), queues: map[string][][]*recon.Record{}}
+	for side, list := range lists {
+		slices.SortFunc(list, func(x, y *recon.Record) int {
+			return cmp.Or(strings.Compare(content(x), content(y)), compareRecords(x, y))
+		})
+		for _, r := range list {
+			a.push(content(r), side, r)
 		}
-		g := Group{Key: key, Records: make([]*recon.Record, len(lists))}
-		for at, side := range members {
-			g.Records[side] = lists[side][found[at]]
-			lists[side] = slices.Delete(lists[side], found[at], found[at]+1)
-		}
-		groups = append(groups, g)
-		return true
 	}
+	slices.Sort(a.contents)
 	for _, members := range subsets(len(lists)) {
-		for take(members) {
+		for _, c := range a.contents {
+			a.take(c, members)
 		}
 	}
-	groups = fillUp(key, groups, lists)
-	slices.SortStableFunc(groups, func(a, b Group) int { return present(b) - present(a) })
-	for i := range groups {
-		groups[i].Occurrence = i + 1
+	a.fillUp()
+	slices.SortStableFunc(a.groups, func(x, y Group) int { return present(y) - present(x) })
+	for i := range a.groups {
+		a.groups[i].Occurrence = i + 1
 	}
-	return groups
+	return a.groups
+}
+
+// alignment is the state of one align: for each content, each side's records that have no partner yet.
+type alignment struct {
+	key      recon.Key
+	sides    int
+	contents []string
+	queues   map[string][][]*recon.Record
+	groups   []Group
+}
+
+func (a *alignment) push(content string, side int, r *recon.Record) {
+	q := a.queues[content]
+	if q == nil {
+		q = make([][]*recon.Record, a.sides)
+		a.queues[content] = q
+		a.contents = append(a.contents, content)
+	}
+	q[side] = append(q[side], r)
+}
+
+// take makes a group of each set of records with one content that all members have.
+func (a *alignment) take(content string, members []int) {
+	q := a.queues[content]
+	for {
+		for _, side := range members {
+			if len(q[side]) == 0 {
+				return
+			}
+		}
+		g := Group{Key: a.key, Records: make([]*recon.Record, a.sides)}
+		for _, side := range members {
+			g.Records[side], q[side] = q[side][0], q[side][1:]
+		}
+		a.groups = append(a.groups, g)
+	}
 }
 
 // fillUp gives the records that agree with nobody to the groups that lack their side, then to groups of their own.
-func fillUp(key recon.Key, groups []Group, lists [][]*recon.Record) []Group {
-	for side, list := range lists {
-		for _, r := range list {
-			at := slices.IndexFunc(groups, func(g Group) bool { return g.Records[side] == nil })
-			if at < 0 {
-				groups = append(groups, Group{Key: key, Records: make([]*recon.Record, len(lists))})
-				at = len(groups) - 1
+func (a *alignment) fillUp() {
+	for side := range a.sides {
+		at := 0
+		for _, c := range a.contents {
+			for _, r := range a.queues[c][side] {
+				for at < len(a.groups) && a.groups[at].Records[side] != nil {
+					at++
+				}
+				if at == len(a.groups) {
+					a.groups = append(a.groups, Group{Key: a.key, Records: make([]*recon.Record, a.sides)})
+				}
+				a.groups[at].Records[side] = r
 			}
-			groups[at].Records[side] = r
 		}
 	}
-	return groups
 }
 
 // subsets lists the sets of at least two of n sides, larger sets first.
@@ -72,24 +106,6 @@ func subsets(n int) [][]int {
 	}
 	slices.SortStableFunc(sets, func(a, b []int) int { return len(b) - len(a) })
 	return sets
-}
-
-// commonContent finds, in every member side, a record with the same content: its index in each, or nil.
-func commonContent(lists [][]*recon.Record, members []int) []int {
-	for first, r := range lists[members[0]] {
-		found := []int{first}
-		for _, side := range members[1:] {
-			at := slices.IndexFunc(lists[side], func(o *recon.Record) bool { return content(o) == content(r) })
-			if at < 0 {
-				break
-			}
-			found = append(found, at)
-		}
-		if len(found) == len(members) {
-			return found
-		}
-	}
-	return nil
 }
 
 func present(g Group) int {
@@ -114,11 +130,10 @@ func content(r *recon.Record) string {
 	return b.String()
 }
 
-// compare orders the records of one side and key by content, then by what else they hold, so that the order of input
-// never shows.
-func compare(a, b *recon.Record) int {
+// compareRecords orders the records of one side, key and content by what else they hold, so that the order of input never
+// shows.
+func compareRecords(a, b *recon.Record) int {
 	return cmp.Or(
-		strings.Compare(content(a), content(b)),
 		strings.Compare(a.ChannelTxn, b.ChannelTxn),
 		strings.Compare(a.Account, b.Account),
 		a.Time.Compare(b.Time),

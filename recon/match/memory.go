@@ -19,9 +19,18 @@ type Side struct {
 
 // Group is one booking as the sides have it: one key, one occurrence number.
 type Group struct {
-	Key        recon.Key
-	Occurrence int             // from 1; copies of the same line are numbered, never removed
-	Records    []*recon.Record // one a side, in the order of the sides; nil = absent
+	Key        recon.Key       `json:"key"`
+	Occurrence int             `json:"occurrence"` // from 1; copies of the same line are numbered, never removed
+	Records    []*recon.Record `json:"records"`    // one a side, in the order of the sides; nil = absent
+}
+
+// has tells which sides have the booking.
+func (g Group) has() []bool {
+	has := make([]bool, len(g.Records))
+	for i, r := range g.Records {
+		has[i] = r != nil
+	}
+	return has
 }
 
 // Joined is the result of a join.
@@ -50,7 +59,7 @@ func Join(ctx context.Context, sides ...Side) (*Joined, error) {
 	}
 	slices.SortFunc(keys, recon.Key.Compare)
 	for _, k := range keys {
-		j.Groups = append(j.Groups, align(k, byKey[k])...)
+		j.Groups = append(j.Groups, align(k, byKey[k], content)...)
 	}
 	return j, j.conserved()
 }

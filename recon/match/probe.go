@@ -1,0 +1,211 @@
+package match
+
+import (
+	"math/bits"
+	"slices"
+
+	"github.com/seed-3356bd69/touchstone/recon/entry"
+)
+
+// probe joins one partition in cache. What agrees on all sides one to one is counted and done with; every tag with
+// anything else goes to the resolver, with all its entries.
+type probe struct {
+	sides  int
+	unique bool // two equal records on every side are dirty too
+
+	base  []entry.Entry // of side 0; At notes which other sides have the same
+	slots []uint64      // tag's low half << 32 | index in base + 1; 0 = empty
+	other []entry.Entry // spilled or gathered entries of another side
+	dirty []uint64      // tags, sorted
+	out   []sided
+	sums  []sum // of what agrees, by label
+	last  int
+}
+
+// sided is an entry with its side.
+type sided struct {
+	entry.Entry
+	side int
+}
+
+// sum counts what agrees under one label.
+type sum struct {
+	label entry.Label
+	count int64
+	lo    uint64 // sum of amounts, 128 bits
+	hi    uint64
+}
+
+// run joins a partition and gives the entries of its dirty tags, sorted by tag, side and place.
+func (p *probe) run(s *scatter, part int) ([]sided, error) {
+	var err error
+	if p.base, err = s.load(p.base[:0], 0, part); err != nil {
+		return nil, err
+	}
+	p.dirty, p.out = p.dirty[:0], p.out[:0]
+	p.fill()
+	for side := 1; side < p.sides; side++ {
+		if err := p.each(s, side, part, func(entries []entry.Entry) { p.match(side, entries) }); err != nil {
+			return nil, err
+		}
+	}
+	p.settle()
+	if len(p.dirty) == 0 {
+		return nil, nil
+	}
+	slices.Sort(p.dirty)
+	p.dirty = slices.Compact(p.dirty)
+	p.settleDirty()
+	for side := 1; side < p.sides; side++ {
+		if err := p.each(s, side, part, func(entries []entry.Entry) { p.gather(side, entries) }); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(p.out, compareSided)
+	return p.out, nil
+}
+
+// each gives a partition's entries of one side, without copying those in memory.
+func (p *probe) each(s *scatter, side, part int, do func([]entry.Entry)) error {
+	for _, w := range s.workers {
+		w.held(side, part, do)
+		for _, x := range w.sides[side].spills[part] {
+			p.other = slices.Grow(p.other[:0], x.count)[:x.count]
+			if err := w.spill.read(p.other, x.offset); err != nil {
+				return err
+			}
+			do(p.other)
+		}
+	}
+	return nil
+}
+
+// fill puts side 0 into the table.
+func (p *probe) fill() {
+	size := max(16, 1<<bits.Len(uint(2*len(p.base))))
+	if len(p.slots) < size {
+		p.slots = make([]uint64, size)
+	}
+	p.slots = p.slots[:size]
+	clear(p.slots)
+	mask := uint64(size - 1)
+	for i := range p.base {
+		tag := p.base[i].Tag
+		at, copies := tag&mask, 0
+		for p.slots[at] != 0 && copies < maxChain {
+			if p.slots[at]>>32 == tag<<32>>32 && p.base[uint32(p.slots[at])-1].Tag == tag {
+				copies++
+			}
+			at = (at + 1) & mask
+		}
+		if copies == maxChain || (p.unique && copies > 0) {
+			p.dirty = append(p.dirty, tag)
+		}
+		if copies < maxChain {
+			p.slots[at] = tag<<32 | uint64(i+1)
+		}
+	}
+}
+
+// maxChain is how many copies of one key the table takes: further ones would make every look at it longer. The resolver
+// sorts them instead.
+const maxChain = 16
+
+// match notes in side 0 what another side has as well. What finds no partner is dirty.
+func (p *probe) match(side int, entries []entry.Entry) {
+	mask := uint64(len(p.slots) - 1)
+	bit := side - 1
+next:
+	for i := range entries {
+		e := &entries[i]
+		for at := e.Tag & mask; p.slots[at] != 0; at = (at + 1) & mask {
+			slot := p.slots[at]
+			if slot>>32 != e.Tag<<32>>32 {
+				continue
+			}
+			if b := &p.base[uint32(slot)-1]; b.Same(e) && !b.At.Noted(bit) {
+				b.At = b.At.Note(bit)
+				continue next
+			}
+		}
+		p.dirty = append(p.dirty, e.Tag)
+	}
+}
+
+// settle finds what side 0 has and another side lacks.
+func (p *probe) settle() {
+	all := uint8(1<<(p.sides-1) - 1)
+	for i := range p.base {
+		if p.base[i].At.Notes() != all {
+			p.dirty = append(p.dirty, p.base[i].Tag)
+		}
+	}
+	if len(p.dirty) == 0 {
+		for i := range p.base {
+			p.count(&p.base[i])
+		}
+	}
+}
+
+// settleDirty counts what agrees, and gathers the dirty entries of side 0.
+func (p *probe) settleDirty() {
+	for i := range p.base {
+		if p.isDirty(p.base[i].Tag) {
+			p.out = append(p.out, sided{p.base[i], 0})
+		} else {
+			p.count(&p.base[i])
+		}
+	}
+}
+
+func (p *probe) gather(side int, entries []entry.Entry) {
+	for i := range entries {
+		if p.isDirty(entries[i].Tag) {
+			p.out = append(p.out, sided{entries[i], side})
+		}
+	}
+}
+
+// isDirty looks a tag up. A few tags are compared one by one, more are searched for.
+func (p *probe) isDirty(tag uint64) bool {
+	if len(p.dirty) <= 4 {
+		return slices.Contains(p.dirty, tag)
+	}
+	_, found := slices.BinarySearch(p.dirty, tag)
+	return found
+}
+
+func (p *probe) count(e *entry.Entry) {
+	label := e.At.Label()
+	if p.last >= len(p.sums) || p.sums[p.last].label != label {
+		p.last = slices.IndexFunc(p.sums, func(s sum) bool { return s.label == label })
+		if p.last < 0 {
+			p.last = len(p.sums)
+			p.sums = append(p.sums, sum{label: label})
+		}
+	}
+	s := &p.sums[p.last]
+	s.count++
+	var carry uint64
+	s.lo, carry = bits.Add64(s.lo, uint64(e.Amount), 0)
+	s.hi += carry
+}
+
+func compareSided(a, b sided) int {
+	switch {
+	case a.Tag != b.Tag:
+		return order(a.Tag < b.Tag)
+	case a.side != b.side:
+		return order(a.side < b.side)
+	case a.At.Place() != b.At.Place():
+		return order(a.At.Place() < b.At.Place())
+	}
+	return 0
+}
+
+func order(less bool) int {
+	if less {
+		return -1
+	}
+	return 1
+}

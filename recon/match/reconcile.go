@@ -1,0 +1,302 @@
+package match
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seed-3356bd69/touchstone/recon/entry"
+	"github.com/seed-3356bd69/touchstone/recon/scan"
+)
+
+// Plan says how a reconciliation is done. The answer is the same.
+type Plan string
+
+// The plans.
+const (
+	PlanAuto   Plan = ""       // by sizes, memory and what the digests say
+	PlanJoin   Plan = "join"   // every entry is kept until the join
+	PlanDigest Plan = "digest" // digests first; then the entries of buckets that differ, in a second scan
+	PlanSpill  Plan = "spill"  // as join, and what exceeds the memory goes to disk
+)
+
+// Config says how sides are held against each other. The sides' own Compared must be this one.
+type Config struct {
+	Plan     Plan
+	Compared entry.Compared
+	Threads  int   // default 1
+	Memory   int64 // bytes for entries and what joins them; default 1 GiB
+	Temp     string
+	Unique   bool                    // equal copies on every side are breaks too
+	Parts    int                     // partitions, a power of two; 0 = by size
+	Each     func(*Difference) error // gets every difference, by key and copy; nil = only numbers
+	Progress func(Progress)          // is told now and then; may be nil
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Side string // that is scanned; "" while partitions are joined
+	Done int64  // partitions
+	All  int64
+}
+
+// SideResult is what one side delivered.
+type SideResult struct {
+	Name string
+	*scan.Result
+	In Totals
+}
+
+// Result is the outcome of a reconciliation.
+type Result struct {
+	Sides   []SideResult
+	Matched Totals // bookings that agree on every side
+	Breaks  []BreakTotals
+	Plan    Plan
+	Spilled int64 // bytes that went to disk
+	Reused  int64 // chunks of memory that were used again
+}
+
+// Equal tells whether nothing was found: no break, and no line that could not be read.
+func (r *Result) Equal() bool {
+	for _, s := range r.Sides {
+		if s.Rejected > 0 {
+			return false
+		}
+	}
+	return len(r.Breaks) == 0
+}
+
+// maxSides is bounded by the notes of an entry.
+const maxSides = 5
+
+func (c Config) withDefaults() Config {
+	if c.Threads < 1 {
+		c.Threads = 1
+	}
+	if c.Memory <= 0 {
+		c.Memory = 1 << 30
+	}
+	return c
+}
+
+// Reconcile scans every side and joins them exactly. Of two sides the first is internal and the second the channel; a
+// third is the shadow. An error means that nothing is known: no partial answer is ever given.
+func Reconcile(ctx context.Context, cfg Config, sides ...*scan.Side) (result *Result, err error) {
+	cfg = cfg.withDefaults()
+	if len(sides) < 2 || len(sides) > maxSides {
+		return nil, fmt.Errorf("reconcile %d sides: 2 to %d", len(sides), maxSides)
+	}
+	r := &reconciliation{cfg: &cfg, sides: sides, result: &Result{}}
+	defer func() { err = errors.Join(err, r.close()) }()
+	if err := r.scan(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.join(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.result.conserved(); err != nil {
+		return nil, err
+	}
+	return r.result, r.deliver()
+}
+
+// reconciliation is the state of one Reconcile.
+type reconciliation struct {
+	cfg     *Config
+	sides   []*scan.Side
+	scatter *scatter
+	sorter  *sorter
+	result  *Result
+}
+
+func (r *reconciliation) close() error {
+	var errs []error
+	if r.scatter != nil {
+		errs = append(errs, r.scatter.close())
+	}
+	if r.sorter != nil {
+		errs = append(errs, r.sorter.close())
+	}
+	return errors.Join(errs...)
+}
+
+func (r *reconciliation) progress(p Progress) {
+	if r.cfg.Progress != nil {
+		r.cfg.Progress(p)
+	}
+}
+
+// scan reads the sides one after the other, each with all threads.
+func (r *reconciliation) scan(ctx context.Context) error {
+	var err error
+	r.scatter, err = newScatter(len(r.sides), r.cfg.Threads, r.parts(), r.cfg.Memory, r.cfg.Temp)
+	if err != nil {
+		return err
+	}
+	for i, side := range r.sides {
+		r.progress(Progress{Side: side.Name()})
+		scanned, err := side.Scan(ctx, sideSink{r.scatter, i})
+		if err != nil {
+			return fmt.Errorf("scan %s: %w", side.Name(), err)
+		}
+		s := SideResult{Name: side.Name(), Result: scanned}
+		for _, t := range scanned.Totals {
+			if err := s.In.add(Total{Kind: t.Label.Kind(), Currency: t.Label.Currency(), Count: t.Count, Minor: t.Minor}); err != nil {
+				return err
+			}
+		}
+		r.result.Sides = append(r.result.Sides, s)
+	}
+	r.result.Plan, r.result.Spilled = PlanJoin, r.scatter.spilled()
+	if r.result.Spilled > 0 {
+		r.result.Plan = PlanSpill
+	}
+	return nil
+}
+
+// partBytes is how large a partition of one side should be: it is joined in the second cache.
+const partBytes = 128 << 10
+
+// parts chooses the number of partitions.
+func (r *reconciliation) parts() int {
+	if r.cfg.Parts > 0 {
+		return r.cfg.Parts
+	}
+	most := int64(0)
+	for _, s := range r.sides {
+		if n := s.Estimate(); n < 0 {
+			most = max(most, 4<<20)
+		} else {
+			most = max(most, n)
+		}
+	}
+	parts := 16
+	for int64(parts)*partBytes < most*entry.Size && parts < 4096 {
+		parts *= 2
+	}
+	return parts
+}
+
+// join joins the partitions, each on one thread.
+func (r *reconciliation) join(ctx context.Context) error {
+	emit := r.emit()
+	group, ctx := errgroup.WithContext(ctx)
+	var next atomic.Int64
+	tallies := make([]*tally, r.cfg.Threads)
+	for i := range tallies {
+		resolver := newResolver(r.cfg, r.sides, emit)
+		tallies[i] = resolver.tally
+		group.Go(func() error {
+			return scan.Guard(func() error { return r.joinSome(ctx, &next, resolver) })
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	all := newTally(len(r.sides))
+	for _, t := range tallies {
+		if err := all.merge(t); err != nil {
+			return err
+		}
+	}
+	r.result.Matched, r.result.Breaks = all.matched, all.list()
+	for _, w := range r.scatter.workers {
+		r.result.Reused += w.arena.reused
+	}
+	return nil
+}
+
+// joinSome takes partitions until there are no more.
+func (r *reconciliation) joinSome(ctx context.Context, next *atomic.Int64, to *resolver) error {
+	p := &probe{sides: len(r.sides), unique: r.cfg.Unique}
+	for {
+		part := int(next.Add(1)) - 1
+		if part >= r.scatter.parts {
+			return to.tally.sums(p.sums)
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		dirty, err := p.run(r.scatter, part)
+		if err != nil {
+			return err
+		}
+		if err := to.run(dirty); err != nil {
+			return err
+		}
+		r.progress(Progress{Done: int64(part) + 1, All: int64(r.scatter.parts)})
+	}
+}
+
+// differenceBytes is about what one held difference takes.
+const differenceBytes = 2048
+
+func (r *reconciliation) emit() func(Difference) error {
+	if r.cfg.Each == nil {
+		return nil
+	}
+	r.sorter = newSorter(int(min(r.cfg.Memory/8/differenceBytes, 1<<20)), r.cfg.Temp)
+	return r.sorter.add
+}
+
+// deliver hands the differences out in order, once all of them are known.
+func (r *reconciliation) deliver() error {
+	if r.sorter == nil {
+		return nil
+	}
+	return r.sorter.each(r.cfg.Each)
+}
+
+// conserved asserts, on every run, that each side's records are those that agree and those with a break, in number and in
+// money; and that the sides differ by just what the breaks add up to.
+func (r *Result) conserved() error {
+	surplus := make([]map[Bucket]int64, len(r.Sides)) // of each side over the matched bookings
+	for i, s := range r.Sides {
+		var out Totals
+		surplus[i] = map[Bucket]int64{}
+		if err := out.Merge(r.Matched); err != nil {
+			return err
+		}
+		for _, b := range r.Breaks {
+			if err := out.Merge(b.Sides[i]); err != nil {
+				return err
+			}
+			for _, t := range b.Sides[i].Rows() {
+				surplus[i][Bucket{t.Kind, t.Currency}] += t.Minor
+			}
+		}
+		if !out.Equal(s.In) {
+			return fmt.Errorf("conservation broken on side %s: in %s, out %s", s.Name, s.In, out)
+		}
+		if n := s.In.Count(); n != s.Records {
+			return fmt.Errorf("conservation broken on side %s: %d records, %d in the totals", s.Name, s.Records, n)
+		}
+	}
+	for i := 1; i < len(r.Sides); i++ {
+		if err := r.balanced(i, surplus); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// balanced asserts that the sum of side 0 minus that of side i is the signed sum of all breaks.
+func (r *Result) balanced(i int, surplus []map[Bucket]int64) error {
+	difference := map[Bucket]int64{}
+	for _, t := range r.Sides[0].In.Rows() {
+		difference[Bucket{t.Kind, t.Currency}] += t.Minor
+	}
+	for _, t := range r.Sides[i].In.Rows() {
+		difference[Bucket{t.Kind, t.Currency}] -= t.Minor
+	}
+	for b, d := range difference {
+		if found := surplus[0][b] - surplus[i][b]; found != d {
+			return fmt.Errorf("conservation broken: %s minus %s is %d %s of %s, the breaks add up to %d", r.Sides[0].Name, r.Sides[i].Name, d, b.Currency, b.Kind, found)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,200 @@
+package scan
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"sync"
+)
+
+// blockSize is how much of a mapped file a worker takes at a time. It stays in the second cache together with what the
+// entries are scattered to.
+const blockSize = 128 << 10
+
+// cutter cuts a mapped file into segments of whole lines. A line belongs to the block in which it begins.
+type cutter struct {
+	text  []byte
+	body  int
+	quote bool
+
+	mu     sync.Mutex
+	ready  sync.Cond
+	taken  int
+	quotes []int  // of each block; -1 = not counted
+	parity []bool // before each block: a quoted cell is open
+	known  int    // parity is known up to this block
+}
+
+func newCutter(text []byte, body int, quote bool) *cutter {
+	c := &cutter{text: text, body: body, quote: quote}
+	c.ready.L = &c.mu
+	if quote {
+		c.quotes, c.parity = make([]int, c.blocks()), make([]bool, c.blocks()+1)
+		for i := range c.quotes {
+			c.quotes[i] = -1
+		}
+	}
+	return c
+}
+
+func (c *cutter) blocks() int { return (len(c.text) - c.body + blockSize - 1) / blockSize }
+
+// start is where a block begins.
+func (c *cutter) start(block int) int { return min(c.body+block*blockSize, len(c.text)) }
+
+// next gives the next segment.
+func (c *cutter) next() (segment, bool) {
+	c.mu.Lock()
+	block := c.taken
+	c.taken++
+	c.mu.Unlock()
+	if block >= c.blocks() {
+		return segment{}, false
+	}
+	populate(c.text[c.start(block):c.start(block+1)])
+	open, openAtEnd := c.count(block)
+	s := segment{number: block, text: c.text, from: c.body, quoted: open || openAtEnd}
+	if block > 0 {
+		s.from = c.boundary(c.start(block), open)
+	}
+	s.to = len(c.text)
+	if block+1 < c.blocks() {
+		s.to = c.boundary(c.start(block+1), openAtEnd)
+	}
+	if c.quote && !s.quoted {
+		s.quoted = c.quotes[block] > 0 || bytes.IndexByte(c.text[c.start(block+1):s.to], '"') >= 0
+	}
+	return s, true
+}
+
+// count tells whether a quoted cell is open where a block begins and ends. Every worker counts the quotes of its own block
+// and waits for those of the blocks before, which other workers have taken already.
+func (c *cutter) count(block int) (open, openAtEnd bool) {
+	if !c.quote {
+		return false, false
+	}
+	n := bytes.Count(c.text[c.start(block):c.start(block+1)], []byte{'"'})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.quotes[block] = n
+	for c.known < len(c.quotes) && c.quotes[c.known] >= 0 {
+		c.parity[c.known+1] = c.parity[c.known] != (c.quotes[c.known]%2 == 1)
+		c.known++
+	}
+	c.ready.Broadcast()
+	for c.known <= block {
+		c.ready.Wait()
+	}
+	return c.parity[block], c.parity[block+1]
+}
+
+// boundary is the first place from x on where a line begins.
+func (c *cutter) boundary(x int, open bool) int {
+	if !open {
+		if c.text[x-1] == '\n' {
+			return x
+		}
+		if !c.quote {
+			if n := bytes.IndexByte(c.text[x:], '\n'); n >= 0 {
+				return x + n + 1
+			}
+			return len(c.text)
+		}
+	}
+	for i := x; i < len(c.text); i++ {
+		switch c.text[i] {
+		case '"':
+			open = !open
+		case '\n':
+			if !open {
+				return i + 1
+			}
+		}
+	}
+	return len(c.text)
+}
+
+// feed cuts a stream into blocks of whole lines, in buffers that are used again.
+type feed struct {
+	r       io.Reader
+	quote   bool
+	maxLine int
+	rest    []byte // the beginning of a line whose end was not read yet
+	place   uint64 // of the next block
+	done    bool
+	pool    sync.Pool
+}
+
+func newFeed(r io.Reader, quote bool, maxLine int) *feed {
+	f := &feed{r: r, quote: quote, maxLine: maxLine}
+	f.pool.New = func() any { b := make([]byte, 0, streamBlock+streamBlock/4); return &b }
+	return f
+}
+
+// free gives a block's buffer back.
+func (f *feed) free(block []byte) {
+	block = block[:0]
+	f.pool.Put(&block)
+}
+
+// next gives the next block, or io.EOF.
+func (f *feed) next() ([]byte, error) {
+	block := append((*f.pool.Get().(*[]byte))[:0], f.rest...)
+	f.rest = f.rest[:0]
+	for !f.done {
+		var err error
+		if block, err = fill(f.r, block, max(streamBlock, len(block)+streamBlock/4)); errors.Is(err, io.EOF) {
+			f.done = true
+			break
+		} else if err != nil {
+			return nil, err
+		}
+		if end := f.lastEnd(block); end > 0 {
+			f.rest = append(f.rest, block[end:]...)
+			f.place += uint64(end)
+			return block[:end], nil
+		}
+		if len(block) > f.maxLine+streamBlock {
+			return nil, &lineError{f.place, f.maxLine}
+		}
+	}
+	if len(block) == 0 {
+		return nil, io.EOF
+	}
+	f.place += uint64(len(block))
+	return block, nil
+}
+
+// fill reads until a buffer holds n bytes. io.EOF tells that the stream ended; the buffer then has what was left.
+func fill(r io.Reader, b []byte, n int) ([]byte, error) {
+	if cap(b) < n {
+		b = append(make([]byte, 0, n), b...)
+	}
+	for len(b) < n {
+		got, err := r.Read(b[len(b):n])
+		b = b[:len(b)+got]
+		if err != nil {
+			return b, err
+		}
+	}
+	return b, nil
+}
+
+// lastEnd is the place after the last line end outside of quotes; 0 = none.
+func (f *feed) lastEnd(block []byte) int {
+	if !f.quote {
+		return bytes.LastIndexByte(block, '\n') + 1
+	}
+	quotes := bytes.Count(block, []byte{'"'})
+	for end := len(block); ; {
+		at := bytes.LastIndexByte(block[:end], '\n')
+		if at < 0 {
+			return 0
+		}
+		quotes -= bytes.Count(block[at:end], []byte{'"'})
+		if quotes%2 == 0 {
+			return at + 1
+		}
+		end = at
+	}
+}

@@ -1,0 +1,59 @@
+package scan
+
+import (
+	"bytes"
+	"math/bits"
+)
+
+// cut finds the separators of one line, but positions only of the first need: those up to the last cell that is used.
+// It gives the number of all separators. b is the line with whatever follows it in memory, n the line's length; to has
+// room for need and a word more.
+func cut(to []uint32, b []byte, n int, sep byte, need int) int {
+	found, at := 0, 0
+	for ; at < n && found < need; at += wordBytes {
+		var m uint64
+		if at+wordBytes <= len(b) {
+			m = maskOf((*[wordBytes]byte)(b[at:]), sep)
+		} else {
+			m = maskOfTail(b[at:], sep)
+		}
+		if n-at < wordBytes {
+			m &= 1<<(n-at) - 1
+		}
+		found += spread(to[found:], m, uint32(at))
+	}
+	leave()
+	if at < n {
+		found += bytes.Count(b[at:n], []byte{sep})
+	}
+	return found
+}
+
+// maskOfTail is maskOf for the last bytes of a buffer.
+func maskOfTail(b []byte, sep byte) uint64 {
+	var word [wordBytes]byte
+	n := copy(word[:], b)
+	return maskOf(&word, sep) & (1<<n - 1)
+}
+
+// spread writes the positions of a mask's bits and gives their number. It writes four at a time, whether there are as
+// many or not: a branch for each bit costs more than the stores.
+func spread(to []uint32, m uint64, at uint32) int {
+	n := bits.OnesCount64(m)
+	for i := 0; i < n; i += 4 {
+		t := to[i : i+4 : i+4]
+		t[0] = at + uint32(lowest(m))
+		m &= m - 1
+		t[1] = at + uint32(lowest(m))
+		m &= m - 1
+		t[2] = at + uint32(lowest(m))
+		m &= m - 1
+		t[3] = at + uint32(lowest(m))
+		m &= m - 1
+	}
+	return n
+}
+
+// lowest is the place of the lowest bit. Counting the bits below it is faster than the processor's own bit scan on the
+// machines this was measured on (AMD), unless the build may use TZCNT (GOAMD64=v3).
+func lowest(m uint64) int { return bits.OnesCount64((m - 1) &^ m) }

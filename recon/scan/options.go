@@ -1,0 +1,77 @@
+package scan
+
+import (
+	"fmt"
+
+	"github.com/seed-3356bd69/touchstone/recon"
+	"github.com/seed-3356bd69/touchstone/recon/entry"
+)
+
+// Options say how a statement is read.
+type Options struct {
+	Name     string // of the side or file, for messages; default: the file's name
+	Format   *recon.FormatSpec
+	Hasher   *entry.Hasher
+	Compared entry.Compared // what goes into the entries beside key, amount, currency and state
+	Full     bool           // read every field of every line, also those that are not compared
+	Account  string         // rows of other accounts are rejects; "" accepts any
+	Date     string         // the statement's day, 2006-01-02; needed where the file's times have no year
+	Workers  int            // default 1
+	Spool    string         // folder for what cannot be read twice (unpacked text); default: the system's for temporary files
+	MaxLine  int            // bytes; default 1 MiB
+	Keep     int            // rejects that are kept with all they say (the others are counted); default 1000
+}
+
+func (o Options) withDefaults() Options {
+	if o.Workers < 1 {
+		o.Workers = 1
+	}
+	if o.MaxLine <= 0 {
+		o.MaxLine = 1 << 20
+	}
+	if o.Keep <= 0 {
+		o.Keep = 1000
+	}
+	return o
+}
+
+func (o Options) check() error {
+	if o.Format == nil || o.Hasher == nil {
+		return fmt.Errorf("scan %s: no format or no hasher", o.Name)
+	}
+	return o.Format.Validate()
+}
+
+// Sink takes the entries of a side. Calls with different workers may run at the same time; the batch is the sink's only
+// until it returns.
+type Sink interface {
+	Take(worker int, batch []entry.Entry) error
+}
+
+// Result is what a scan says about a whole side.
+type Result struct {
+	Records     int64
+	Rejected    int64
+	Rejects     []recon.Reject   // the first Options.Keep
+	Ignored     map[string]int64 // lines that are no bookings, by reason
+	Totals      []Sum            // of the records, by label
+	Control     []Control        // what the file states about itself, beside what was counted
+	Diagnostics []Diagnostic
+	Bytes       int64 // of unpacked text
+}
+
+// Sum is the number and the money of the records with one label.
+type Sum struct {
+	Label entry.Label
+	Count int64
+	Minor int64 // sum of amounts
+	Fee   int64 // sum of fees, where they were read
+}
+
+// Control is one figure a statement states about itself, beside the same figure counted over its lines.
+type Control struct {
+	Name     string
+	Of       recon.TotalOf
+	Declared int64 // a count, or minor units
+	Counted  int64
+}

@@ -1,0 +1,278 @@
+package scan
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/seed-3356bd69/touchstone/recon"
+	"github.com/seed-3356bd69/touchstone/recon/entry"
+)
+
+// batchSize is how many entries go to the sink at a time: 32 KiB, which stay in the nearest cache.
+const batchSize = 1024
+
+// segment is a run of whole lines: text[from:to], whose first byte stands at place from of the side.
+type segment struct {
+	number int
+	text   []byte // with whatever follows the segment in memory
+	place  uint64 // of text[0]
+	from   int
+	to     int
+	quoted bool // it holds quotes
+}
+
+// segmentStat is what is remembered of each segment.
+type segmentStat struct {
+	place   uint64 // of its first byte
+	ends    int64  // line ends in it
+	records int64
+	rejects int64
+	summary bool // the summary begins in it
+}
+
+// worker reads segments.
+type worker struct {
+	*parser
+	number  int
+	opts    *Options
+	sink    Sink
+	special [256]bool // first bytes of lines that may be no rows
+	batch   []entry.Entry
+	index   index
+
+	sums      []Sum
+	last      int
+	ignored   map[string]int64
+	rejects   []keptReject
+	refused   func(keptReject) error // is told of each reject, in order; nil: they are kept
+	comments  []keptComment
+	summaryAt uint64 // place of the summary's first line, or noPlace
+}
+
+const noPlace = math.MaxUint64
+
+type keptReject struct {
+	place uint64
+	fault fault
+}
+
+type keptComment struct {
+	place uint64
+	text  []byte
+}
+
+// maxComments bounds what a file can make us remember: control totals stand in a few lines.
+const maxComments = 1000
+
+func newWorker(number int, l *layout, o *Options, sink Sink) *worker {
+	w := &worker{
+		parser: newParser(l, o.Hasher), number: number, opts: o, sink: sink, batch: make([]entry.Entry, 0, batchSize),
+		ignored: map[string]int64{}, summaryAt: noPlace,
+	}
+	for _, c := range []byte{'\n', '\r', 0xef} {
+		w.special[c] = true
+	}
+	for _, text := range append([][]byte{l.comment}, l.summary...) {
+		if len(text) > 0 {
+			w.special[text[0]] = true
+		}
+	}
+	return w
+}
+
+// run reads one segment.
+func (w *worker) run(ctx context.Context, s segment) (segmentStat, error) {
+	stat := segmentStat{place: s.place + uint64(s.from)}
+	if err := ctx.Err(); err != nil {
+		return stat, err
+	}
+	var err error
+	if s.quoted {
+		err = w.runQuoted(s, &stat)
+	} else {
+		err = w.runPlain(s, &stat)
+	}
+	if err == nil {
+		err = w.flush()
+	}
+	return stat, err
+}
+
+func (w *worker) runPlain(s segment, stat *segmentStat) error {
+	for at := s.from; at < s.to; {
+		n := bytes.IndexByte(s.text[at:s.to], '\n')
+		next := at + n + 1
+		if n < 0 {
+			n, next = s.to-at, s.to
+		} else {
+			stat.ends++
+		}
+		if n > w.opts.MaxLine {
+			return w.tooLong(s.place + uint64(at))
+		}
+		if n > 0 && s.text[at+n-1] == '\r' {
+			n--
+		}
+		line := s.text[at:]
+		if n == 0 || w.special[line[0]] {
+			if skip, end := w.apart(line[:n], s.place+uint64(at)); end {
+				return w.rest(s, next, stat)
+			} else if skip {
+				at = next
+				continue
+			}
+		}
+		if err := w.row(w.take(line, n), s.place+uint64(at), stat); err != nil {
+			return err
+		}
+		at = next
+	}
+	return nil
+}
+
+// rest counts the line ends behind the summary's first line.
+func (w *worker) rest(s segment, from int, stat *segmentStat) error {
+	stat.ends += int64(bytes.Count(s.text[from:s.to], []byte{'\n'}))
+	stat.summary = true
+	return nil
+}
+
+func (w *worker) runQuoted(s segment, stat *segmentStat) error {
+	text := s.text[s.from:s.to]
+	w.index.build(text, w.sep)
+	ends, from, seps := w.index.end, 0, 0
+	if len(text) > 0 && text[len(text)-1] != '\n' {
+		ends = append(ends, uint32(len(text)))
+		w.index.upTo = append(w.index.upTo, uint32(len(w.index.sep)))
+	}
+	for i, end := range ends {
+		n, upTo := int(end)-from, int(w.index.upTo[i])
+		place := s.place + uint64(s.from+from)
+		if n > w.opts.MaxLine {
+			return w.tooLong(place)
+		}
+		line := bytes.TrimSuffix(text[from:from+n], []byte{'\r'})
+		if bytes.IndexByte(line, '"') >= 0 {
+			if bad := badQuotes(line, w.sep); bad >= 0 {
+				return &quoteError{place: place + uint64(bad)}
+			}
+		}
+		skip, over := len(line) == 0, false
+		if len(line) > 0 && w.special[line[0]] {
+			skip, over = w.apart(line, place)
+		}
+		if over {
+			stat.ends = 0
+			return w.rest(s, s.from, stat)
+		}
+		if !skip {
+			if err := w.row(w.takeIndexed(line, w.index.sep[seps:upTo], uint32(from)), place, stat); err != nil {
+				return err
+			}
+		}
+		from, seps = int(end)+1, upTo
+	}
+	stat.ends = int64(bytes.Count(text, []byte{'\n'}))
+	return nil
+}
+
+// quoteError is a quote after which nobody knows where a cell ends.
+type quoteError struct{ place uint64 }
+
+func (e *quoteError) Error() string { return fmt.Sprintf("quote at %d", e.place) }
+
+// lineError is a line that is too long, at its place.
+type lineError struct {
+	place uint64
+	limit int
+}
+
+func (e *lineError) Error() string {
+	return fmt.Sprintf("line at %d longer than %d bytes", e.place, e.limit)
+}
+
+func (w *worker) tooLong(place uint64) error { return &lineError{place, w.opts.MaxLine} }
+
+// apart looks at a line that may be no row: empty, a comment, the summary's first line.
+func (w *worker) apart(line []byte, place uint64) (skip, summary bool) {
+	if len(bytes.TrimSpace(line)) == 0 {
+		return true, false
+	}
+	if len(w.comment) > 0 && bytes.HasPrefix(line, w.comment) {
+		if len(w.comments) < maxComments {
+			w.comments = append(w.comments, keptComment{place, bytes.Clone(line)})
+		}
+		return true, false
+	}
+	for _, first := range w.layout.summary {
+		if bytes.HasPrefix(line, first) {
+			w.summaryAt = min(w.summaryAt, place)
+			return true, true
+		}
+	}
+	return false, false
+}
+
+// row turns the line that was taken in into an entry, or keeps why it is a reject.
+func (w *worker) row(taken bool, place uint64, stat *segmentStat) error {
+	if !taken || !w.read() {
+		stat.rejects++
+		if w.refused != nil {
+			if err := w.flush(); err != nil {
+				return err
+			}
+			return w.refused(keptReject{place, w.fault})
+		}
+		if len(w.rejects) < w.opts.Keep {
+			w.fault.value = bytes.Clone(w.fault.value)
+			w.rejects = append(w.rejects, keptReject{place, w.fault})
+		}
+		return nil
+	}
+	if w.rule.Ignore != "" {
+		w.ignored[w.rule.Ignore]++
+		return nil
+	}
+	stat.records++
+	if err := w.count(); err != nil {
+		return err
+	}
+	w.batch = append(w.batch, w.entry(place))
+	if len(w.batch) == batchSize {
+		return w.flush()
+	}
+	return nil
+}
+
+// count adds the record to the side's totals.
+func (w *worker) count() error {
+	if w.last >= len(w.sums) || w.sums[w.last].Label != w.label {
+		w.last = slices.IndexFunc(w.sums, func(s Sum) bool { return s.Label == w.label })
+		if w.last < 0 {
+			w.last = len(w.sums)
+			w.sums = append(w.sums, Sum{Label: w.label})
+		}
+	}
+	s := &w.sums[w.last]
+	sum := s.Minor + w.amount
+	if sum < s.Minor {
+		return fmt.Errorf("total of %s: %w", w.label.Kind(), recon.ErrAmountOverflow)
+	}
+	s.Count, s.Minor = s.Count+1, sum
+	if w.hasFee {
+		s.Fee += w.fee
+	}
+	return nil
+}
+
+func (w *worker) flush() error {
+	if len(w.batch) == 0 {
+		return nil
+	}
+	err := w.sink.Take(w.number, w.batch)
+	w.batch = w.batch[:0]
+	return err
+}
