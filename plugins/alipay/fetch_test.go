@@ -2,10 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
@@ -19,12 +15,16 @@ import (
 	"github.com/seed-3356bd69/touchstone/plugins"
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/test/channelsim"
+	"github.com/seed-3356bd69/touchstone/test/rsakeys"
 )
 
 const (
 	pid = "2088000000000001"
 	day = "2026-07-01"
 )
+
+// keys are made once.
+var keys rsakeys.Ring
 
 // shop is a merchant at a simulated Alipay with one day of trades.
 type shop struct {
@@ -43,31 +43,12 @@ func at(text string) time.Time {
 	return when
 }
 
-func newKey(t *testing.T) (*rsa.PrivateKey, string, string) {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
-		string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))
-}
-
 func newShop(t *testing.T) *shop {
 	t.Helper()
-	appKey, appPEM, _ := newKey(t)
-	key, _, alipayPEM := newKey(t)
-	s := &shop{now: at("2026-07-02T10:00:00"), env: map[string]string{"APP_KEY": appPEM, "ALIPAY_KEY": alipayPEM}}
+	app, own := keys.Of("application"), keys.Of("alipay")
+	s := &shop{now: at("2026-07-02T10:00:00"), env: map[string]string{"APP_KEY": app.Private, "ALIPAY_KEY": own.Public}}
 	s.sim = channelsim.NewAlipay(channelsim.AlipayConfig{
-		AppID: "2021000000000001", PID: pid, Now: func() time.Time { return s.now }, AppKey: &appKey.PublicKey, Key: key,
+		AppID: "2021000000000001", PID: pid, Now: func() time.Time { return s.now }, AppKey: &app.Key.PublicKey, Key: own.Key,
 	})
 	server := httptest.NewServer(s.sim)
 	t.Cleanup(server.Close)
@@ -125,7 +106,7 @@ func TestFetch(t *testing.T) {
 		{name: "down", faults: channelsim.Faults{Down: true}, kind: plugins.FailureUnavailable},
 		{name: "no application", set: func(s *shop) { delete(s.settings, settingApp) }, kind: plugins.FailureConfig},
 		{name: "no key", set: func(s *shop) { delete(s.env, "APP_KEY") }, kind: plugins.FailureConfig},
-		{name: "another application's key", set: func(s *shop) { _, s.env["APP_KEY"], _ = newKey(t) }, kind: plugins.FailureConfig},
+		{name: "another application's key", set: func(s *shop) { s.env["APP_KEY"] = keys.Of("stranger").Private }, kind: plugins.FailureConfig},
 		{name: "download elsewhere", set: func(s *shop) { delete(s.settings, settingHosts) }, kind: plugins.FailureRefused},
 		{name: "nobody listens", set: func(s *shop) { s.settings[settingBase] = "http://127.0.0.1:1" }, kind: plugins.FailureUnavailable},
 	} {

@@ -40,16 +40,17 @@ const checkEvery = 1024
 
 // reader reads one statement and keeps nothing of it but its totals.
 type reader struct {
-	spec    *recon.FormatSpec
-	split   splitter
-	text    text
-	lines   *lineReader
-	clock   clock
-	emit    plugins.Emitter
-	account string
-	comment func(text string, line int) error
-	verify  func(cell func(column string) string, r *recon.Record) (column, reason string)
-	rules   map[string]*recon.RowRule
+	spec     *recon.FormatSpec
+	split    splitter
+	text     text
+	lines    *lineReader
+	clock    clock
+	emit     plugins.Emitter
+	account  string
+	comment  func(text string, line int) error
+	verify   func(cell func(column string) string, r *recon.Record) (column, reason string)
+	shortest int // bytes of a row of fixed widths up to its last amount; blanks behind may be missing
+	rules    map[string]*recon.RowRule
 
 	section section
 	layout  *layout
@@ -82,6 +83,7 @@ func newReader(spec *recon.FormatSpec, req Request, in io.Reader, emit plugins.E
 		rules: map[string]*recon.RowRule{}, ignored: map[string]int{},
 	}
 	for i := range spec.Rows {
+		r.shortest = max(r.shortest, reach(spec, &spec.Rows[i]))
 		for _, value := range spec.Rows[i].Match {
 			r.rules[value] = &spec.Rows[i]
 		}
@@ -110,6 +112,21 @@ func newReader(spec *recon.FormatSpec, req Request, in io.Reader, emit plugins.E
 	r.text, r.lines = t, newLineReader(body, spec.Lines.Quote)
 	r.begin()
 	return r, nil
+}
+
+// reach gives the byte behind the last amount of a rule, where cells have widths.
+func reach(spec *recon.FormatSpec, rule *recon.RowRule) int {
+	columns := rule.Amount.Columns
+	if rule.Fee != nil {
+		columns = append(slices.Clone(columns), rule.Fee.Columns...)
+	}
+	end := 0
+	for _, w := range spec.Lines.Widths {
+		if slices.Contains(columns, w.Column) {
+			end = max(end, w.Offset+w.Length)
+		}
+	}
+	return end
 }
 
 // begin leaves out the sections the format has not.
@@ -281,8 +298,8 @@ func (r *reader) cut(raw []byte, text string, w *row) (width string) {
 	if widths := r.spec.Lines.Widths; len(widths) > 0 {
 		w.cells, _ = fixed(raw, widths, r.text, r.spec.Lines.Trim+" ", r.cells[:0])
 		r.cells = w.cells
-		if shortest := widths[0].Offset + widths[0].Length; len(raw) <= shortest {
-			return fmt.Sprintf("%d bytes, too short for a row", len(raw))
+		if len(raw) < r.shortest {
+			return fmt.Sprintf("%d bytes, its amounts reach to %d: the line is cut off", len(raw), r.shortest)
 		}
 		return ""
 	}
@@ -295,7 +312,7 @@ func (r *reader) cut(raw []byte, text string, w *row) (width string) {
 	return ""
 }
 
-// sense tells whether a row's kind, amount, fee and time can be read.
+// sense tells whether a row's kind, amount, fee and time are there and can be read.
 func (r *reader) sense(cells []string) bool {
 	w := &row{reader: r, cells: cells}
 	if w.choose() != nil || w.rule.Ignore != "" || w.money() != nil {
@@ -304,8 +321,8 @@ func (r *reader) sense(cells []string) bool {
 	if _, bad := w.cost(); bad != nil {
 		return false
 	}
-	_, bad := w.time()
-	return bad == nil
+	at, bad := w.time()
+	return bad == nil && (len(w.rule.Time) == 0 || !at.IsZero())
 }
 
 // read gives the record, or the first fault, and what of the row counts in the totals.

@@ -128,7 +128,7 @@ func decodeLines(ctx context.Context, format *recon.FormatSpec, ask statement.Re
 func settlement(cell func(column string) string, r *recon.Record) (column, reason string) {
 	text := cell(colSettled)
 	if text == "" || r.Fee == nil {
-		return "", ""
+		return colSettled, "empty: the line is cut off"
 	}
 	sign := int64(1)
 	switch {
