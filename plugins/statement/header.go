@@ -14,6 +14,7 @@ type layout struct {
 	names  []string       // as the file has them
 	at     map[string]int // column of the spec: cell
 	groups []group        // the free text cells
+	short  bool           // cells at the end may be missing
 }
 
 // fixedLayout is that of a file without a header: the format's own order.
@@ -75,7 +76,7 @@ func (l *layout) find(c recon.Column, line int) (int, error) {
 func (l *layout) drift(spec *recon.FormatSpec, known []bool, line int) ([]plugins.Diagnostic, error) {
 	var found []plugins.Diagnostic
 	for i, name := range l.names {
-		if known[i] || name == "" {
+		if known[i] || name == "" || spec.Open {
 			continue
 		}
 		if spec.Strict {
@@ -90,6 +91,7 @@ func (l *layout) drift(spec *recon.FormatSpec, known []bool, line int) ([]plugin
 
 // free finds the free text cells: neighbours are one group, which takes surplus cells together.
 func (l *layout) free(spec *recon.FormatSpec) {
+	l.short = spec.Lines.Short
 	var cells []int
 	for _, name := range spec.Lines.FreeText {
 		if i, ok := l.at[name]; ok {
@@ -120,6 +122,8 @@ func (l *layout) align(cells []string, separator string, sense func([]string) bo
 	switch {
 	case surplus == 0:
 		return cells, true
+	case surplus < 0 && l.short:
+		return append(cells, make([]string, -surplus)...), true
 	case surplus < 0 || surplus > maxSurplus || len(l.groups) == 0 || len(l.groups) > 2:
 		return cells, false
 	case len(l.groups) == 1:
