@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -52,7 +53,8 @@ func Embed(ctx context.Context, a Adapter, cfg HostConfig) (*Host, error) {
 			line: &line{rpc: pb.NewAdapterClient(conn), contract: ContractVersion}, name: cfg.Name, timing: cfg.Timing, maxBytes: cfg.MaxStatement,
 			metrics: cfg.Metrics, exited: func(time.Duration) string { return "" },
 		},
-		close: func() { _ = conn.Close(); release() },
+		kill:  func() {},
+		close: sync.OnceFunc(func() { _ = conn.Close(); release() }),
 	}
 	if h.desc, err = h.Describe(ctx); err != nil {
 		h.Close()

@@ -56,6 +56,7 @@ func (c HostConfig) withDefaults() HostConfig {
 type Host struct {
 	*remote
 	done  <-chan struct{} // closed once the process is gone; nil for an embedded adapter
+	kill  func()          // ends the process; it fails only for one that is gone
 	close func()
 }
 
@@ -75,7 +76,7 @@ func Start(ctx context.Context, cfg HostConfig) (*Host, error) {
 	p := newProcess(path, env, cfg.Folder, bounds{memory: cfg.Memory, cpus: cfg.CPUs, cpuTime: cfg.CPUTime, parent: cfg.Cgroup})
 	client := goplugin.NewClient(clientConfig(cfg, p))
 	watch := &watch{stop: make(chan struct{})}
-	h := &Host{remote: r, done: p.done, close: sync.OnceFunc(func() {
+	h := &Host{remote: r, done: p.done, kill: func() { _ = p.Kill(context.Background()) }, close: sync.OnceFunc(func() {
 		watch.end()
 		stop(p, client)
 		if err := p.tidy(); err != nil {
@@ -95,7 +96,7 @@ func Start(ctx context.Context, cfg HostConfig) (*Host, error) {
 		return nil, err
 	}
 	watch.begin(func(stop <-chan struct{}) {
-		r.pulse(stop, func() { _ = p.Kill(context.Background()) }) // it fails only for a process that is gone
+		r.pulse(stop, h.kill)
 	})
 	return h, nil
 }

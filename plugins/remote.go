@@ -22,6 +22,7 @@ type Timing struct {
 	Query    time.Duration // Query; default 1 min
 	Transfer time.Duration // Fetch and Decode as a whole; default 2 h
 	Idle     time.Duration // Fetch and Decode without any progress of the adapter; default 1 min
+	Restart  time.Duration // a Keeper's first pause before it starts an adapter again; each further one is twice as long; default 500 ms
 	Pulse    time.Duration // between heartbeats, and how long each may take; two missed ones end the process; default 10 s
 }
 
@@ -36,6 +37,7 @@ func (t Timing) withDefaults() Timing {
 	set(&t.Transfer, 2*time.Hour)
 	set(&t.Query, time.Minute)
 	set(&t.Idle, time.Minute)
+	set(&t.Restart, 500*time.Millisecond)
 	set(&t.Pulse, 10*time.Second)
 	return t
 }
@@ -114,6 +116,7 @@ func bounded(ctx context.Context, limit time.Duration) (context.Context, context
 
 // Describe asks the adapter who it is, and holds the answer to the contract.
 func (r *remote) Describe(ctx context.Context) (Description, error) {
+	defer r.metrics.timed(r.name, OpDescribe)()
 	call, cancel, stop := bounded(ctx, r.timing.Call)
 	defer stop()
 	defer cancel(errDone)

@@ -25,6 +25,7 @@ func (r *remote) Decode(ctx context.Context, req DecodeRequest, in io.Reader, em
 	if raw, err := hex.DecodeString(req.SHA256); err != nil || len(raw) != sha256.Size {
 		return DecodeResult{}, Fail(FailureConfig, "decode request without the file's sha256 in hex (got %q)", req.SHA256)
 	}
+	defer r.metrics.timed(r.name, OpDecode)()
 	call, cancel, stop := bounded(ctx, r.timing.Transfer)
 	defer stop()
 	defer cancel(errDone)

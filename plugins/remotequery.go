@@ -18,6 +18,7 @@ func (r *remote) Query(ctx context.Context, req QueryRequest) (QueryResult, erro
 	if err != nil {
 		return QueryResult{}, Fail(FailureConfig, "query: %v", err)
 	}
+	defer r.metrics.timed(r.name, OpQuery)()
 	call, cancel, stop := bounded(ctx, r.timing.Query)
 	defer stop()
 	defer cancel(errDone)
@@ -56,6 +57,7 @@ func (r *remote) DecodeEvent(ctx context.Context, req EventRequest) (EventResult
 	if err != nil {
 		return EventResult{}, Fail(FailureConfig, "event: %v", err)
 	}
+	defer r.metrics.timed(r.name, OpEvent)()
 	call, cancel, stop := bounded(ctx, r.timing.Call)
 	defer stop()
 	defer cancel(errDone)
