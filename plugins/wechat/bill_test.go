@@ -24,7 +24,7 @@ func decodeText(t *testing.T, text string) (*collected, plugins.DecodeResult, er
 	return got, res, err
 }
 
-func readFixture(t *testing.T, name string) string {
+func readFixture(t testing.TB, name string) string {
 	t.Helper()
 	data, err := os.ReadFile("testdata/" + name)
 	if err != nil {

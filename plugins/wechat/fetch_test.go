@@ -29,6 +29,7 @@ type randomReader struct{}
 func (randomReader) Read(p []byte) (int, error) { return rand.Read(p) }
 
 const (
+	apiKey   = "0123456789abcdefghijklmnopqrstuv"
 	merchant = "1900000001"
 	day      = "2026-07-01"
 )
@@ -67,11 +68,11 @@ func newChannel(t *testing.T) *shop {
 	own, platform := keys.Of("merchant"), keys.Of("platform")
 	c := &shop{clock: &clock{at: beijingTime(day + "T08:00:00")}}
 	c.sim = channelsim.New(channelsim.Config{
-		MchID: merchant, Now: c.clock.now, MerchantKey: &own.Key.PublicKey, PlatformKey: platform.Key,
+		MchID: merchant, Now: c.clock.now, MerchantKey: &own.Key.PublicKey, PlatformKey: platform.Key, APIKey: apiKey,
 	})
 	c.server = httptest.NewServer(c.sim)
 	t.Cleanup(c.server.Close)
-	c.env = map[string]string{"MCH_KEY": own.Private, "PLATFORM_KEY": platform.Public}
+	c.env = map[string]string{"MCH_KEY": own.Private, "PLATFORM_KEY": platform.Public, "API_KEY": apiKey}
 	c.settings = plugins.Settings{
 		settingBase: c.server.URL, settingSerial: "5157F09EFDC096DE", settingKey: "MCH_KEY", settingPlatform: "PLATFORM_KEY",
 	}

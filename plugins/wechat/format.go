@@ -150,9 +150,9 @@ func fundFormat(kind string) *recon.FormatSpec {
 		Totals: []recon.Total{
 			{Names: []string{fundCount}, Of: recon.TotalCount, Required: true},
 			{Names: []string{"收入笔数"}, Of: recon.TotalCount, Kinds: in, Required: true},
-			{Names: []string{"收入金额"}, Of: recon.TotalAmount, Kinds: in, Unit: recon.UnitMajor, Required: true},
+			{Names: []string{"收入金额"}, Of: recon.TotalAmount, Kinds: in, Columns: []string{fundAmount}, Unit: recon.UnitMajor, Required: true},
 			{Names: []string{"支出笔数"}, Of: recon.TotalCount, Kinds: out, Required: true},
-			{Names: []string{"支出金额"}, Of: recon.TotalAmount, Kinds: out, Unit: recon.UnitMajor, Required: true},
+			{Names: []string{"支出金额"}, Of: recon.TotalAmount, Kinds: out, Columns: []string{fundAmount}, Unit: recon.UnitMajor, Required: true},
 		},
 	}
 }
