@@ -13,12 +13,13 @@ import (
 
 // batchWriter packs records into columns.
 type batchWriter struct {
+	codes wireCodes
 	b     *pb.Batch
 	bytes int
 }
 
 func newBatchWriter() *batchWriter {
-	return &batchWriter{b: &pb.Batch{
+	return &batchWriter{codes: newCodes(), b: &pb.Batch{
 		Account: &pb.TextColumn{}, Id: &pb.TextColumn{}, Order: &pb.TextColumn{}, ChannelTxn: &pb.TextColumn{},
 		AliasColumn: &pb.TextColumn{}, AliasValue: &pb.TextColumn{},
 	}}
@@ -32,14 +33,14 @@ func (w *batchWriter) add(r *recon.Record) error {
 	if err := checkRecord(r); err != nil {
 		return err
 	}
-	kind, err := kindCode(r.Key.Kind)
+	kind, err := w.codes.kind(r.Key.Kind)
 	if err != nil {
 		return err
 	}
 	if kind > contract1Kinds {
 		return fmt.Errorf("the host speaks contract 1, which has no %s", r.Key.Kind)
 	}
-	status, err := statusCode(r.Status)
+	status, err := w.codes.status(r.Status)
 	if err != nil {
 		return err
 	}

@@ -33,9 +33,10 @@ func (b bounds) withDefaults() bounds {
 	return b
 }
 
-// environment tells a Go adapter what it has, so that it does not learn it by being throttled.
+// environment tells a Go adapter what it has, so that it does not learn it by being throttled: it may let garbage pile up
+// as long as it stays below its memory.
 func (b bounds) environment() []string {
-	return []string{"GOMAXPROCS=" + strconv.Itoa(b.cpus), "GOMEMLIMIT=" + strconv.FormatInt(b.memory/10*9, 10)}
+	return []string{"GOMAXPROCS=" + strconv.Itoa(b.cpus), "GOMEMLIMIT=" + strconv.FormatInt(b.memory/10*8, 10), "GOGC=400"}
 }
 
 // apply sets the limits of a process that has just started. One that is gone already needs none.

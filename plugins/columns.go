@@ -15,21 +15,15 @@ import (
 
 // packer turns records into the batches of one contract version.
 type packer interface {
-	add(r *recon.Record) error // on an error nothing of the record is in the batch
+	add(r *recon.Record) error // after an error nothing of the record is in the batch
 	full() bool
 	empty() bool
 	take() ([]byte, error) // gives the batch's bytes and starts an empty one
 }
 
-func newPacker(contract int) packer {
-	if contract < 2 {
-		return newBatchWriter()
-	}
-	return &columnWriter{}
-}
-
 // columnWriter packs records of contract 2.
 type columnWriter struct {
+	codes                 wireCodes
 	count, bytes          int
 	line, kind, status    []byte
 	currencies            []string
@@ -46,6 +40,8 @@ type columnWriter struct {
 	furtherColumn, furtherValue    packedWriter
 }
 
+func newColumnWriter() *columnWriter { return &columnWriter{codes: newCodes()} }
+
 func (w *columnWriter) full() bool  { return w.count >= MaxBatch || w.bytes >= batchBytes }
 func (w *columnWriter) empty() bool { return w.count == 0 }
 
@@ -53,11 +49,11 @@ func (w *columnWriter) add(r *recon.Record) error {
 	if err := checkRecord(r); err != nil {
 		return err
 	}
-	kind, err := kindCode(r.Key.Kind)
+	kind, err := w.codes.kind(r.Key.Kind)
 	if err != nil {
 		return err
 	}
-	status, err := statusCode(r.Status)
+	status, err := w.codes.status(r.Status)
 	if err != nil {
 		return err
 	}
@@ -178,7 +174,7 @@ func (w *columnWriter) reset() {
 
 // one packs a single record, as queries and events carry it.
 func one(r recon.Record) ([]byte, error) {
-	w := &columnWriter{}
+	w := newColumnWriter()
 	r.Origin = recon.Origin{Line: 1}
 	if err := w.add(&r); err != nil {
 		return nil, err
@@ -188,6 +184,7 @@ func one(r recon.Record) ([]byte, error) {
 
 // columnReader turns columns back into records. It believes nothing it did not check.
 type columnReader struct {
+	codes                          wireCodes
 	b                              *pb.Columns
 	currencies                     []recon.Currency
 	account, id, order, channelTxn packedTexts
@@ -199,15 +196,15 @@ type columnReader struct {
 }
 
 func openColumns(payload []byte) (*columnReader, error) {
-	b := &pb.Columns{}
-	if err := proto.Unmarshal(payload, b); err != nil {
-		return nil, fmt.Errorf("%w: unpack batch: %w", ErrContract, err)
+	b, err := unpackColumns(payload)
+	if err != nil {
+		return nil, err
 	}
 	n := int(b.Count)
 	if n < 1 || n > MaxBatch {
 		return nil, fmt.Errorf("%w: batch of %d records", ErrContract, n)
 	}
-	r := &columnReader{b: b}
+	r := &columnReader{codes: newCodes(), b: b}
 	if err := r.numbers(n); err != nil {
 		return nil, err
 	}
@@ -306,10 +303,10 @@ func (r *columnReader) each(channel string, shared recon.Origin, take func(recon
 func (r *columnReader) fill(i int, record *recon.Record) (err error) {
 	b := r.b
 	record.Origin.Line = int(binary.LittleEndian.Uint32(b.Line[4*i:]))
-	if record.Key.Kind, err = kindOf(b.Kind[i]); err != nil {
+	if record.Key.Kind, err = r.codes.kindOf(b.Kind[i]); err != nil {
 		return err
 	}
-	if record.Status, err = statusOf(b.Status[i]); err != nil {
+	if record.Status, err = r.codes.statusOf(b.Status[i]); err != nil {
 		return err
 	}
 	if record.Amount, err = r.money(b.Currency[i], intAt(b.Amount, i)); err != nil {

@@ -183,8 +183,14 @@ func TestNoPartialFile(t *testing.T) {
 }
 
 func TestLiarIsCaught(t *testing.T) {
+	for _, contract := range []string{"contract1", "contract2"} {
+		t.Run(contract, func(t *testing.T) { liar(t, contract) })
+	}
+}
+
+func liar(t *testing.T, contract string) {
 	rig := newRig(t)
-	t.Setenv("BADADAPTER_START", "badtrailer")
+	t.Setenv("BADADAPTER_START", contract)
 	rig.cfg.Env = []string{"BADADAPTER_START"}
 	h := rig.start(t)
 	data, sum := statement(10)

@@ -69,7 +69,7 @@ func readPacked(name string, c *pb.PackedText, n int) (packedTexts, error) {
 		if len(data) > MaxText {
 			return packedTexts{}, fmt.Errorf("%w: column %s has a text over %d bytes", ErrContract, name, MaxText)
 		}
-		return packedTexts{all: string(data)}, nil
+		return packedTexts{all: aliasString(data)}, nil
 	}
 	if len(ends) != 4*n {
 		return packedTexts{}, fmt.Errorf("%w: column %s has %d bytes of ends for %d values", ErrContract, name, len(ends), n)
@@ -85,7 +85,7 @@ func readPacked(name string, c *pb.PackedText, n int) (packedTexts, error) {
 	if int64(last) != int64(len(data)) {
 		return packedTexts{}, fmt.Errorf("%w: column %s has bytes outside its values", ErrContract, name)
 	}
-	return packedTexts{all: string(data), ends: ends}, nil
+	return packedTexts{all: aliasString(data), ends: ends}, nil
 }
 
 func (t *packedTexts) at(i int) string {

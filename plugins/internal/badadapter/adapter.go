@@ -67,7 +67,7 @@ func (*adapter) Describe(context.Context) (plugins.Description, error) {
 		Name: "bad", Version: "1.0.0", Channel: "nowhere",
 		Queries: []recon.Kind{recon.KindPayment}, Events: []plugins.EventKind{{Name: "paid"}},
 	}
-	for _, kind := range []string{"good", "kill", "hang", "panic", "early", "quarantine", "alloc", "env", "folder", "short", "negative"} {
+	for _, kind := range []string{"good", "kill", "hang", "panic", "early", "quarantine", "alloc", "env", "folder", "short", "negative", "fast"} {
 		d.Kinds = append(d.Kinds, plugins.StatementKind{Name: kind})
 	}
 	return d, nil
@@ -103,6 +103,9 @@ func (*adapter) Fetch(ctx context.Context, req plugins.FetchRequest, w io.Writer
 
 // Decode emits a record a line and misbehaves after half of a batch beyond the first one.
 func (*adapter) Decode(ctx context.Context, req plugins.DecodeRequest, r io.Reader, emit plugins.Emitter) (plugins.DecodeResult, error) {
+	if req.Kind == "fast" {
+		return fast(r, emit)
+	}
 	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
 		if err := line(n, lines.Text(), emit); err != nil {

@@ -24,8 +24,10 @@ func main() {
 	case "exit":
 		fmt.Fprintln(os.Stderr, "no licence key")
 		os.Exit(3)
-	case "badtrailer", "contract1":
+	case "contract1":
 		serveRaw(1)
+	case "contract2":
+		serveRaw(2)
 	case "contract99":
 		serveRaw(99)
 	case "grandchild":
