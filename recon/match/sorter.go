@@ -10,6 +10,8 @@ import (
 	"os"
 	"slices"
 	"sync"
+
+	"github.com/seed-3356bd69/touchstone/recon/unnamed"
 )
 
 // sorter puts differences into the order of their keys. It keeps a bounded number in memory and merges sorted runs from
@@ -38,14 +40,11 @@ func (s *sorter) add(d Difference) error {
 // spill writes what is held as one sorted run.
 func (s *sorter) spill() error {
 	s.sort()
-	f, err := os.CreateTemp(s.dir, "touchstone-breaks-*")
+	f, err := unnamed.File(s.dir)
 	if err != nil {
-		return fmt.Errorf("make file for breaks: %w", err)
+		return fmt.Errorf("sort breaks: %w", err)
 	}
 	s.runs = append(s.runs, f)
-	if err := os.Remove(f.Name()); err != nil {
-		return fmt.Errorf("unlink file for breaks: %w", err)
-	}
 	out := bufio.NewWriterSize(f, spillBuffer)
 	encoder := json.NewEncoder(out)
 	for i := range s.held {

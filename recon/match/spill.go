@@ -6,9 +6,10 @@ import (
 	"os"
 
 	"github.com/seed-3356bd69/touchstone/recon/entry"
+	"github.com/seed-3356bd69/touchstone/recon/unnamed"
 )
 
-// spillFile holds what one worker could not keep in memory. It is unlinked at once: it ends with the process.
+// spillFile holds what one worker could not keep in memory. It has no name: it ends with the process.
 type spillFile struct {
 	file *os.File
 	out  *bufio.Writer
@@ -18,16 +19,14 @@ type spillFile struct {
 const spillBuffer = 1 << 20
 
 func newSpillFile(dir string) (*spillFile, error) {
-	f, err := os.CreateTemp(dir, "touchstone-spill-*")
+	f, err := unnamed.File(dir)
 	if err != nil {
-		return nil, fmt.Errorf("make spill file: %w", err)
+		return nil, fmt.Errorf("spill: %w", err)
 	}
-	if err := os.Remove(f.Name()); err != nil {
-		_ = f.Close() // the first error says what is wrong
-		return nil, fmt.Errorf("unlink spill file: %w", err)
-	}
-	return &spillFile{file: f, out: bufio.NewWriterSize(f, spillBuffer)}, nil
+	return &spillFile{file: f, out: newSpillWriter(f)}, nil
 }
+
+func newSpillWriter(f *os.File) *bufio.Writer { return bufio.NewWriterSize(f, spillBuffer) }
 
 func (f *spillFile) write(entries []entry.Entry) error {
 	n, err := f.out.Write(asBytes(entries))
