@@ -33,10 +33,16 @@ func (b bounds) withDefaults() bounds {
 	return b
 }
 
-// environment tells a Go adapter what it has, so that it does not learn it by being throttled: it may let garbage pile up
-// as long as it stays below its memory.
+// roomy is the memory from which on garbage may pile up: what a runtime maps beside its heap is small against it.
+const roomy = 1 << 30
+
+// environment tells a Go adapter what it has, so that it does not learn it by being throttled or killed.
 func (b bounds) environment() []string {
-	return []string{"GOMAXPROCS=" + strconv.Itoa(b.cpus), "GOMEMLIMIT=" + strconv.FormatInt(b.memory/10*8, 10), "GOGC=400"}
+	env := []string{"GOMAXPROCS=" + strconv.Itoa(b.cpus), "GOMEMLIMIT=" + strconv.FormatInt(b.memory/10*7, 10)}
+	if b.memory >= roomy {
+		env = append(env, "GOGC=400")
+	}
+	return env
 }
 
 // apply sets the limits of a process that has just started. One that is gone already needs none.

@@ -62,6 +62,7 @@ func (f Fixture) decode(t *testing.T, host *plugins.Host, update bool) {
 		t.Error("the same file gave something else when it came in other pieces")
 	}
 	f.compare(t, asJSON(t, first), update)
+	f.scanned(t, host, first)
 	if f.Request.Hash.Value != "" && f.Failure == "" {
 		f.wrongHash(t, host, data)
 	}

@@ -61,6 +61,9 @@ func tradeFormat(kind string) *recon.FormatSpec {
 		f.Columns = append(f.Columns, c)
 	}
 	f.Rows, f.Totals = tradeRows(), tradeTotals(refunds)
+	if !refunds {
+		f.Rows = f.Rows[:1] // whatever else stands there is no payment, and a reject
+	}
 	return f
 }
 
@@ -106,7 +109,11 @@ func summaryNames() []string {
 		names = append(names, s.Names...)
 	}
 	slices.Sort(names)
-	return slices.Compact(names)
+	names = slices.Compact(names)
+	for _, name := range slices.Clone(names) {
+		names = append(names, "`"+name) // some exports mark headers as they mark values
+	}
+	return names
 }
 
 // tradeSums are columns that the bill adds up and no record has.
