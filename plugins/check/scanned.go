@@ -1,8 +1,7 @@
-package adaptertest
+package check
 
 import (
 	"fmt"
-	"testing"
 
 	"github.com/seed-3356bd69/touchstone/plugins"
 	"github.com/seed-3356bd69/touchstone/recon"
@@ -13,7 +12,7 @@ import (
 // scanned holds the format that an adapter describes against what it decodes: the host's scanner, which reads the same
 // file by the description alone, must find the same records. A file with rejects the scanner may refuse as a whole, as
 // its sums need every line.
-func (f Fixture) scanned(t *testing.T, host *plugins.Host, decoded outcome) {
+func (f Fixture) scanned(t *Step, host *plugins.Host, decoded outcome) {
 	format := formatOf(host, f.Request.Kind)
 	if format == nil || f.Failure != "" {
 		return
@@ -26,7 +25,7 @@ func (f Fixture) scanned(t *testing.T, host *plugins.Host, decoded outcome) {
 	}
 	defer side.Close()
 	var found []recon.Record
-	for record, err := range side.Records(t.Context(), nil) {
+	for record, err := range side.Records(t.ctx, nil) {
 		if _, rejected := err.(recon.Reject); rejected {
 			continue
 		}

@@ -1,15 +1,15 @@
-package adaptertest
+package check
 
 import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"testing"
 	"testing/iotest"
 
 	"github.com/seed-3356bd69/touchstone/plugins"
@@ -18,12 +18,33 @@ import (
 
 // Fixture is one statement and what must come out of it.
 type Fixture struct {
-	Name    string
-	File    string                // path of the statement
-	Golden  string                // path of the JSON that must come out
-	Request plugins.DecodeRequest // Kind is required; File and SHA256 are filled
-	Lines   int64                 // detail lines the file has: records and rejects must add up to it
-	Failure plugins.FailureKind   // how decoding must fail; "" = it must not
+	Name    string                `json:"name"`
+	File    string                `json:"file"`    // path of the statement
+	Golden  string                `json:"golden"`  // path of the JSON that must come out
+	Request plugins.DecodeRequest `json:"request"` // Kind is required; File and SHA256 are filled
+	Lines   int64                 `json:"lines"`   // detail lines the file has: records and rejects must add up to it
+	Failure plugins.FailureKind   `json:"failure"` // how decoding must fail; "" = it must not
+}
+
+// Manifest is the name of the file that lists a folder's fixtures.
+const Manifest = "fixtures.json"
+
+// Fixtures reads a folder's manifest; paths in it are below the folder.
+func Fixtures(folder string) ([]Fixture, error) {
+	text, err := os.ReadFile(filepath.Join(folder, Manifest))
+	if err != nil {
+		return nil, fmt.Errorf("read fixtures: %w", err)
+	}
+	var all []Fixture
+	strict := json.NewDecoder(bytes.NewReader(text))
+	strict.DisallowUnknownFields()
+	if err := strict.Decode(&all); err != nil {
+		return nil, fmt.Errorf("read fixtures: %s: %w", Manifest, err)
+	}
+	for i := range all {
+		all[i].File, all[i].Golden = filepath.Join(folder, all[i].File), filepath.Join(folder, all[i].Golden)
+	}
+	return all, nil
 }
 
 // emitted keeps what a decoding hands out.
@@ -45,7 +66,7 @@ type outcome struct {
 	emitted
 }
 
-func (f Fixture) decode(t *testing.T, host *plugins.Host, update bool) {
+func (f Fixture) decode(t *Step, host *plugins.Host, update bool) {
 	data, err := os.ReadFile(f.File)
 	if err != nil {
 		t.Fatal(err)
@@ -75,10 +96,9 @@ func (f Fixture) request(data []byte) plugins.DecodeRequest {
 	return req
 }
 
-func (f Fixture) run(t *testing.T, host *plugins.Host, in io.Reader, data []byte) (outcome, string) {
-	t.Helper()
+func (f Fixture) run(t *Step, host *plugins.Host, in io.Reader, data []byte) (outcome, string) {
 	var got emitted
-	res, err := host.Decode(t.Context(), f.request(data), in, &got)
+	res, err := host.Decode(t.ctx, f.request(data), in, &got)
 	if kind := plugins.KindOf(err); kind != f.Failure || (err != nil && kind == "") {
 		t.Fatalf("got error %v, want a failure of kind %q", err, f.Failure)
 	}
@@ -92,7 +112,7 @@ func (f Fixture) run(t *testing.T, host *plugins.Host, in io.Reader, data []byte
 }
 
 // sound checks what holds for every record of every channel.
-func (f Fixture) sound(t *testing.T, host *plugins.Host, o outcome) {
+func (f Fixture) sound(t *Step, host *plugins.Host, o outcome) {
 	line := 0
 	for _, r := range o.Records {
 		if r.Origin.Line <= line {
@@ -115,15 +135,15 @@ func (f Fixture) sound(t *testing.T, host *plugins.Host, o outcome) {
 	}
 }
 
-func (f Fixture) wrongHash(t *testing.T, host *plugins.Host, data []byte) {
+func (f Fixture) wrongHash(t *Step, host *plugins.Host, data []byte) {
 	req := f.request(data)
 	req.Hash.Value = strings.Repeat("0", len(req.Hash.Value))
-	if _, err := host.Decode(t.Context(), req, bytes.NewReader(data), &emitted{}); plugins.KindOf(err) != plugins.FailureQuarantine {
+	if _, err := host.Decode(t.ctx, req, bytes.NewReader(data), &emitted{}); plugins.KindOf(err) != plugins.FailureQuarantine {
 		t.Errorf("a file with another hash than declared gave %v", err)
 	}
 }
 
-func (f Fixture) compare(t *testing.T, got string, update bool) {
+func (f Fixture) compare(t *Step, got string, update bool) {
 	if update {
 		if err := os.WriteFile(f.Golden, []byte(got+"\n"), 0o644); err != nil {
 			t.Fatal(err)
@@ -132,15 +152,14 @@ func (f Fixture) compare(t *testing.T, got string, update bool) {
 	}
 	want, err := os.ReadFile(f.Golden)
 	if err != nil {
-		t.Fatalf("%v (run the test with -update to write it)", err)
+		t.Fatalf("%v (run with -update to write it)", err)
 	}
 	if got+"\n" != string(want) {
 		t.Errorf("differs from %s:\n%s", f.Golden, got)
 	}
 }
 
-func asJSON(t *testing.T, v any) string {
-	t.Helper()
+func asJSON(t *Step, v any) string {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
