@@ -34,6 +34,7 @@ type cli struct {
 	Comparer comparerCmd `cmd:"" help:"Run the comparer: evidence in, verdict out."`
 	Shadow   shadowCmd   `cmd:"" help:"Prepare the shadow database, compare it with the primary, empty it."`
 	Recon    reconCmd    `cmd:"" help:"Reconcile: hold books and statements against each other."`
+	Plugin   pluginCmd   `cmd:"" help:"Write, check, list, describe and run channel adapters."`
 	Explain  explainCmd  `cmd:"" help:"Print the whole chain of one order from what a run stored."`
 	Check    checkCmd    `cmd:"" help:"Check configuration files and print every complaint."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
