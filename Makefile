@@ -52,7 +52,7 @@ plot-recon: build gcc ## measure time and memory against records anew and draw r
 
 test-oracle: deps gcc ## hold reconciliation against DuckDB, row by row; SEEDS= how many, SEED= the first
 	cd test/bench && CGO_ENABLED=1 $(GO) vet ./... && CGO_ENABLED=1 $(GO) run $(STATICCHECK) ./... && \
-		CGO_ENABLED=1 $(GO) test . && CGO_ENABLED=1 $(GO) test ./oracle $(if $(SEEDS),-seeds=$(SEEDS)) $(if $(SEED),-seed=$(SEED))
+		CGO_ENABLED=1 $(GO) test . && CGO_ENABLED=1 $(GO) test ./oracle $(if $(SEEDS),-seeds=$(SEEDS) -limit=24h -timeout=24h) $(if $(SEED),-seed=$(SEED))
 
 race: deps ## run the tests of concurrent packages under the race detector
 	CGO_ENABLED=1 $(GO) test -race $(CONCURRENT)

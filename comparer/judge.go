@@ -112,7 +112,7 @@ func (w *weighing) group(g match.Group) error {
 	}
 	o := w.order(id)
 	o.Records++
-	o.Class = Worse(o.Class, class)
+	o.Class = recon.Worse(o.Class, class)
 	if class == Inconclusive && o.Class == Agree {
 		o.Class, o.Cause = Inconclusive, shadow.CauseNoChannelFile
 	}
@@ -179,8 +179,8 @@ func (o *JudgedOrder) rows(found Rows) {
 	switch {
 	case len(found.Mismatches) > 0:
 		o.Mismatches = slices.Concat(o.Mismatches, found.Mismatches)
-		o.Class, o.Cause = Worse(o.Class, Regression), ""
-	case found.Cause != "" && o.Class.rank() == 0:
+		o.Class, o.Cause = recon.Worse(o.Class, Regression), ""
+	case found.Cause != "" && o.Class.Rank() == 0:
 		o.Class, o.Cause = Inconclusive, found.Cause
 	}
 }

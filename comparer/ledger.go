@@ -29,6 +29,7 @@ type sample struct {
 
 type order struct {
 	bornGray   bool
+	running    int      // samples that are open
 	taints     []string // causes, in order of arrival
 	writeTaint string   // cause: a write set of the order is unknown or did not arrive
 	applies    map[string]shadow.ApplyState
@@ -48,14 +49,15 @@ func NewLedger() *Ledger {
 	return &Ledger{seen: map[string]bool{}, samples: map[string]*sample{}, orders: map[string]*order{}, instances: map[string]*instance{}}
 }
 
-// Apply takes one event; the same event twice counts once. One that makes no sense keeps the ledger from balancing.
-func (l *Ledger) Apply(ev shadow.Event) {
+// Apply takes one event and tells whether it is a new one; the same event twice counts once. One that makes no sense keeps
+// the ledger from balancing.
+func (l *Ledger) Apply(ev shadow.Event) bool {
 	if ev.ID == "" {
 		l.nonsense = append(l.nonsense, fmt.Sprintf("event of kind %q has no id", ev.Kind))
-		return
+		return false
 	}
 	if l.seen[ev.ID] {
-		return
+		return false
 	}
 	l.seen[ev.ID] = true
 	in := l.instance(ev.Instance)
@@ -81,10 +83,14 @@ func (l *Ledger) Apply(ev shadow.Event) {
 	default:
 		l.nonsense = append(l.nonsense, fmt.Sprintf("event %s of kind %q carries nothing of that kind", ev.ID, ev.Kind))
 	}
+	return true
 }
 
 func (l *Ledger) open(e shadow.Evidence) {
 	s := l.sample(e.Sample)
+	if !s.opened && !s.closed {
+		l.order(e.Order).running++
+	}
 	s.opened = true
 	if !s.closed {
 		s.evidence = e
@@ -103,6 +109,9 @@ func (l *Ledger) close(e shadow.Evidence) {
 	if e.Verdict.Outcome == shadow.Pending || !slices.Contains(shadow.Outcomes(), e.Verdict.Outcome) {
 		l.nonsense = append(l.nonsense, fmt.Sprintf("sample %s was closed with outcome %q", e.Sample, e.Verdict.Outcome))
 		return
+	}
+	if s.opened {
+		l.order(s.evidence.Order).running--
 	}
 	s.closed, s.evidence = true, e
 	o := l.order(e.Order)
@@ -322,6 +331,21 @@ func (l *Ledger) Orders() []Order {
 		out = append(out, entry)
 	}
 	return out
+}
+
+// Excuse says why the two sides of an order may differ for now without saying anything: "" = they may not. A sample that is
+// not closed, and a write set on its way, excuse it for a while; a taint for good.
+func (l *Ledger) Excuse(id string) (cause string, passing bool) {
+	o := l.orders[id]
+	switch {
+	case o == nil || !o.bornGray:
+		return shadow.RuleNotBornGray, false
+	case len(o.taints) > 0:
+		return o.taints[0], false
+	case o.running > 0 || o.pending():
+		return string(shadow.Pending), true
+	}
+	return "", false
 }
 
 // running are the orders with a sample that is not closed: one of their sides is ahead of the other.

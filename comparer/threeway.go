@@ -8,44 +8,22 @@ import (
 )
 
 // Class is what the three sides together say of a field, a record or an order.
-type Class string
+type Class = recon.Class
 
 // The classes, from best to worst, and the two that are no judgement.
 const (
-	Agree        Class = "agree"
-	Fix          Class = "fix"        // the candidate corrects the stable release
-	Common       Class = "common"     // both databases agree with each other and not with the channel
-	Regression   Class = "regression" // the candidate is wrong
-	Conflict     Class = "conflict"   // all three differ
-	Inconclusive Class = "inconclusive"
-	Unbooked     Class = "unbooked" // a gray order that no side has a record of: nothing was proved
+	Agree        = recon.Agree
+	Fix          = recon.Fix
+	Common       = recon.Common
+	Regression   = recon.Regression
+	Conflict     = recon.Conflict
+	Inconclusive = Class("inconclusive")
+	Unbooked     = Class("unbooked") // a gray order that no side has a record of: nothing was proved
 )
 
 // Classes lists all classes in the order reports print them.
 func Classes() []Class {
 	return []Class{Agree, Regression, Fix, Common, Conflict, Inconclusive, Unbooked}
-}
-
-func (c Class) rank() int {
-	switch c {
-	case Fix:
-		return 1
-	case Common:
-		return 2
-	case Regression:
-		return 3
-	case Conflict:
-		return 4
-	}
-	return 0
-}
-
-// Worse gives the class that weighs more; of two that weigh the same, the first.
-func Worse(a, b Class) Class {
-	if b.rank() > a.rank() {
-		return b
-	}
-	return a
 }
 
 // Places of the sides in a three-way join.
@@ -75,21 +53,6 @@ type Finding struct {
 	Where    []string    `json:"where"`    // origin of the record on each side that has it
 }
 
-// classify compares one value of the three sides; a side without the record says "absent".
-func classify(p, s, c string) Class {
-	switch {
-	case p == s && s == c:
-		return Agree
-	case p == c:
-		return Regression
-	case s == c:
-		return Fix
-	case p == s:
-		return Common
-	}
-	return Conflict
-}
-
 // classifyPair compares a field that the channel lacks.
 func classifyPair(p, s string) Class {
 	if p == s {
@@ -106,7 +69,7 @@ func judgeGroup(g match.Group, order string, ids *bijection, channelFinal bool) 
 		if found == Agree {
 			return
 		}
-		class = Worse(class, found)
+		class = recon.Worse(class, found)
 		findings = append(findings, newFinding(g, order, found, field, values))
 	}
 	if c == nil && !channelFinal {
@@ -120,7 +83,7 @@ func judgeGroup(g match.Group, order string, ids *bijection, channelFinal bool) 
 			field = recon.FieldOccurrence
 		}
 		values := presence(g)
-		note(classify(values[0], values[1], values[2]), field, values)
+		note(recon.Classify(values[0], values[1], values[2]), field, values)
 	}
 	for _, field := range requiredFields() {
 		values := [sideCount]string{}
@@ -139,7 +102,7 @@ func judgeGroup(g match.Group, order string, ids *bijection, channelFinal bool) 
 			note(classifyPair(values[atPrimary], values[atShadow]), field, values)
 		case have == 2 && agreeWhereBoth(values): // the presence finding says it all
 		default:
-			note(classify(values[0], values[1], values[2]), field, values)
+			note(recon.Classify(values[0], values[1], values[2]), field, values)
 		}
 	}
 	for _, field := range optionalFields() {
@@ -186,7 +149,7 @@ func judgeOptional(g match.Group, field recon.Field, note func(Class, recon.Fiel
 		note(classifyPair(values[atPrimary], values[atShadow]), field, values)
 		return
 	}
-	note(classify(values[0], values[1], values[2]), field, values)
+	note(recon.Classify(values[0], values[1], values[2]), field, values)
 }
 
 func judgeAliases(p, s *recon.Record, order string, ids *bijection, note func(Class, recon.Field, [sideCount]string)) {

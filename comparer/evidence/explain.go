@@ -150,7 +150,7 @@ func (p *printer) verdict(chain Chain, report *comparer.Report) {
 		if i == 0 {
 			class = b.Class
 		}
-		class = comparer.Worse(class, b.Class)
+		class = recon.Worse(class, b.Class)
 	}
 	for _, n := range report.Orders {
 		if n.Order == chain.Order {

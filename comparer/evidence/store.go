@@ -119,15 +119,19 @@ func orderOf(ev shadow.Event) string {
 // Ledger rebuilds the ledger from all stored events, in the order they came.
 func (s *Store) Ledger(ctx context.Context) (*comparer.Ledger, error) {
 	l := comparer.NewLedger()
-	err := s.each(ctx, func(body []byte) error {
+	return l, s.Events(ctx, func(ev shadow.Event) { l.Apply(ev) })
+}
+
+// Events gives all stored events, in the order they came.
+func (s *Store) Events(ctx context.Context, take func(shadow.Event)) error {
+	return s.each(ctx, func(body []byte) error {
 		var ev shadow.Event
 		if err := json.Unmarshal(body, &ev); err != nil {
 			return fmt.Errorf("decode stored event: %w", err)
 		}
-		l.Apply(ev)
+		take(ev)
 		return nil
 	}, "SELECT body FROM events ORDER BY seq")
-	return l, err
 }
 
 // SaveReport replaces the stored judgement: the report and the bookings of every order it names a class for.

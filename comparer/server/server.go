@@ -1,6 +1,6 @@
 // Package server is the comparer's HTTP API.
 //
-// In:    GET /api/v1/ledger, /api/v1/report, /api/v1/orders/{order}; POST /api/v1/judgements.
+// In:    GET /api/v1/ledger, /api/v1/report, /api/v1/windows, /api/v1/orders/{order}; POST /api/v1/judgements.
 // Out:   JSON; an order's chain as text with ?format=text.
 // Never: a change of state by GET, or an error that reads like an empty answer.
 package server
@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-3356bd69/touchstone/comparer"
 	"github.com/seed-3356bd69/touchstone/comparer/evidence"
+	"github.com/seed-3356bd69/touchstone/comparer/nearline"
 )
 
 // Run is one gray run, as the API needs it.
@@ -21,6 +22,7 @@ type Run interface {
 	Judge(ctx context.Context) (comparer.Report, error)
 	Report(ctx context.Context) (comparer.Report, error) // evidence.ErrNoReport before the first judgement
 	Chain(ctx context.Context, order string) (evidence.Chain, error)
+	Windows() (reports []nearline.Report, configured bool) // newest first
 }
 
 // Handler serves the API of a run.
@@ -36,6 +38,14 @@ func Handler(run Run) http.Handler {
 	mux.HandleFunc("GET /api/v1/report", func(w http.ResponseWriter, r *http.Request) {
 		report, err := run.Report(r.Context())
 		answer(w, report, err)
+	})
+	mux.HandleFunc("GET /api/v1/windows", func(w http.ResponseWriter, _ *http.Request) {
+		reports, configured := run.Windows()
+		if !configured {
+			write(w, http.StatusNotFound, map[string]string{"error": "books are not compared near-line", "try": "near_line in the comparer's configuration"})
+			return
+		}
+		write(w, http.StatusOK, reports)
 	})
 	mux.HandleFunc("GET /api/v1/orders/{order}", func(w http.ResponseWriter, r *http.Request) {
 		explain(w, r, run)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-3356bd69/touchstone/comparer"
 	"github.com/seed-3356bd69/touchstone/comparer/evidence"
+	"github.com/seed-3356bd69/touchstone/comparer/nearline"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
@@ -19,6 +20,7 @@ import (
 type run struct {
 	judged   bool
 	judgeErr error
+	nearLine bool
 }
 
 func (r *run) Counts() comparer.Counts { return comparer.Counts{Sampled: 3} }
@@ -41,6 +43,23 @@ func (r *run) Chain(_ context.Context, order string) (evidence.Chain, error) {
 	}
 	e := shadow.Evidence{Sample: "s", Order: "P1", Route: "pay", Verdict: shadow.Verdict{Outcome: shadow.Match}}
 	return evidence.Chain{Order: order, Events: []shadow.Event{{ID: "1", Kind: shadow.EventClosed, Evidence: &e}}}, nil
+}
+
+func (r *run) Windows() ([]nearline.Report, bool) {
+	return []nearline.Report{{Outcome: nearline.Money}}, r.nearLine
+}
+
+func TestWindowsAreListedWhereTheyAreCompared(t *testing.T) {
+	r := &run{}
+	s := httptest.NewServer(Handler(r))
+	defer s.Close()
+	if status, body := call(t, s, "GET", "/api/v1/windows"); status != http.StatusNotFound || !strings.Contains(body, "near_line") {
+		t.Errorf("%d %s", status, body)
+	}
+	r.nearLine = true
+	if status, body := call(t, s, "GET", "/api/v1/windows"); status != http.StatusOK || !strings.Contains(body, `"outcome":"money"`) {
+		t.Errorf("%d %s", status, body)
+	}
 }
 
 func call(t *testing.T, s *httptest.Server, method, path string) (int, string) {

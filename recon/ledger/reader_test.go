@@ -95,6 +95,18 @@ func TestUnreadableRowsAreRejectsAndTheRestGoesOn(t *testing.T) {
 	}
 }
 
+func TestARowReadElsewhereIsARecord(t *testing.T) {
+	names := []string{"STATE", "payment_no", "refund_id", "order_id", "amount", "mchid", "made_at"}
+	r, err := refunds().Record(names, [][]byte{[]byte("OK"), nil, []byte("R1"), []byte("P1"), []byte("0.29"), nil, nil})
+	if err != nil || r.Key.ID != "R1" || r.Amount.Minor != 29 || r.Order != "P1" || r.Account != "" {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	var reject recon.Reject
+	if _, err := refunds().Record(names[1:], make([][]byte, 6)); !errors.As(err, &reject) || reject.Field != "state" {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestMissingTableEndsTheStream(t *testing.T) {
 	db := schema(t, "empty_schema")
 	for _, err := range Records(t.Context(), db, refunds()) {

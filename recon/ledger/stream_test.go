@@ -371,7 +371,7 @@ func TestParseURL(t *testing.T) {
 
 // BenchmarkStream reads a table of 200,000 rows, client and server on one machine.
 func BenchmarkStream(b *testing.B) {
-	db, err := server.Open("")
+	db, err := server.Open("mysql") // some schema must be chosen for seq_1_to_N
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -69,6 +69,20 @@ func (r row) text(column string) (string, bool) {
 	return string(v), v != nil
 }
 
+// Record turns one row that was read elsewhere into a Record; nil is NULL. Columns that the table needs and the row lacks
+// make it a recon.Reject.
+func (t Table) Record(names []string, values [][]byte) (recon.Record, error) {
+	r := row{names: t.columns()}
+	for _, column := range r.names {
+		at := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, column) })
+		if at < 0 {
+			return recon.Record{}, recon.Reject{Origin: recon.Origin{Table: t.Name}, Field: column, Reason: "the row lacks this column"}
+		}
+		r.values = append(r.values, values[at])
+	}
+	return t.record(r)
+}
+
 // record turns one row into a Record, or says which column of which row cannot be read.
 func (t Table) record(r row) (recon.Record, error) {
 	key, hasKey := r.text(t.Key)

@@ -13,6 +13,7 @@ import (
 type Difference struct {
 	Break recon.Break `json:"break"`
 	Group
+	Class  recon.Class   `json:"class,omitempty"`  // of three sides
 	Fields []FieldValues `json:"fields,omitempty"` // of the fields that differ; none where a side lacks the record
 }
 
@@ -142,6 +143,22 @@ func (c *Config) missing(has []bool) recon.Break {
 		return recon.MissingInternally
 	}
 	return recon.BreakOf(recon.FieldPresence, has[0], shadow, has[1])
+}
+
+// classOf says what three sides mean together. They stand in the order primary, channel, shadow.
+func classOf(d *Difference) recon.Class {
+	has := d.has()
+	class := recon.Classify(has[0], has[2], has[1])
+	for _, f := range d.Fields {
+		value := func(side int) string {
+			if !has[side] {
+				return "\x00absent"
+			}
+			return f.Values[side]
+		}
+		class = recon.Worse(class, recon.Classify(value(0), value(2), value(1)))
+	}
+	return class
 }
 
 // Breaks lists the breaks a run can find, in the order reports print them.

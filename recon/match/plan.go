@@ -32,7 +32,7 @@ func (r *reconciliation) choose() Plan {
 	switch {
 	case !known:
 		return PlanSpill
-	case n <= r.cfg.Memory || r.cfg.Unique:
+	case n <= r.cfg.entryMemory() || r.cfg.Unique:
 		return PlanJoin
 	}
 	return PlanDigest

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/recon/cpu"
 	"github.com/seed-3356bd69/touchstone/recon/entry"
 	"github.com/seed-3356bd69/touchstone/recon/scan"
@@ -57,6 +58,7 @@ type Result struct {
 	Sides   []SideResult
 	Matched Totals // bookings that agree on every side
 	Breaks  []BreakTotals
+	Classes map[recon.Class]int64 // of three sides: what the bookings with a break mean for the shadow
 	Plan    Plan
 	Spilled int64 // bytes that went to disk
 	Reused  int64 // chunks of memory that were used again
@@ -84,6 +86,9 @@ func (c Config) withDefaults() Config {
 	}
 	return c
 }
+
+// entryMemory is what entries may take: the rest is for tables, digests, buffers and breaks that wait for their order.
+func (c *Config) entryMemory() int64 { return c.Memory - c.Memory/4 }
 
 // Reconcile scans every side and joins them exactly. Of two sides the first is internal and the second the channel; a
 // third is the shadow. An error means that nothing is known: no partial answer is ever given.
@@ -145,7 +150,7 @@ func (r *reconciliation) scan(ctx context.Context) error {
 		}
 	}
 	var err error
-	if r.scatter, err = newScatter(len(r.sides), r.cfg.Threads, r.parts(), r.cfg.Memory, r.cfg.Temp); err != nil {
+	if r.scatter, err = newScatter(len(r.sides), r.cfg.Threads, r.parts(), r.cfg.entryMemory(), r.cfg.Temp); err != nil {
 		return err
 	}
 	if plan == PlanDigest {
@@ -240,6 +245,7 @@ func (r *reconciliation) join(ctx context.Context) error {
 		}
 	}
 	r.result.Matched, r.result.Breaks = all.matched, all.list()
+	r.result.Classes = all.classes
 	for _, w := range r.scatter.workers {
 		r.result.Reused += w.arena.reused
 	}

@@ -260,6 +260,30 @@ func TestNumbersAreTheSameWithoutAnybodyWhoListens(t *testing.T) {
 	}
 }
 
+func TestClassesOfThreeSides(t *testing.T) {
+	pay := func(amount int) []row { return []row{{"P1", "payment", amount, "CNY", "success", ""}} }
+	for name, c := range map[string]struct {
+		primary, channel, shadow []row
+		want                     recon.Class
+	}{
+		"the candidate is wrong":       {pay(5), pay(5), pay(6), recon.Regression},
+		"the candidate lacks it":       {pay(5), pay(5), nil, recon.Regression},
+		"the candidate corrects":       {pay(5), pay(6), pay(6), recon.Fix},
+		"both lack what was booked":    {nil, pay(6), nil, recon.Common},
+		"both differ from the channel": {pay(5), pay(6), pay(5), recon.Common},
+		"all differ":                   {pay(5), pay(6), pay(7), recon.Conflict},
+		"one lacks it, two differ":     {pay(5), nil, pay(7), recon.Conflict},
+	} {
+		result, err := Reconcile(t.Context(), Config{Compared: compared}, openSides(t, 1, text(c.primary), text(c.channel), text(c.shadow))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(result.Classes) != 1 || result.Classes[c.want] != 1 {
+			t.Errorf("%s: got %v, want %s", name, result.Classes, c.want)
+		}
+	}
+}
+
 func TestNamedBreaks(t *testing.T) {
 	pay := func(id string, amount int) row { return row{id, "payment", amount, "CNY", "success", ""} }
 	failed, dollars, noted := pay("P1", 5), pay("P1", 5), pay("P1", 5)

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/recon/entry"
@@ -13,6 +14,9 @@ import (
 
 // maxCopies bounds how often one key may occur beyond what agrees: a column that names no single booking is no key.
 const maxCopies = 100_000
+
+// threeSides have classes: primary, channel and shadow.
+const threeSides = 3
 
 // resolver says what is wrong with the dirty tags: it reads their lines again, verifies their full keys, numbers the copies
 // and names the breaks. Each worker has one.
@@ -50,7 +54,7 @@ func (r *resolver) run(dirty []sided) error {
 
 // group resolves the entries of one tag.
 func (r *resolver) group(g []sided) error {
-	if r.emit == nil && r.oneEach(g) {
+	if r.emit == nil && len(r.sides) != threeSides && r.oneEach(g) {
 		same, err := r.sameKey(g)
 		if err != nil {
 			return err
@@ -94,8 +98,9 @@ func (r *resolver) sameKey(g []sided) (bool, error) {
 	return true, nil
 }
 
-// cancel takes out the entries that agree on every side, copy against copy, and gives their number and what is left.
-func (r *resolver) cancel(g []sided) (agreed []sided, rest []sided) {
+// cancel takes out the entries that agree on every side, copy against copy: each such group has one entry a side. What is
+// left comes second.
+func (r *resolver) cancel(g []sided) (agreed [][]sided, rest []sided) {
 	slices.SortFunc(g, func(a, b sided) int {
 		return cmp.Or(cmp.Compare(a.Rest, b.Rest), cmp.Compare(a.Amount, b.Amount), cmp.Compare(a.At.Label(), b.At.Label()), compareSided(a, b))
 	})
@@ -104,21 +109,23 @@ func (r *resolver) cancel(g []sided) (agreed []sided, rest []sided) {
 		for end < len(g) && g[end].Same(&g[start].Entry) {
 			end++
 		}
-		run := g[start:end]
-		counts := make([]int, len(r.sides))
-		for i := range run {
-			counts[run[i].side]++
+		bySide := make([][]sided, len(r.sides))
+		for _, e := range g[start:end] { // by place: the first copies agree, the later ones are too many
+			bySide[e.side] = append(bySide[e.side], e)
 		}
-		common := slices.Min(counts)
-		clear(counts)
-		for i := range run { // by place: the first copies agree, the later ones are too many
-			side := run[i].side
-			counts[side]++
-			if counts[side] > common {
-				rest = append(rest, run[i])
-			} else if side == 0 {
-				agreed = append(agreed, run[i])
+		common := len(bySide[0])
+		for _, list := range bySide {
+			common = min(common, len(list))
+		}
+		for i := range common {
+			group := make([]sided, len(r.sides))
+			for side, list := range bySide {
+				group[side] = list[i]
 			}
+			agreed = append(agreed, group)
+		}
+		for _, list := range bySide {
+			rest = append(rest, list[common:]...)
 		}
 		start = end
 	}
@@ -126,10 +133,10 @@ func (r *resolver) cancel(g []sided) (agreed []sided, rest []sided) {
 }
 
 // align reads the records that are left, sorts them by their full keys, and names what is wrong with each.
-func (r *resolver) align(agreed, rest []sided) error {
+func (r *resolver) align(agreed [][]sided, rest []sided) error {
 	for i := range agreed {
-		if !r.cfg.Unique || i == 0 {
-			r.tally.agree(&agreed[i].Entry)
+		if !r.cfg.Unique || len(agreed) == 1 {
+			r.tally.agree(&agreed[i][0].Entry)
 		}
 	}
 	byKey := map[recon.Key][][]*recon.Record{}
@@ -164,25 +171,43 @@ func (r *resolver) align(agreed, rest []sided) error {
 	return r.uniqueness(agreed)
 }
 
-// uniqueness reports the copies that agree on every side, where that was asked for.
-func (r *resolver) uniqueness(agreed []sided) error {
-	if !r.cfg.Unique {
+// uniqueness reports the copies that agree on every side, where that was asked for: all but the first, in the order of
+// what they say.
+func (r *resolver) uniqueness(agreed [][]sided) error {
+	if !r.cfg.Unique || len(agreed) < 2 {
 		return nil
 	}
-	for i := 1; i < len(agreed); i++ {
-		record, err := r.record(&agreed[i])
-		if err != nil {
-			return err
+	groups := make([]Group, 0, len(agreed))
+	for _, entries := range agreed {
+		g := Group{Records: make([]*recon.Record, len(entries))}
+		for side := range entries {
+			var err error
+			if g.Records[side], err = r.record(&entries[side]); err != nil {
+				return err
+			}
 		}
-		g := Group{Key: record.Key, Occurrence: i + 1, Records: make([]*recon.Record, len(r.sides))}
-		for side := range g.Records {
-			g.Records[side] = record
-		}
+		g.Key = g.Records[0].Key
+		groups = append(groups, g)
+	}
+	slices.SortStableFunc(groups, func(a, b Group) int {
+		x, y := a.Records[0], b.Records[0]
+		return cmp.Or(compareSaid(x, y), strings.Compare(r.cfg.content(x), r.cfg.content(y)), compareRecords(x, y))
+	})
+	e := entryOf(groups[0].Records[0])
+	r.tally.agree(&e)
+	for i, g := range groups[1:] {
+		g.Occurrence = i + 2
 		if err := r.put(Difference{Break: recon.Duplicate, Group: g}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// entryOf is what a tally needs of a record.
+func entryOf(record *recon.Record) entry.Entry {
+	label, _ := entry.NewLabel(record.Key.Kind, record.Status, record.Amount.Currency) // it was read from an entry
+	return entry.Entry{Amount: record.Amount.Minor, At: entry.NewAt(0, label)}
 }
 
 func (r *resolver) record(e *sided) (*recon.Record, error) {
@@ -214,9 +239,7 @@ func (r *resolver) name(g Group, everywhere bool) error {
 	case missing:
 		d.Break = r.cfg.missing(g.has())
 	case len(d.Fields) == 0:
-		e := entry.Entry{Amount: g.Records[0].Amount.Minor}
-		label, _ := entry.NewLabel(g.Key.Kind, g.Records[0].Status, g.Records[0].Amount.Currency)
-		e.At = entry.NewAt(0, label)
+		e := entryOf(g.Records[0])
 		r.tally.agree(&e)
 		return nil
 	default:
@@ -226,6 +249,9 @@ func (r *resolver) name(g Group, everywhere bool) error {
 }
 
 func (r *resolver) put(d Difference) error {
+	if len(r.sides) == threeSides {
+		d.Class = classOf(&d)
+	}
 	if err := r.tally.difference(&d); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 type tally struct {
 	matched Totals
 	breaks  map[recon.Break]*BreakTotals
+	classes map[recon.Class]int64
 	sides   int
 	err     error
 }
@@ -25,7 +26,7 @@ type BreakTotals struct {
 }
 
 func newTally(sides int) *tally {
-	return &tally{breaks: map[recon.Break]*BreakTotals{}, sides: sides}
+	return &tally{breaks: map[recon.Break]*BreakTotals{}, classes: map[recon.Class]int64{}, sides: sides}
 }
 
 func (t *tally) of(b recon.Break) *BreakTotals {
@@ -51,6 +52,9 @@ func totalOf(e *entry.Entry) Total {
 func (t *tally) difference(d *Difference) error {
 	b := t.of(d.Break)
 	b.Count++
+	if d.Class != "" {
+		t.classes[d.Class]++
+	}
 	for i, r := range d.Records {
 		if r != nil {
 			if err := b.Sides[i].Add(r); err != nil {
@@ -113,6 +117,9 @@ func (t *tally) merge(o *tally) error {
 	}
 	if err := t.matched.Merge(o.matched); err != nil {
 		return err
+	}
+	for class, n := range o.classes {
+		t.classes[class] += n
 	}
 	for name, b := range o.breaks {
 		to := t.of(name)

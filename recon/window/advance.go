@@ -29,11 +29,14 @@ func (w *Windows) Advance(ctx context.Context, clock func() time.Time) ([]Result
 		if j.first {
 			r.Latency = clock().Sub(j.due)
 		}
-		w.done(j)
 		w.tell(r)
 		all = append(all, r)
+		if err := w.fold(j.window); err != nil { // after the result, which does not need it
+			errs = append(errs, err)
+		}
+		w.done(j)
 	}
-	w.evict()
+	w.evict(now)
 	return all, errors.Join(errs...)
 }
 
@@ -41,6 +44,20 @@ func (w *Windows) tell(r Result) {
 	w.cfg.Metrics.told(r, w.State())
 	if r.Money() && w.cfg.Alert != nil {
 		w.cfg.Alert(r)
+	}
+}
+
+// Reopen has a kept window compared again by the next Advance: what excused a difference may have ended.
+func (w *Windows) Reopen(start time.Time) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	for _, win := range w.kept {
+		if win.start.Equal(start) {
+			s := &win.shards[0]
+			s.mu.Lock()
+			s.late = s.compared
+			s.mu.Unlock()
+		}
 	}
 }
 
@@ -106,24 +123,21 @@ func (w *Windows) done(j job) {
 }
 
 // evict lets the oldest kept windows go, and gives their tables back.
-func (w *Windows) evict() {
+func (w *Windows) evict(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for len(w.kept) > w.cfg.Keep {
+	for len(w.kept) > w.cfg.Keep || (len(w.kept) > 0 && now.Sub(w.kept[0].start) > w.Retention()) {
 		w.release(w.kept[0].shards)
 		w.kept = w.kept[1:]
 	}
 }
 
-// compare holds the sides of a closed window against each other and folds what is not yet in its day.
+// compare holds the sides of a closed window against each other.
 func (w *Windows) compare(ctx context.Context, win *window) (Result, error) {
 	r := Result{Start: win.start, End: win.end, Exact: true}
-	w.mu.RLock()
-	d := w.dayOf(win.start)
-	w.mu.RUnlock()
 	dirty := &digest.Buckets{}
 	for n := range win.shards {
-		if err := w.compareShard(d, win, n, &r, dirty); err != nil {
+		if err := w.compareShard(win, n, &r, dirty); err != nil {
 			return r, err
 		}
 	}
@@ -144,7 +158,7 @@ func (w *Windows) compare(ctx context.Context, win *window) (Result, error) {
 	return r, nil
 }
 
-func (w *Windows) compareShard(d *day, win *window, n int, r *Result, dirty *digest.Buckets) error {
+func (w *Windows) compareShard(win *window, n int, r *Result, dirty *digest.Buckets) error {
 	s := &win.shards[n]
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -169,12 +183,7 @@ func (w *Windows) compareShard(d *day, win *window, n int, r *Result, dirty *dig
 	for bucket := range found.All() {
 		dirty.Put(bucket)
 	}
-	if !s.folded {
-		if err := w.fold(d, n, s); err != nil {
-			return err
-		}
-	}
-	s.folded, s.late = true, false
+	s.compared, s.late = true, false
 	return nil
 }
 

@@ -34,6 +34,9 @@ type Event struct {
 // Fetch gives the records that a side wrote in a window and whose keys are in some buckets, as they are now.
 type Fetch func(ctx context.Context, side Side, start time.Time, buckets *digest.Buckets) ([]recon.Record, error)
 
+// Excuse says why a difference says nothing about the sides, for example because its order is tainted; "" = it counts.
+type Excuse func(Difference) string
+
 // Config says how windows are cut and when they close.
 type Config struct {
 	Hasher   *entry.Hasher
@@ -47,6 +50,7 @@ type Config struct {
 	Shards   int            // a power of two; default 16
 	Zone     *time.Location // of days; default UTC
 	Fetch    Fetch          // nil: a result tells which buckets differ, not which records
+	Excuse   Excuse         // nil: every difference counts
 	Alert    func(Result)   // of money that differs; nil = nobody listens
 	Metrics  *Metrics       // nil: nothing is measured
 }

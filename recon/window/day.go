@@ -77,8 +77,25 @@ func (w *Windows) putDay(ev Event, n int, old, fresh *entry.Entry) error {
 	return s.change(w.pool, w.span(n), ev.Side, old, fresh)
 }
 
-// fold adds a shard of a window to its day. Its caller holds the shard.
-func (w *Windows) fold(d *day, n int, from *shard) error {
+// fold adds what of a window is not yet in its day.
+func (w *Windows) fold(win *window) error {
+	w.mu.RLock()
+	d := w.dayOf(win.start)
+	w.mu.RUnlock()
+	for n := range win.shards {
+		if err := w.foldShard(d, n, &win.shards[n]); err != nil {
+			return fmt.Errorf("fold window of %s into its day: %w", win.start.Format(time.RFC3339), err)
+		}
+	}
+	return nil
+}
+
+func (w *Windows) foldShard(d *day, n int, from *shard) error {
+	from.mu.Lock()
+	defer from.mu.Unlock()
+	if from.folded {
+		return nil
+	}
 	s := &d.shards[n]
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,9 +107,11 @@ func (w *Windows) fold(d *day, n int, from *shard) error {
 			s.tables[side] = w.pool.take(w.span(n))
 		}
 		if err := s.tables[side].Merge(t); err != nil {
-			return fmt.Errorf("fold window into its day: %w", err)
+			s.broken = err
+			return err
 		}
 	}
+	from.folded = true
 	return nil
 }
 
@@ -109,8 +128,8 @@ func (w *Windows) Day(side Side, at time.Time) (*digest.Table, bool, error) {
 	for i := range d.shards {
 		s := &d.shards[i]
 		s.mu.Lock()
-		var err error
-		if t := s.tables[side]; t != nil {
+		err := s.broken
+		if t := s.tables[side]; t != nil && err == nil {
 			err = whole.Merge(t)
 		}
 		s.mu.Unlock()

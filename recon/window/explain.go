@@ -1,6 +1,7 @@
 package window
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,13 +32,29 @@ func (w *Windows) explain(ctx context.Context, r *Result, dirty *digest.Buckets)
 	if touched.Len() != dirty.Len() {
 		return errNotReproduced
 	}
+	counting := w.excuse(differences)
+	r.Exact = counting <= maxDifferences
 	if len(differences) > maxDifferences {
 		r.Problem = fmt.Sprintf("%d records differ, the first %d are listed", len(differences), maxDifferences)
-		r.Differences = differences[:maxDifferences]
-		return nil
+		differences = differences[:maxDifferences]
 	}
-	r.Differences, r.Exact = differences, true
+	r.Differences = differences
 	return nil
+}
+
+// excuse notes which differences say nothing, brings them behind the others, and gives the number of the others.
+func (w *Windows) excuse(all []Difference) int {
+	if w.cfg.Excuse != nil {
+		for i := range all {
+			all[i].Cause = w.cfg.Excuse(all[i])
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Difference) int { return cmp.Compare(min(1, len(a.Cause)), min(1, len(b.Cause))) })
+	n := slices.IndexFunc(all, func(d Difference) bool { return d.Cause != "" })
+	if n < 0 {
+		return len(all)
+	}
+	return n
 }
 
 // errNotReproduced is a fetch that gave other records than those that were summed up.

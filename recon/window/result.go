@@ -13,11 +13,20 @@ type Difference struct {
 	Break   recon.Break   `json:"break"`
 	Primary *recon.Record `json:"primary,omitempty"`
 	Shadow  *recon.Record `json:"shadow,omitempty"`
+	Cause   string        `json:"cause,omitempty"` // why it says nothing
+}
+
+// Order is the merchant order that a difference is about.
+func (d Difference) Order() string {
+	if d.Primary != nil {
+		return d.Primary.Order
+	}
+	return d.Shadow.Order
 }
 
 // Money tells that a difference is about money: an amount, or a booking that only one side has.
 func (d Difference) Money() bool {
-	return d.Break != recon.StatusMismatch && d.Break != recon.FieldMismatch
+	return d.Cause == "" && d.Break != recon.StatusMismatch && d.Break != recon.FieldMismatch
 }
 
 // Result is what the comparison of a window found.

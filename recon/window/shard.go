@@ -9,10 +9,12 @@ import (
 
 // shard is a range of buckets of one window, or of one day, on both sides. It has no tables before its first event.
 type shard struct {
-	mu     sync.Mutex
-	tables [sides]*digest.Table
-	folded bool // into its day: later events go there too
-	late   bool // something came after it was folded
+	mu       sync.Mutex
+	tables   [sides]*digest.Table
+	compared bool  // later events are late
+	folded   bool  // into its day: later events go there too
+	late     bool  // something came after it was compared
+	broken   error // of a day: a window could not be folded into it
 }
 
 // change takes the old entry away and adds the new one. Its caller holds the lock.

@@ -22,9 +22,8 @@ var (
 // Windows are the open windows of both sides, those that closed lately, and the days. Feed may run in many goroutines,
 // beside one Advance.
 //
-//	event ──► window (shards) ──close──► compare ──► Result
-//	              │                        └─fold──► day (shards)
-//	              └── late: the day too, and the window is compared again
+//	event ──► window (shards) ──close──► compare ──► Result ──► fold ──► day (shards)
+//	              └── late: into the day too, and the window is compared again
 type Windows struct {
 	cfg  Config
 	pool *pool
@@ -164,11 +163,13 @@ func (w *Windows) put(now time.Time, ev Event, old, fresh *entry.Entry) (fate, e
 	if err := s.change(w.pool, w.span(n), ev.Side, old, fresh); err != nil {
 		return fateRefused, err
 	}
-	if !s.folded {
-		return fateInTime, nil
+	if s.folded {
+		if err := w.putDay(ev, n, old, fresh); err != nil {
+			return fateRefused, errors.Join(err, s.change(w.pool, w.span(n), ev.Side, fresh, old))
+		}
 	}
-	if err := w.putDay(ev, n, old, fresh); err != nil {
-		return fateRefused, errors.Join(err, s.change(w.pool, w.span(n), ev.Side, fresh, old))
+	if !s.compared {
+		return fateInTime, nil
 	}
 	s.late = true
 	return fateLate, nil
@@ -273,4 +274,15 @@ func (w *Windows) State() State {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	return State{len(w.open), len(w.kept), len(w.days), w.pool.count()}
+}
+
+// Size is the length of a window.
+func (w *Windows) Size() time.Duration { return w.cfg.Size }
+
+// Patience is how long a silent side is waited for.
+func (w *Windows) Patience() time.Duration { return w.cfg.Patience }
+
+// Retention is how long after its start a window is kept at most.
+func (w *Windows) Retention() time.Duration {
+	return time.Duration(w.cfg.Keep+2)*w.cfg.Size + w.cfg.Lateness + w.cfg.Patience + w.cfg.Ahead
 }

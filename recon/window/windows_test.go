@@ -295,6 +295,39 @@ func TestEventsOutOfTimeAreRefused(t *testing.T) {
 	r.sameDays(noon.Add(-24 * time.Hour))
 }
 
+func TestAnExcusedDifferenceIsNoAlertUntilItIsReopened(t *testing.T) {
+	r := newRig(t, nil)
+	running := map[string]string{"A": "running"}
+	r.cfg.Excuse = func(d Difference) string { return running[d.Order()] }
+	r.feed(noon, Event{Side: Primary, Time: noon, Record: record("A", 100)})
+	r.feed(noon, Event{Side: Shadow, Time: noon, Record: func() *recon.Record { b := record("B", 1); b.Status = recon.StatusFailed; return b }()})
+	r.feed(noon, Event{Side: Primary, Time: noon, Record: record("B", 1)})
+	now := noon.Add(muchLater)
+	got := r.one(now)
+	if got.Money() || len(r.alerts) != 0 || len(got.Differences) != 2 || got.Differences[0].Order() != "B" || got.Differences[1].Cause != "running" {
+		t.Fatalf("got %+v", got)
+	}
+	delete(running, "A")
+	r.Reopen(noon)
+	if got := r.one(now); !got.Late || !got.Money() || len(r.alerts) != 1 {
+		t.Errorf("got %+v", got)
+	}
+	r.sameDayTotals(noon)
+}
+
+// sameDayTotals expects that nothing was folded twice.
+func (r *rig) sameDayTotals(at time.Time) {
+	r.t.Helper()
+	table, _, err := r.Day(Primary, at)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	totals, err := digest.Totals(table)
+	if err != nil || len(totals) != 1 || totals[0].Count != 2 || totals[0].Minor != 101 {
+		r.t.Errorf("got %+v, %v", totals, err)
+	}
+}
+
 // TestUnexplainedBucketsAreMoney takes the records away from the fetch: what differs and cannot be shown is alerted.
 func TestUnexplainedBucketsAreMoney(t *testing.T) {
 	for name, change := range map[string]func(*rig){

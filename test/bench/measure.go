@@ -143,7 +143,7 @@ func turns(ctx context.Context, rounds int, contenders []contender) error {
 			if err := c.check(r); err != nil {
 				return fmt.Errorf("%s: %w", c.title, err)
 			}
-			c.runs = append(c.runs, r.sample)
+			c.runs, c.answer = append(c.runs, r.sample), r.stdout
 		}
 	}
 	return nil
@@ -155,5 +155,7 @@ type contender struct {
 	name  string
 	args  []string
 	check func(run) error
-	runs  []sample
+
+	runs   []sample
+	answer []byte // of the last run
 }

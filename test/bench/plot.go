@@ -21,10 +21,11 @@ import (
 // plotCmd measures sizes and draws what came out.
 type plotCmd struct {
 	common
-	Sizes []int64 `default:"10000,100000,1000000" help:"Rows a side."`
-	Data  string  `default:"../../recon/measured.csv" type:"path" help:"Data file; it is written anew."`
-	Image string  `default:"../../recon/measured.svg" type:"path" help:"SVG; it is written anew."`
-	Keep  bool    `help:"Draw the data file that is there; measure nothing."`
+	Sizes  []int64 `default:"10000,100000,1000000" help:"Rows a side."`
+	Memory string  `default:"1GiB" help:"Budget of the product."`
+	Data   string  `default:"../../recon/measured.csv" type:"path" help:"Data file; it is written anew."`
+	Image  string  `default:"../../recon/measured.svg" type:"path" help:"SVG; it is written anew."`
+	Keep   bool    `help:"Draw the data file that is there; measure nothing."`
 }
 
 // point is one measured size.
@@ -64,6 +65,15 @@ func (cmd *plotCmd) measure(ctx context.Context, out io.Writer) ([]point, error)
 		}
 		points = append(points, p)
 	}
+	var growth []goal
+	for i := 1; i < len(points); i++ {
+		less, more := points[i-1], points[i]
+		growth = append(growth, goal{
+			what: fmt.Sprintf("times the processor time a record at %d records, of that at %d", more.records, less.records),
+			got:  more.cpu / float64(more.records) / (less.cpu / float64(less.records)), most: 1.25,
+		})
+	}
+	goals(out, growth...)
 	return points, nil
 }
 
@@ -75,7 +85,7 @@ func (cmd *plotCmd) point(ctx context.Context, out io.Writer, size int64) (point
 	if err != nil {
 		return point{}, err
 	}
-	one := []contender{cmd.touchstone(fmt.Sprintf("%d records a side", size), files)}
+	one := []contender{cmd.touchstone(fmt.Sprintf("%d records a side", size), files, "--memory", cmd.Memory)}
 	if err := turns(ctx, cmd.Rounds, one); err != nil {
 		return point{}, err
 	}

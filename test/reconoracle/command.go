@@ -32,8 +32,8 @@ type Summary struct {
 		Count int64              `json:"count"`
 		Sides map[string][]Total `json:"sides"`
 	} `json:"breaks"`
-	Plan    string  `json:"plan"`
-	Seconds float64 `json:"seconds"`
+	Plan  string `json:"plan"`
+	Build string `json:"build"` // plain or simd
 }
 
 // SideNames are what the product calls its sides, in their order.

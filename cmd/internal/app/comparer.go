@@ -59,6 +59,10 @@ func RunComparer(ctx context.Context, cfg *config.Comparer, p Process) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, run.store.Close()) }()
+	if err := run.openNearLine(ctx, cfg, registry); err != nil {
+		return err
+	}
+	components = append(components, run.nearLine()...)
 	components = append(components,
 		daemon.Component{Name: "evidence", Bound: partBound, Run: func(ctx context.Context) error { return consumer.Run(ctx, run.take) }},
 		daemon.Component{Name: "ledger", Bound: partBound, Run: run.count},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-3356bd69/touchstone/comparer"
 	"github.com/seed-3356bd69/touchstone/comparer/evidence"
+	"github.com/seed-3356bd69/touchstone/comparer/nearline"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
@@ -24,6 +25,7 @@ type grayRun struct {
 	log   *slog.Logger
 	seen  *runMetrics
 	bus   behind
+	near  *nearline.Comparer // nil: it is not configured
 
 	mu     sync.Mutex
 	ledger *comparer.Ledger
@@ -53,12 +55,26 @@ func (r *grayRun) take(ctx context.Context, batch []shadow.Event) error {
 	if err := r.store.Append(ctx, batch); err != nil {
 		return err
 	}
+	fresh := r.apply(batch)
+	if r.near == nil {
+		return nil
+	}
+	for _, ev := range fresh {
+		r.near.Take(time.Now(), ev)
+	}
+	return nil
+}
+
+// apply counts a batch and gives the events that are new.
+func (r *grayRun) apply(batch []shadow.Event) (fresh []shadow.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, ev := range batch {
-		r.ledger.Apply(ev)
+		if r.ledger.Apply(ev) {
+			fresh = append(fresh, ev)
+		}
 	}
-	return nil
+	return fresh
 }
 
 // countEvery is how often the ledger's metrics are refreshed.

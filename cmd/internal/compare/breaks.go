@@ -49,7 +49,7 @@ func newBreakFile(path string, sides []*scan.Side) (*breakFile, error) {
 }
 
 func (b *breakFile) header() error {
-	row := []string{"break", "kind", "key", "occurrence", "fields"}
+	row := []string{"break", "class", "kind", "key", "occurrence", "fields"}
 	for _, name := range b.names {
 		for _, column := range []string{"place", "amount", "currency", "status", "fee", "time"} {
 			row = append(row, name+"_"+column)
@@ -74,7 +74,7 @@ func (b *breakFile) csv(d *match.Difference) error {
 	for _, f := range d.Fields {
 		fields = append(fields, string(f.Field))
 	}
-	row := []string{string(d.Break), string(d.Key.Kind), d.Key.ID, strconv.Itoa(d.Occurrence), strings.Join(fields, " ")}
+	row := []string{string(d.Break), string(d.Class), string(d.Key.Kind), d.Key.ID, strconv.Itoa(d.Occurrence), strings.Join(fields, " ")}
 	for _, r := range d.Records {
 		row = append(row, recordCells(r)...)
 	}
@@ -112,6 +112,7 @@ func defuse(cell string) string {
 // breakLine is one break as JSON.
 type breakLine struct {
 	Break      recon.Break              `json:"break"`
+	Class      recon.Class              `json:"class,omitempty"`
 	Kind       recon.Kind               `json:"kind"`
 	Key        string                   `json:"key"`
 	Occurrence int                      `json:"occurrence"`
@@ -120,7 +121,7 @@ type breakLine struct {
 }
 
 func (b *breakFile) jsonLine(d *match.Difference) error {
-	line := breakLine{Break: d.Break, Kind: d.Key.Kind, Key: d.Key.ID, Occurrence: d.Occurrence, Sides: map[string]*recon.Record{}}
+	line := breakLine{Break: d.Break, Class: d.Class, Kind: d.Key.Kind, Key: d.Key.ID, Occurrence: d.Occurrence, Sides: map[string]*recon.Record{}}
 	for i, r := range d.Records {
 		if r != nil {
 			line.Sides[b.names[i]] = r
@@ -181,11 +182,12 @@ func (b *breakFile) reject(side string, r recon.Reject) error {
 			Reject recon.Reject `json:"reject"`
 		}{rejected, side, r})
 	}
-	row := make([]string, 5+6*len(b.names))
-	row[0], row[4] = rejected, r.Field
+	const first = 6 // cell of the first side
+	row := make([]string, first+6*len(b.names))
+	row[0], row[first-1] = rejected, r.Field
 	for i, name := range b.names {
 		if name == side {
-			row[5+6*i] = defuse(r.Error())
+			row[first+6*i] = defuse(r.Error())
 		}
 	}
 	return b.rows.Write(row)

@@ -19,6 +19,7 @@ type report struct {
 	Sides   []sideReport          `json:"sides"`
 	Matched countReport           `json:"matched"`
 	Breaks  []breakReport         `json:"breaks"`
+	Classes map[recon.Class]int64 `json:"classes,omitempty"` // of three sides
 	Settled map[recon.Break]int64 `json:"settled,omitempty"` // breaks that agreed when they were looked at again
 	Pushed  *ledger.Pushed        `json:"pushed,omitempty"`  // what the servers summed up themselves: only what differs was read
 	Rejects []recon.Reject        `json:"rejects"`           // the first maxPrinted of each side
@@ -58,7 +59,7 @@ const maxPrinted = 20
 func newReport(r *Request, result *match.Result, elapsed time.Duration) *report {
 	names := sideNames(len(r.Sources))
 	out := &report{
-		Equal: result.Equal(), Plan: result.Plan, Build: scan.Build, Spilled: result.Spilled, Reused: result.Reused, Seconds: elapsed.Seconds(), elapsed: elapsed,
+		Equal: result.Equal(), Plan: result.Plan, Build: scan.Build, Spilled: result.Spilled, Reused: result.Reused, Classes: result.Classes, Seconds: elapsed.Seconds(), elapsed: elapsed,
 		Matched: countReport{result.Matched.Count(), result.Matched.Rows()}, Breaks: []breakReport{}, Rejects: []recon.Reject{},
 	}
 	for i, s := range result.Sides {
@@ -121,6 +122,11 @@ func (c *report) text(w io.Writer) error {
 				fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", name, s.Name, count, money(rows))
 				first = false
 			}
+		}
+	}
+	for _, class := range []recon.Class{recon.Regression, recon.Conflict, recon.Common, recon.Fix} {
+		if n := c.Classes[class]; n > 0 {
+			fmt.Fprintf(t, "class\t%s\t%d\t\n", class, n)
 		}
 	}
 	for name, n := range c.Settled {

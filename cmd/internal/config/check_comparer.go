@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/hex"
 	"fmt"
+	"time"
 )
 
 // check holds the rules between the keys of a comparer.
@@ -13,7 +14,29 @@ func (m *Comparer) check(c *Checker) {
 	if m.Sides != nil {
 		m.Sides.check(c)
 	}
+	if m.NearLine != nil {
+		m.NearLine.check(c, m.Sides != nil)
+	}
 }
+
+func (n *NearLine) check(c *Checker, books bool) {
+	const day = 24 * time.Hour
+	if !books {
+		c.Complain("near_line", "needs the books it is about", "sides, with primary and shadow")
+	}
+	if n.Size > 0 && day%n.Size != 0 {
+		c.Complain("near_line.size", "does not divide a day", "10s")
+	}
+	if open := (n.Lateness + n.Patience) / max(n.Size, time.Millisecond); open > mostOpen {
+		c.Complain("near_line.size", fmt.Sprintf("would keep %d windows open", open), "a larger size, or less lateness and patience")
+	}
+	if _, err := time.LoadLocation(n.Zone); err != nil {
+		c.Complain("near_line.zone", "is not a zone", "Asia/Shanghai")
+	}
+}
+
+// mostOpen bounds the memory of near-line comparison: a window of both sides takes 4 MiB.
+const mostOpen = 100
 
 func (b ComparerBus) check(c *Checker) {
 	switch {

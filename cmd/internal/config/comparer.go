@@ -17,7 +17,17 @@ type Comparer struct {
 	Telemetry Telemetry   `yaml:"telemetry"`
 	Release   string      `yaml:"release" required:"true"`
 	Gate      Gate        `yaml:"gate" required:"true"`
-	Sides     *Sides      `yaml:"sides"` // nil: only requests and calls are compared
+	Sides     *Sides      `yaml:"sides"`     // nil: only requests and calls are compared
+	NearLine  *NearLine   `yaml:"near_line"` // nil: books are compared by judgements only
+}
+
+// NearLine says how the books that both sides write are compared while they are written, in windows of time.
+type NearLine struct {
+	Size     time.Duration `yaml:"size" default:"10s" min:"100ms" max:"1h"`
+	Lateness time.Duration `yaml:"lateness" default:"2s" min:"0s" max:"10m"` // behind a window's end, until both sides must have told
+	Patience time.Duration `yaml:"patience" default:"30s" min:"1s" max:"1h"` // with a side that tells nothing
+	Keep     int           `yaml:"keep" default:"6" min:"1" max:"100"`       // windows that are compared again when something comes late
+	Zone     string        `yaml:"zone" default:"Asia/Shanghai"`             // of days
 }
 
 // ComparerBus is a bus of its own (Listen, Users), or a place in another one (URL, User, PasswordFile).

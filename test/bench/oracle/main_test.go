@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"testing"
@@ -18,6 +19,7 @@ var (
 	firstSeed = flag.Uint64("seed", uint64(time.Now().Unix()), "first seed; a run prints its own")
 	built     = flag.String("program", "", "the product, built already")
 	seeds     = flag.Uint64("seeds", 200, "how many seeds")
+	limit     = flag.Duration("limit", 25*time.Second, "when a test stops, short of its seeds; it takes 20 all the same")
 )
 
 // rig is what the tests of this package share.
@@ -29,6 +31,19 @@ type rig struct {
 }
 
 var shared rig
+
+// fromFirst gives the seeds of a test, share of all, until its time is over.
+func fromFirst(t *testing.T, share uint64) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		start, n := time.Now(), uint64(0)
+		for ; n < *seeds/share && (n < 20 || time.Since(start) < *limit); n++ {
+			if !yield(*firstSeed + n) {
+				return
+			}
+		}
+		t.Logf("%d seeds", n)
+	}
+}
 
 func TestMain(m *testing.M) {
 	flag.Parse()

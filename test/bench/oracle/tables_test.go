@@ -3,6 +3,9 @@ package oracle
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/seed-3356bd69/touchstone/test/reconoracle"
@@ -18,7 +21,7 @@ func TestTables(t *testing.T) {
 	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE oracle"); err != nil {
 		t.Fatal(err)
 	}
-	for seed := *firstSeed; seed < *firstSeed+*seeds/10; seed++ {
+	for seed := range fromFirst(t, 10) {
 		files, q := reconoracle.Dense(seed, 2), reconoracle.Everything()
 		var urls []string
 		for i, table := range []string{"ours", "theirs"} {
@@ -27,13 +30,21 @@ func TestTables(t *testing.T) {
 			}
 			urls = append(urls, fmt.Sprintf("mysql://root@%s/oracle?table=%s", shared.maria.Addr, table))
 		}
-		want := judged(t, seed, q, files)
-		got, _, err := reconoracle.Command(t.Context(), shared.program, t.TempDir(), q, urls)
-		if err != nil {
-			t.Fatalf("seed %d: %v", seed, err)
+		want := judged(t, seed, q, files).WithoutLines()
+		file := filepath.Join(t.TempDir(), "ours.csv")
+		if err := os.WriteFile(file, files[0], 0o600); err != nil {
+			t.Fatal(err)
 		}
-		if d := reconoracle.Differ("of tables", got.WithoutLines(), "of files", want.WithoutLines()); d != "" {
-			t.Fatalf("seed %d:\n%s", seed, d)
+		for name, args := range map[string][]string{
+			"tables": urls, "pushed down": append(slices.Clone(urls), "--pushdown"), "one thread": append(slices.Clone(urls), "--threads", "1"), "file and table": {file, urls[1]},
+		} {
+			got, _, err := reconoracle.Command(t.Context(), shared.program, t.TempDir(), q, args[:2], args[2:]...)
+			if err != nil {
+				t.Fatalf("seed %d, %s: %v", seed, name, err)
+			}
+			if d := reconoracle.Differ(name, got.WithoutLines(), "files", want); d != "" {
+				t.Fatalf("seed %d:\n%s", seed, d)
+			}
 		}
 	}
 }
