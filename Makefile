@@ -24,7 +24,7 @@ demo: build $(if $(filter mariadb,$(DB)),deps) ## run the whole system on this m
 build: ## build the binaries into bin/
 	$(BUILD) -o bin/touchstone ./cmd/touchstone
 	$(BUILD) -o bin/touchstone-demo ./cmd/touchstone-demo
-	$(BUILD) -o bin/touchstone-adapter-wechat ./plugins/wechat
+	for adapter in wechat alipay unionpay bank netsunion; do $(BUILD) -o bin/touchstone-adapter-$$adapter ./plugins/$$adapter || exit 1; done
 
 test: deps ## run every test, with a private MariaDB
 	$(GO) test ./...
@@ -42,6 +42,7 @@ lint: ## formatting, vet, module file, staticcheck
 bench: build deps ## measure the ports against haproxy and nginx; BENCH= for its flags
 	@for need in haproxy sysbench nginx; do command -v $$need >/dev/null || [ -x /usr/sbin/$$need ] || { echo "missing: $$need; try: apt-get install -y haproxy sysbench nginx-light" >&2; exit 1; }; done
 	@$(GO) run ./cmd/touchstone-bench $(BENCH)
+	@$(GO) test -run '^$$' -bench BenchmarkDecode -benchtime 5x ./plugins
 
 bench-recon: build gcc ## measure reconciliation against DuckDB and SHA-256; RECORDS= PART=peers|worst|formats|memory BENCH= for its flags
 	@cd test/bench && CGO_ENABLED=1 $(GO) run . $(PART) --records=$(RECORDS) $(BENCH)

@@ -13,12 +13,13 @@ import (
 
 // batchWriter packs records into columns.
 type batchWriter struct {
+	codes wireCodes
 	b     *pb.Batch
 	bytes int
 }
 
 func newBatchWriter() *batchWriter {
-	return &batchWriter{b: &pb.Batch{
+	return &batchWriter{codes: newCodes(), b: &pb.Batch{
 		Account: &pb.TextColumn{}, Id: &pb.TextColumn{}, Order: &pb.TextColumn{}, ChannelTxn: &pb.TextColumn{},
 		AliasColumn: &pb.TextColumn{}, AliasValue: &pb.TextColumn{},
 	}}
@@ -32,11 +33,14 @@ func (w *batchWriter) add(r *recon.Record) error {
 	if err := checkRecord(r); err != nil {
 		return err
 	}
-	kind, err := kindCode(r.Key.Kind)
+	kind, err := w.codes.kind(r.Key.Kind)
 	if err != nil {
 		return err
 	}
-	status, err := statusCode(r.Status)
+	if kind > contract1Kinds {
+		return fmt.Errorf("the host speaks contract 1, which has no %s", r.Key.Kind)
+	}
+	status, err := w.codes.status(r.Status)
 	if err != nil {
 		return err
 	}
@@ -114,6 +118,9 @@ func (w *batchWriter) take() ([]byte, error) {
 	return payload, nil
 }
 
+// contract1Kinds is the number of kinds that contract 1 knows: payment, refund and reversal.
+const contract1Kinds = 3
+
 // maxAliases bounds the generated ids one record can carry.
 const maxAliases = 64
 
@@ -126,14 +133,19 @@ func checkRecord(r *recon.Record) error {
 		return fmt.Errorf("%w: line %d: record without key or order", ErrContract, r.Origin.Line)
 	case r.Amount.Minor < 0:
 		return fmt.Errorf("%w: line %d: negative amount (the kind carries the direction)", ErrContract, r.Origin.Line)
-	case len(r.Aliases) > maxAliases:
-		return fmt.Errorf("%w: line %d: more than %d aliases", ErrContract, r.Origin.Line, maxAliases)
-	case max(len(r.Account), len(r.Key.ID), len(r.Order), len(r.ChannelTxn)) > MaxText:
+	case max(len(r.Aliases), len(r.Further)) > maxAliases:
+		return fmt.Errorf("%w: line %d: more than %d aliases or further columns", ErrContract, r.Origin.Line, maxAliases)
+	case max(len(r.Account), len(r.Key.ID), len(r.Order), len(r.ChannelTxn), len(r.Original), len(r.Settled)) > MaxText:
 		return fmt.Errorf("%w: line %d: text over %d bytes", ErrContract, r.Origin.Line, MaxText)
 	}
 	for _, a := range r.Aliases {
 		if max(len(a.Column), len(a.Value)) > MaxText {
 			return fmt.Errorf("%w: line %d: alias over %d bytes", ErrContract, r.Origin.Line, MaxText)
+		}
+	}
+	for _, f := range r.Further {
+		if max(len(f.Column), len(f.Value)) > MaxText {
+			return fmt.Errorf("%w: line %d: further column over %d bytes", ErrContract, r.Origin.Line, MaxText)
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package plugins
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -34,8 +35,8 @@ func anyRecord(r *rand.Rand, line int) recon.Record {
 	return record
 }
 
-func unpack(payload []byte) ([]recon.Record, error) {
-	b, err := openBatch(payload)
+func unpack(payload []byte, contract int) ([]recon.Record, error) {
+	b, err := (&taker{contract: contract}).open(payload)
 	if err != nil {
 		return nil, err
 	}
@@ -44,15 +45,41 @@ func unpack(payload []byte) ([]recon.Record, error) {
 	return out, err
 }
 
+// packers are the two forms of a batch.
+func packers() map[int]func() packer {
+	return map[int]func() packer{1: func() packer { return newBatchWriter() }, 2: func() packer { return newColumnWriter() }}
+}
+
+// richer adds what only contract 2 carries.
+func richer(r *rand.Rand, record recon.Record) recon.Record {
+	record.Key.Kind = recon.Kinds()[r.IntN(len(recon.Kinds()))]
+	if r.IntN(2) == 0 {
+		record.Original, record.Settled = "T"+strings.Repeat("ö", r.IntN(3)), "2026-07-01"
+		record.Booked = time.Unix(r.Int64N(4e9), r.Int64N(1e9)).UTC()
+	}
+	for range r.IntN(3) {
+		record.Further = append(record.Further, recon.Text{Column: "c", Value: strings.Repeat("x", r.IntN(4))})
+	}
+	return record
+}
+
 func TestBatchCarriesRecords(t *testing.T) {
+	for contract, make := range packers() {
+		t.Run(fmt.Sprint("contract ", contract), func(t *testing.T) { carries(t, contract, make()) })
+	}
+}
+
+func carries(t *testing.T, contract int, w packer) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	w := newBatchWriter()
 	for round := range 20 { // one writer, so that nothing of a batch stays for the next
 		var want []recon.Record
 		for line := range 1 + r.IntN(300) {
 			record := anyRecord(r, line+1)
+			if contract == 2 && round%2 == 0 {
+				record = richer(r, record)
+			}
 			if err := w.add(&record); err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +89,7 @@ func TestBatchCarriesRecords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := unpack(payload)
+		got, err := unpack(payload, contract)
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Fatalf("round %d: %v, records differ", round, err)
 		}
@@ -72,10 +99,15 @@ func TestBatchCarriesRecords(t *testing.T) {
 // TestDamagedBatch changes bytes: a batch may then say something else, which the seal finds, but never panics, never
 // carries a record that breaks the contract, and fails with ErrContract when it fails.
 func TestDamagedBatch(t *testing.T) {
+	for contract, make := range packers() {
+		t.Run(fmt.Sprint("contract ", contract), func(t *testing.T) { damaged(t, contract, make()) })
+	}
+}
+
+func damaged(t *testing.T, contract int, w packer) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	w := newBatchWriter()
 	for line := range 40 {
 		record := anyRecord(r, line+1)
 		if err := w.add(&record); err != nil {
@@ -93,7 +125,7 @@ func TestDamagedBatch(t *testing.T) {
 			damaged[r.IntN(len(damaged))] ^= byte(1 + r.IntN(255))
 		}
 		damaged = damaged[:len(damaged)-r.IntN(2)*r.IntN(len(damaged))]
-		records, err := unpack(damaged)
+		records, err := unpack(damaged, contract)
 		if err != nil {
 			failed++
 			if !errors.Is(err, ErrContract) {
@@ -128,6 +160,9 @@ func TestRecordsOutsideTheContract(t *testing.T) {
 		{"year 1", func(r *recon.Record) { r.Time = time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC) }},
 		{"giant text", func(r *recon.Record) { r.ChannelTxn = strings.Repeat("x", MaxText+1) }},
 		{"giant alias", func(r *recon.Record) { r.Aliases = []recon.Alias{{Value: strings.Repeat("x", MaxText+1)}} }},
+		{"too many further columns", func(r *recon.Record) { r.Further = make([]recon.Text, maxAliases+1) }},
+		{"giant settlement date", func(r *recon.Record) { r.Settled = strings.Repeat("x", MaxText+1) }},
+		{"booked in the year 1", func(r *recon.Record) { r.Booked = time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC) }},
 		{"too many aliases", func(r *recon.Record) { r.Aliases = make([]recon.Alias, maxAliases+1) }},
 	}
 	for _, tt := range tests {
@@ -136,7 +171,7 @@ func TestRecordsOutsideTheContract(t *testing.T) {
 				Key: recon.Key{Kind: recon.KindPayment, ID: "A"}, Order: "A", Status: recon.StatusSuccess,
 				Amount: recon.Money{Minor: 1, Currency: "CNY"}, Origin: recon.Origin{Line: 1},
 			}
-			w := newBatchWriter()
+			w := newColumnWriter()
 			bad := good
 			tt.change(&bad)
 			if err := w.add(&bad); !errors.Is(err, ErrContract) {
@@ -149,10 +184,19 @@ func TestRecordsOutsideTheContract(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := unpack(payload); err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], good) {
+			if got, err := unpack(payload, 2); err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], good) {
 				t.Errorf("got %+v, %v", got, err)
 			}
 		})
+	}
+}
+
+// TestOldHostGetsNoNewKinds: contract 1 has no word for a split, and must not book it as something else.
+func TestOldHostGetsNoNewKinds(t *testing.T) {
+	r := anyRecord(rand.New(rand.NewPCG(1, 1)), 1)
+	r.Key.Kind = recon.KindSplit
+	if err := newBatchWriter().add(&r); err == nil || !strings.Contains(err.Error(), "contract 1") {
+		t.Errorf("got %v", err)
 	}
 }
 

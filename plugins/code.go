@@ -3,7 +3,6 @@ package plugins
 import (
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon"
@@ -12,31 +11,42 @@ import (
 // noTime stands for a record without a time.
 const noTime = math.MinInt64
 
-// Codes on the wire start at 1, so that a column of zeros is never a valid one.
-func kindCode(k recon.Kind) (byte, error) {
-	if i := slices.Index(recon.Kinds(), k); i >= 0 {
-		return byte(i + 1), nil
+// wireCodes are places in recon's lists, from 1, so that a column of zeros is never a valid one.
+type wireCodes struct {
+	kinds    []recon.Kind
+	statuses []recon.Status
+}
+
+func newCodes() wireCodes { return wireCodes{recon.Kinds(), recon.Statuses()} }
+
+func (c *wireCodes) kind(k recon.Kind) (byte, error) {
+	for i, known := range c.kinds {
+		if known == k {
+			return byte(i + 1), nil
+		}
 	}
 	return 0, fmt.Errorf("%w: kind %q", ErrContract, string(k))
 }
 
-func kindOf(code byte) (recon.Kind, error) {
-	if all := recon.Kinds(); code >= 1 && int(code) <= len(all) {
-		return all[code-1], nil
+func (c *wireCodes) kindOf(code byte) (recon.Kind, error) {
+	if code > 0 && int(code) <= len(c.kinds) {
+		return c.kinds[code-1], nil
 	}
 	return "", fmt.Errorf("%w: kind code %d", ErrContract, code)
 }
 
-func statusCode(s recon.Status) (byte, error) {
-	if i := slices.Index(recon.Statuses(), s); i >= 0 {
-		return byte(i + 1), nil
+func (c *wireCodes) status(s recon.Status) (byte, error) {
+	for i, known := range c.statuses {
+		if known == s {
+			return byte(i + 1), nil
+		}
 	}
 	return 0, fmt.Errorf("%w: status %q", ErrContract, string(s))
 }
 
-func statusOf(code byte) (recon.Status, error) {
-	if all := recon.Statuses(); code >= 1 && int(code) <= len(all) {
-		return all[code-1], nil
+func (c *wireCodes) statusOf(code byte) (recon.Status, error) {
+	if code > 0 && int(code) <= len(c.statuses) {
+		return c.statuses[code-1], nil
 	}
 	return "", fmt.Errorf("%w: status code %d", ErrContract, code)
 }

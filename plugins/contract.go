@@ -18,6 +18,10 @@ type Adapter interface {
 	// Decode reads the statement to its end and emits its records and rejects in file order.
 	// What was emitted counts only after a nil error: any error voids all of it.
 	Decode(ctx context.Context, req DecodeRequest, r io.Reader, emit Emitter) (DecodeResult, error)
+	// Query asks the channel for its state of one transaction. An adapter that cannot embeds NoQuery.
+	Query(ctx context.Context, req QueryRequest) (QueryResult, error)
+	// DecodeEvent reads one callback of the channel, once its signature is verified. An adapter that cannot embeds NoEvents.
+	DecodeEvent(ctx context.Context, req EventRequest) (EventResult, error)
 }
 
 // Emitter takes what Decode finds. An error ends the decoding and must be returned as it is.
@@ -39,22 +43,31 @@ type Description struct {
 	Channel  string          `json:"channel"` // goes into every record
 	Kinds    []StatementKind `json:"kinds"`
 	Requests []RequestRule   `json:"requests,omitempty"`
+	Queries  []recon.Kind    `json:"queries,omitempty"` // kinds whose state Query can tell
+	Events   []EventKind     `json:"events,omitempty"`  // callbacks DecodeEvent can read
+	Contract int             `json:"contract"`          // version of the wire both sides speak; filled by the host
 }
 
 // StatementKind is one kind of file the channel issues, for example "trade".
 type StatementKind struct {
 	Name string `json:"name"`
 	Note string `json:"note,omitempty"` // for people: what is in it, and when it is ready
+	// Format describes the statement's lines as Fetch gives them, where that can be said; the host may then read the file
+	// itself, at full speed. nil: only Decode can.
+	Format *recon.FormatSpec `json:"format,omitempty"`
 }
 
 // Place says where in a request a value stands.
 type Place string
 
-// The places of a volatile value. A JSON field is named by a pointer (RFC 6901), a header or query value by its name.
+// The places of a volatile value. A JSON field is named by a pointer (RFC 6901), an element of an XML body by its name
+// below the root, a header, query or form value by its name.
 const (
 	PlaceHeader Place = "header"
 	PlaceQuery  Place = "query"
 	PlaceJSON   Place = "json"
+	PlaceForm   Place = "form"
+	PlaceXML    Place = "xml"
 )
 
 // Role says why a value differs between two runs of the same request.

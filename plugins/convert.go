@@ -1,7 +1,10 @@
 package plugins
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -35,10 +38,23 @@ func hashFromWire(h *pb.Hash) Hash {
 	return Hash{Type: HashType(h.GetType()), Value: strings.ToLower(h.GetValue())}
 }
 
-func descriptionToWire(d Description) *pb.DescribeResponse {
+func descriptionToWire(d Description) (*pb.DescribeResponse, error) {
 	out := &pb.DescribeResponse{Name: d.Name, Version: d.Version, Channel: d.Channel}
+	for _, k := range d.Queries {
+		out.Queries = append(out.Queries, string(k))
+	}
+	for _, e := range d.Events {
+		out.Events = append(out.Events, &pb.EventKind{Name: e.Name, Note: e.Note})
+	}
 	for _, k := range d.Kinds {
-		out.Kinds = append(out.Kinds, &pb.StatementKind{Name: k.Name, Note: k.Note})
+		kind := &pb.StatementKind{Name: k.Name, Note: k.Note}
+		if k.Format != nil {
+			var err error
+			if kind.Format, err = json.Marshal(k.Format); err != nil {
+				return nil, fmt.Errorf("pack format of %s: %w", k.Name, err)
+			}
+		}
+		out.Kinds = append(out.Kinds, kind)
 	}
 	for _, r := range d.Requests {
 		rule := &pb.RequestRule{Method: r.Method, Path: r.Path}
@@ -47,13 +63,28 @@ func descriptionToWire(d Description) *pb.DescribeResponse {
 		}
 		out.Requests = append(out.Requests, rule)
 	}
-	return out
+	return out, nil
 }
 
-func descriptionFromWire(in *pb.DescribeResponse) Description {
+func descriptionFromWire(in *pb.DescribeResponse) (Description, error) {
 	d := Description{Name: in.Name, Version: in.Version, Channel: in.Channel}
+	for _, k := range in.Queries {
+		d.Queries = append(d.Queries, recon.Kind(k))
+	}
+	for _, e := range in.Events {
+		d.Events = append(d.Events, EventKind{Name: e.Name, Note: e.Note})
+	}
 	for _, k := range in.Kinds {
-		d.Kinds = append(d.Kinds, StatementKind{Name: k.Name, Note: k.Note})
+		kind := StatementKind{Name: k.Name, Note: k.Note}
+		if len(k.Format) > 0 {
+			kind.Format = &recon.FormatSpec{}
+			strict := json.NewDecoder(bytes.NewReader(k.Format))
+			strict.DisallowUnknownFields() // a rule this host does not know would be left out in silence
+			if err := strict.Decode(kind.Format); err != nil {
+				return d, fmt.Errorf("%w: format of %s: %w", ErrContract, k.Name, err)
+			}
+		}
+		d.Kinds = append(d.Kinds, kind)
 	}
 	for _, r := range in.Requests {
 		rule := RequestRule{Method: r.Method, Path: r.Path}
@@ -62,7 +93,7 @@ func descriptionFromWire(in *pb.DescribeResponse) Description {
 		}
 		d.Requests = append(d.Requests, rule)
 	}
-	return d
+	return d, nil
 }
 
 func rejectToWire(r recon.Reject) *pb.Reject {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -29,7 +30,7 @@ func Embed(ctx context.Context, a Adapter, cfg HostConfig) (*Host, error) {
 		return nil, fmt.Errorf("listen on socket: %w", err)
 	}
 	srv := newGRPCServer(nil)
-	pb.RegisterAdapterServer(srv, &server{adapter: a})
+	pb.RegisterAdapterServer(srv, &server{adapter: a, contract: ContractVersion})
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -49,10 +50,11 @@ func Embed(ctx context.Context, a Adapter, cfg HostConfig) (*Host, error) {
 	}
 	h := &Host{
 		remote: &remote{
-			rpc: pb.NewAdapterClient(conn), name: cfg.Name, timing: cfg.Timing, maxBytes: cfg.MaxStatement,
+			line: &line{rpc: pb.NewAdapterClient(conn), contract: ContractVersion}, name: cfg.Name, timing: cfg.Timing, maxBytes: cfg.MaxStatement,
 			metrics: cfg.Metrics, exited: func(time.Duration) string { return "" },
 		},
-		close: func() { _ = conn.Close(); release() },
+		kill:  func() {},
+		close: sync.OnceFunc(func() { _ = conn.Close(); release() }),
 	}
 	if h.desc, err = h.Describe(ctx); err != nil {
 		h.Close()

@@ -13,17 +13,40 @@ import (
 // streamEmitter packs what the author emits into sealed messages.
 type streamEmitter struct {
 	send    func(*pb.DecodeOutput) error
-	batch   *batchWriter
+	batch   packer
+	columns *columnWriter // the same, where the contract has it: called without an interface, a record stays on the stack
 	rejects []*pb.Reject
 	seal    *seal
 }
 
-func newStreamEmitter(send func(*pb.DecodeOutput) error) *streamEmitter {
-	return &streamEmitter{send: send, batch: newBatchWriter(), seal: newSeal()}
+func newStreamEmitter(contract int, send func(*pb.DecodeOutput) error) *streamEmitter {
+	e := &streamEmitter{send: send, seal: newSeal()}
+	if contract < 2 {
+		e.batch = newBatchWriter()
+		return e
+	}
+	e.columns = newColumnWriter()
+	e.batch = e.columns
+	return e
 }
 
 // Record packs one record.
 func (e *streamEmitter) Record(r recon.Record) error {
+	if e.columns == nil {
+		return e.old(r)
+	}
+	if err := e.columns.add(&r); err != nil {
+		return err
+	}
+	e.seal.records++
+	if e.columns.full() {
+		return e.flushBatch()
+	}
+	return nil
+}
+
+// old is Record for contract 1.
+func (e *streamEmitter) old(r recon.Record) error {
 	if err := e.batch.add(&r); err != nil {
 		return err
 	}

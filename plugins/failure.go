@@ -14,6 +14,9 @@ const (
 	OpDescribe Op = "describe"
 	OpFetch    Op = "fetch"
 	OpDecode   Op = "decode"
+	OpQuery    Op = "query"
+	OpEvent    Op = "event"
+	OpPulse    Op = "heartbeat"
 )
 
 // FailureKind says what an adapter's own error asks of the caller.
@@ -25,14 +28,15 @@ const (
 	FailureConfig      FailureKind = "config"      // a setting or secret is missing or wrong: a person must act
 	FailureRefused     FailureKind = "refused"     // the channel said no, and will say so again
 	FailureUnavailable FailureKind = "unavailable" // the channel could not answer: try later
-	FailureUnsupported FailureKind = "unsupported" // a statement kind or encoding the adapter does not know
+	FailureUnsupported FailureKind = "unsupported" // a statement kind, event or encoding the adapter does not know
+	FailureForged      FailureKind = "forged"      // a message that does not carry the channel's signature: it never came
 	FailureInternal    FailureKind = "internal"    // anything the adapter did not foresee
 )
 
 // knownFailure folds kinds this host does not know into FailureInternal.
 func knownFailure(kind string) FailureKind {
 	switch k := FailureKind(kind); k {
-	case FailureQuarantine, FailureConfig, FailureRefused, FailureUnavailable, FailureUnsupported:
+	case FailureQuarantine, FailureConfig, FailureRefused, FailureUnavailable, FailureUnsupported, FailureForged:
 		return k
 	}
 	return FailureInternal
@@ -93,6 +97,7 @@ var (
 	ErrChecksum = errors.New("binary is not the pinned one")
 	ErrUnpinned = errors.New("no SHA-256 is pinned for the binary")
 	ErrStalled  = errors.New("no progress within the idle time")
+	ErrHung     = errors.New("no answer to two heartbeats")
 	ErrDeadline = errors.New("call took longer than its deadline")
 	ErrContract = errors.New("adapter broke the contract")
 )

@@ -13,13 +13,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
-
-	"github.com/seed-3356bd69/touchstone/plugins/internal/pb"
 )
 
 // HostConfig says which binary to run as an adapter, and within which bounds.
@@ -31,8 +31,12 @@ type HostConfig struct {
 	Env          []string          // names of the host's variables the adapter may see; each must be set
 	Secrets      map[string]string // further variables only this adapter sees; never logged
 	Timing       Timing
-	Memory       int64 // bytes of data the process may map, thread stacks of C libraries included; default 2 GiB
-	MaxStatement int64 // bytes one Fetch may give; default 32 GiB
+	Folder       string        // working folder, which must exist; default: one for each process, taken away after it
+	Memory       int64         // bytes of data the process may map, thread stacks of C libraries included; default 2 GiB
+	CPUs         int           // cores at a time: held by a cgroup, and told to Go adapters in any case; default 2
+	CPUTime      time.Duration // of the process's whole life; default 4 h
+	Cgroup       string        // folder of a delegated cgroup v2 to put processes below; default: look for one, else limits of the process
+	MaxStatement int64         // bytes one Fetch may give; default 32 GiB
 	Logger       *slog.Logger
 	Metrics      *Metrics
 }
@@ -40,9 +44,6 @@ type HostConfig struct {
 func (c HostConfig) withDefaults() HostConfig {
 	if c.Name == "" {
 		c.Name = filepath.Base(c.Path)
-	}
-	if c.Memory <= 0 {
-		c.Memory = 2 << 30
 	}
 	if c.MaxStatement <= 0 {
 		c.MaxStatement = 32 << 30
@@ -54,6 +55,8 @@ func (c HostConfig) withDefaults() HostConfig {
 // Host is one running adapter. It is an Adapter; calls may run at the same time. The caller must Close it.
 type Host struct {
 	*remote
+	done  <-chan struct{} // closed once the process is gone; nil for an embedded adapter
+	kill  func()          // ends the process; it fails only for one that is gone
 	close func()
 }
 
@@ -70,14 +73,21 @@ func Start(ctx context.Context, cfg HostConfig) (*Host, error) {
 	if err != nil {
 		return nil, r.broke(OpStart, err)
 	}
-	p := newProcess(path, env, cfg.Memory)
+	p := newProcess(path, env, cfg.Folder, bounds{memory: cfg.Memory, cpus: cfg.CPUs, cpuTime: cfg.CPUTime, parent: cfg.Cgroup})
 	client := goplugin.NewClient(clientConfig(cfg, p))
-	h := &Host{remote: r, close: func() { stop(p, client) }}
+	watch := &watch{stop: make(chan struct{})}
+	h := &Host{remote: r, done: p.done, kill: func() { _ = p.Kill(context.Background()) }, close: sync.OnceFunc(func() {
+		watch.end()
+		stop(p, client)
+		if err := p.tidy(); err != nil {
+			cfg.Logger.Warn("adapter left something behind", KeyAdapter, cfg.Name, "err", err)
+		}
+	})}
 	r.exited = p.exited
 	call, cancel, release := bounded(ctx, cfg.Timing.Start)
 	defer release()
 	defer cancel(errDone)
-	if r.rpc, err = connect(call, p, client); err != nil {
+	if r.line, err = connect(call, p, client); err != nil {
 		h.Close()
 		return nil, r.failed(OpStart, ctx, call, err)
 	}
@@ -85,8 +95,20 @@ func Start(ctx context.Context, cfg HostConfig) (*Host, error) {
 		h.Close()
 		return nil, err
 	}
+	watch.begin(func(stop <-chan struct{}) {
+		r.pulse(stop, h.kill)
+	})
 	return h, nil
 }
+
+// watch is one goroutine that is waited for.
+type watch struct {
+	stop chan struct{}
+	wait sync.WaitGroup
+}
+
+func (w *watch) begin(work func(stop <-chan struct{})) { w.wait.Go(func() { work(w.stop) }) }
+func (w *watch) end()                                  { close(w.stop); w.wait.Wait() }
 
 // verified gives the absolute path of the binary once its digest is the pinned one.
 func verified(cfg HostConfig) (string, error) {
@@ -140,7 +162,7 @@ func environment(names []string, secrets map[string]string) ([]string, error) {
 func clientConfig(cfg HostConfig, p *process) *goplugin.ClientConfig {
 	return &goplugin.ClientConfig{
 		HandshakeConfig:  handshake(),
-		Plugins:          goplugin.PluginSet{contractName: &contract{}},
+		VersionedPlugins: versions(nil),
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 		AutoMTLS:         true,
 		SkipHostEnv:      true,
@@ -155,7 +177,7 @@ func clientConfig(cfg HostConfig, p *process) *goplugin.ClientConfig {
 
 // connect starts the process and shakes hands. When ctx ends first the process is killed, which ends go-plugin's waits:
 // go-plugin itself knows no context here.
-func connect(ctx context.Context, p *process, client *goplugin.Client) (pb.AdapterClient, error) {
+func connect(ctx context.Context, p *process, client *goplugin.Client) (*line, error) {
 	type outcome struct {
 		rpc any
 		err error
@@ -185,7 +207,7 @@ func connect(ctx context.Context, p *process, client *goplugin.Client) (pb.Adapt
 	if got.err != nil {
 		return nil, got.err
 	}
-	return got.rpc.(pb.AdapterClient), nil
+	return got.rpc.(*line), nil
 }
 
 // stop kills first: go-plugin's own way asks the adapter to leave, without a deadline, and a hung one would hold it.
@@ -193,6 +215,9 @@ func stop(p *process, client *goplugin.Client) {
 	_ = p.Kill(context.Background()) // it fails only for a process that is gone
 	client.Kill()
 }
+
+// Done is closed once the adapter's process is gone.
+func (h *Host) Done() <-chan struct{} { return h.done }
 
 // Close kills the adapter's process and waits until it is gone. Running calls fail.
 func (h *Host) Close() { h.close() }

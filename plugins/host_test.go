@@ -183,8 +183,14 @@ func TestNoPartialFile(t *testing.T) {
 }
 
 func TestLiarIsCaught(t *testing.T) {
+	for _, contract := range []string{"contract1", "contract2"} {
+		t.Run(contract, func(t *testing.T) { liar(t, contract) })
+	}
+}
+
+func liar(t *testing.T, contract string) {
 	rig := newRig(t)
-	t.Setenv("BADADAPTER_START", "badtrailer")
+	t.Setenv("BADADAPTER_START", contract)
 	rig.cfg.Env = []string{"BADADAPTER_START"}
 	h := rig.start(t)
 	data, sum := statement(10)
@@ -347,6 +353,39 @@ func TestFetch(t *testing.T) {
 			t.Errorf("got %v after %d bytes", err, out.Len())
 		}
 	})
+}
+
+func TestWorkingFolderIsItsOwn(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	where := func(rig *rig) (string, string) {
+		var out bytes.Buffer
+		if _, err := rig.start(t).Fetch(t.Context(), plugins.FetchRequest{Kind: "folder"}, &out); err != nil {
+			t.Fatal(err)
+		}
+		here, forFiles, _ := strings.Cut(out.String(), "\n")
+		return here, forFiles
+	}
+	here, forFiles := where(newRig(t))
+	other, _ := where(newRig(t))
+	if filepath.Dir(here) != temp || here != forFiles || other == here {
+		t.Errorf("worked in %q, with files in %q; another one in %q", here, forFiles, other)
+	}
+	given := newRig(t)
+	given.cfg.Folder = t.TempDir()
+	if here, _ := where(given); here != given.cfg.Folder {
+		t.Errorf("worked in %q, not in %q", here, given.cfg.Folder)
+	}
+}
+
+func TestCPUTimeIsBounded(t *testing.T) {
+	rig := newRig(t)
+	rig.cfg.CPUTime, rig.cfg.Timing.Query = time.Second, 20*time.Second
+	h := rig.start(t)
+	_, err := h.Query(t.Context(), plugins.QueryRequest{Account: "spin", Kind: recon.KindPayment, ID: "P1"})
+	if _, ok := errors.AsType[*plugins.ProcessError](err); !ok || !strings.Contains(err.Error(), "process ended") {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestMemoryIsBounded(t *testing.T) {

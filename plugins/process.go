@@ -2,17 +2,19 @@ package plugins
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // process is one adapter subprocess. It is the runner that go-plugin drives.
@@ -20,13 +22,17 @@ import (
 // It is started from an OS thread of its own that lives until the process ends: the kernel sends the parent-death
 // signal when the creating thread dies, and the Go runtime may end any other thread at any time.
 type process struct {
-	path     string
-	names    []string // environment, as "NAME=value"
-	maxBytes int64    // data segment, see HostConfig.Memory
+	path   string
+	names  []string // environment, as "NAME=value"
+	folder string   // the working folder; "" = make one for this process, and take it away
+	bounds bounds
 
 	cmd            *exec.Cmd
 	stdout, stderr io.ReadCloser
 	done           chan struct{} // closed when the process was reaped
+
+	group *cgroup // nil: limits of the process only
+	made  string  // the working folder that was made
 
 	mu      sync.Mutex
 	pid     int    // 0 before the start
@@ -34,14 +40,18 @@ type process struct {
 	stopped bool   // kill was asked for: never start again
 }
 
-func newProcess(path string, env []string, memory int64) *process {
-	return &process{path: path, names: env, maxBytes: memory, done: make(chan struct{})}
+func newProcess(path string, env []string, folder string, b bounds) *process {
+	return &process{path: path, names: env, folder: folder, bounds: b.withDefaults(), done: make(chan struct{})}
 }
 
 // prepare takes what go-plugin wants in the environment. Standard input is closed, whatever go-plugin set.
 func (p *process) prepare(pluginEnv []string) error {
+	if err := p.place(); err != nil {
+		return err
+	}
 	p.cmd = exec.Command(p.path)
-	p.cmd.Env = append(append([]string{}, p.names...), pluginEnv...)
+	p.cmd.Dir = p.folder
+	p.cmd.Env = slices.Concat(p.bounds.environment(), p.names, []string{"TMPDIR=" + p.folder}, pluginEnv)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	var err error
 	if p.stdout, err = p.cmd.StdoutPipe(); err != nil {
@@ -51,6 +61,56 @@ func (p *process) prepare(pluginEnv []string) error {
 		return fmt.Errorf("open standard error: %w", err)
 	}
 	return nil
+}
+
+// place makes the working folder, where the process's socket and temporary files go too.
+func (p *process) place() (err error) {
+	if p.folder != "" {
+		return nil
+	}
+	if p.folder, err = os.MkdirTemp("", "adapter-"); err != nil {
+		return fmt.Errorf("make working folder: %w", err)
+	}
+	p.made = p.folder
+	return nil
+}
+
+// tidy takes away what was made for the process; it must be gone.
+func (p *process) tidy() error {
+	var errs []error
+	if p.made != "" {
+		errs = append(errs, os.RemoveAll(p.made))
+	}
+	if p.group != nil {
+		errs = append(errs, p.group.remove())
+	}
+	return errors.Join(errs...)
+}
+
+// confine makes the cgroup in which the process is to start. A parent that was configured must work; one that was only
+// looked for need not exist.
+func (p *process) confine() (*os.File, error) {
+	parent, given := p.bounds.parent, p.bounds.parent != ""
+	if !given {
+		var ok bool
+		if parent, ok = delegated(cgroupRoot, cgroupSelf); !ok {
+			return nil, nil
+		}
+	}
+	group, err := newCgroup(parent, "touchstone-"+filepath.Base(p.folder)+"-"+rand.Text(), p.bounds)
+	if err != nil {
+		if given {
+			return nil, err
+		}
+		return nil, nil
+	}
+	p.group = group
+	dir, err := os.Open(group.dir)
+	if err != nil {
+		return nil, fmt.Errorf("open cgroup: %w", err)
+	}
+	p.cmd.SysProcAttr.UseCgroupFD, p.cmd.SysProcAttr.CgroupFD = true, int(dir.Fd())
+	return dir, nil
 }
 
 // Start runs the process; ctx is not used, since a start does not block.
@@ -74,13 +134,19 @@ func (p *process) launch() error {
 	if p.stopped {
 		return errors.New("start process: stopped before")
 	}
+	group, err := p.confine()
+	if err != nil {
+		return err
+	}
+	if group != nil {
+		defer group.Close()
+	}
 	if err := p.cmd.Start(); err != nil {
 		return fmt.Errorf("start process: %w", err)
 	}
 	p.pid = p.cmd.Process.Pid
-	limit := &unix.Rlimit{Cur: uint64(p.maxBytes), Max: uint64(p.maxBytes)}
-	if err := unix.Prlimit(p.pid, unix.RLIMIT_DATA, limit, nil); err != nil && !errors.Is(err, unix.ESRCH) {
-		return errors.Join(fmt.Errorf("bound memory: %w", err), syscall.Kill(-p.pid, syscall.SIGKILL), p.cmd.Wait())
+	if err := p.bounds.apply(p.pid); err != nil {
+		return errors.Join(err, syscall.Kill(-p.pid, syscall.SIGKILL), p.cmd.Wait())
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func onDyingThread(work func()) {
 // TestProcessOutlivesTheThreadThatAsksForIt starts a process from a thread that ends at once. Started on that thread
 // itself, it would get the parent-death signal.
 func TestProcessOutlivesTheThreadThatAsksForIt(t *testing.T) {
-	p := newProcess("/bin/sleep", nil, 1<<30)
+	p := newProcess("/bin/sleep", nil, t.TempDir(), bounds{})
 	if err := p.prepare(nil); err != nil {
 		t.Fatal(err)
 	}

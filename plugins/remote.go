@@ -5,20 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/seed-3356bd69/touchstone/plugins/internal/pb"
+	"github.com/seed-3356bd69/touchstone/recon"
 )
 
 // Timing bounds the calls of one adapter. Zero values take the defaults.
 type Timing struct {
 	Start    time.Duration // process start to description; default 15 s
-	Call     time.Duration // Describe; default 10 s
+	Call     time.Duration // Describe, DecodeEvent; default 10 s
+	Query    time.Duration // Query; default 1 min
 	Transfer time.Duration // Fetch and Decode as a whole; default 2 h
 	Idle     time.Duration // Fetch and Decode without any progress of the adapter; default 1 min
+	Restart  time.Duration // a Keeper's first pause before it starts an adapter again; each further one is twice as long; default 500 ms
+	Pulse    time.Duration // between heartbeats, and how long each may take; two missed ones end the process; default 10 s
 }
 
 func (t Timing) withDefaults() Timing {
@@ -30,18 +35,22 @@ func (t Timing) withDefaults() Timing {
 	set(&t.Start, 15*time.Second)
 	set(&t.Call, 10*time.Second)
 	set(&t.Transfer, 2*time.Hour)
+	set(&t.Query, time.Minute)
 	set(&t.Idle, time.Minute)
+	set(&t.Restart, 500*time.Millisecond)
+	set(&t.Pulse, 10*time.Second)
 	return t
 }
 
 // remote is the host's side of the wire: an Adapter over a connection.
 type remote struct {
-	rpc      pb.AdapterClient
+	*line
 	name     string
 	timing   Timing
 	maxBytes int64
 	metrics  *Metrics
 	exited   func(wait time.Duration) string // how the process ended, or "" if it lives after the wait
+	hung     atomic.Bool                     // the process was ended because its heart stopped
 	desc     Description
 }
 
@@ -71,6 +80,9 @@ func (r *remote) failed(op Op, caller, call context.Context, err error) error {
 	}
 	if state := r.exited(wait); state != "" {
 		err = fmt.Errorf("process ended (%s): %w", state, err)
+	}
+	if r.hung.Load() {
+		err = fmt.Errorf("%w: %w", ErrHung, err)
 	}
 	return r.broke(op, err)
 }
@@ -104,6 +116,7 @@ func bounded(ctx context.Context, limit time.Duration) (context.Context, context
 
 // Describe asks the adapter who it is, and holds the answer to the contract.
 func (r *remote) Describe(ctx context.Context) (Description, error) {
+	defer r.metrics.timed(r.name, OpDescribe)()
 	call, cancel, stop := bounded(ctx, r.timing.Call)
 	defer stop()
 	defer cancel(errDone)
@@ -114,8 +127,12 @@ func (r *remote) Describe(ctx context.Context) (Description, error) {
 	if in.Failure != nil {
 		return Description{}, r.reported(OpDescribe, in.Failure)
 	}
-	d := descriptionFromWire(in)
-	if err := checkDescription(d); err != nil {
+	d, err := descriptionFromWire(in)
+	d.Contract = r.contract
+	if err == nil {
+		err = checkDescription(d)
+	}
+	if err != nil {
 		return Description{}, r.broke(OpDescribe, err)
 	}
 	return d, nil
@@ -132,6 +149,21 @@ func checkDescription(d Description) error {
 			return fmt.Errorf("%w: statement kind %q is empty or named twice", ErrContract, k.Name)
 		}
 		seen[k.Name] = true
+		if k.Format != nil {
+			if err := k.Format.Validate(); err != nil {
+				return fmt.Errorf("%w: %w", ErrContract, err)
+			}
+		}
+	}
+	for _, k := range d.Queries {
+		if _, err := recon.ParseKind(string(k)); err != nil {
+			return fmt.Errorf("%w: queries: %w", ErrContract, err)
+		}
+	}
+	for _, e := range d.Events {
+		if e.Name == "" {
+			return fmt.Errorf("%w: event without a name", ErrContract)
+		}
 	}
 	for _, rule := range d.Requests {
 		for _, v := range rule.Volatile {
@@ -145,7 +177,7 @@ func checkDescription(d Description) error {
 
 func checkVolatile(v Volatile) error {
 	switch v.Where {
-	case PlaceHeader, PlaceQuery, PlaceJSON:
+	case PlaceHeader, PlaceQuery, PlaceJSON, PlaceForm, PlaceXML:
 	default:
 		return fmt.Errorf("%w: volatile value in %q", ErrContract, v.Where)
 	}

@@ -25,6 +25,7 @@ func (r *remote) Decode(ctx context.Context, req DecodeRequest, in io.Reader, em
 	if raw, err := hex.DecodeString(req.SHA256); err != nil || len(raw) != sha256.Size {
 		return DecodeResult{}, Fail(FailureConfig, "decode request without the file's sha256 in hex (got %q)", req.SHA256)
 	}
+	defer r.metrics.timed(r.name, OpDecode)()
 	call, cancel, stop := bounded(ctx, r.timing.Transfer)
 	defer stop()
 	defer cancel(errDone)
@@ -37,7 +38,7 @@ func (r *remote) Decode(ctx context.Context, req DecodeRequest, in io.Reader, em
 	feed := &feeder{req: req, in: in, stream: stream, dog: dog, cancel: cancel, done: make(chan struct{})}
 	go feed.run()
 	take := &taker{
-		emit: emit, channel: r.desc.Channel, seal: newSeal(), dog: dog, cancel: cancel,
+		emit: emit, contract: r.contract, channel: r.desc.Channel, seal: newSeal(), dog: dog, cancel: cancel,
 		origin: recon.Origin{File: req.File, SHA256: strings.ToLower(req.SHA256), Adapter: r.desc.Name + " " + r.desc.Version},
 	}
 	trailer, err := take.receive(stream)
@@ -154,12 +155,26 @@ func (f *feeder) fail(err error) {
 
 // taker is the receiving half of one Decode.
 type taker struct {
-	emit    Emitter
-	channel string
-	origin  recon.Origin
-	seal    *seal
-	dog     *watchdog
-	cancel  context.CancelCauseFunc
+	emit     Emitter
+	contract int
+	channel  string
+	origin   recon.Origin
+	seal     *seal
+	dog      *watchdog
+	cancel   context.CancelCauseFunc
+}
+
+// opened is a batch of either contract.
+type opened interface {
+	size() int
+	each(channel string, shared recon.Origin, take func(recon.Record) error) error
+}
+
+func (t *taker) open(payload []byte) (opened, error) {
+	if t.contract < 2 {
+		return openBatch(payload)
+	}
+	return openColumns(payload)
 }
 
 // receive takes messages until the trailer, after which nothing may come.
@@ -191,11 +206,11 @@ func (t *taker) take(out *pb.DecodeOutput) error {
 
 func (t *taker) batch(payload []byte) error {
 	t.seal.add(sealBatch, payload)
-	b, err := openBatch(payload)
+	b, err := t.open(payload)
 	if err != nil {
 		return err
 	}
-	t.seal.records += int64(b.b.Count)
+	t.seal.records += int64(b.size())
 	return b.each(t.channel, t.origin, func(record recon.Record) error { return t.own(t.emit.Record(record)) })
 }
 

@@ -20,6 +20,7 @@ func (r *remote) Fetch(ctx context.Context, req FetchRequest, w io.Writer) (Fetc
 	if err := r.offers(req.Kind); err != nil {
 		return FetchResult{}, err
 	}
+	defer r.metrics.timed(r.name, OpFetch)()
 	call, cancel, stop := bounded(ctx, r.timing.Transfer)
 	defer stop()
 	defer cancel(errDone)

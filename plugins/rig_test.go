@@ -45,7 +45,7 @@ type rig struct {
 	log *syncBuffer
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	t.Helper()
 	pin, err := plugins.FileSHA256(badAdapter)
 	if err != nil {
@@ -61,7 +61,7 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-func (r *rig) start(t *testing.T) *plugins.Host {
+func (r *rig) start(t testing.TB) *plugins.Host {
 	t.Helper()
 	h, err := plugins.Start(t.Context(), r.cfg)
 	if err != nil {

@@ -18,7 +18,8 @@ import (
 // server is the adapter's side of the wire: it turns the author's plain Go into streams.
 type server struct {
 	pb.UnimplementedAdapterServer
-	adapter Adapter
+	adapter  Adapter
+	contract int // as negotiated
 }
 
 // Describe answers with the adapter's description or its failure.
@@ -27,7 +28,7 @@ func (s *server) Describe(ctx context.Context, _ *pb.DescribeRequest) (*pb.Descr
 	if err != nil {
 		return &pb.DescribeResponse{Failure: failureToWire(err)}, ended(ctx)
 	}
-	return descriptionToWire(d), nil
+	return descriptionToWire(d)
 }
 
 // ended gives the status of a call that the host gave up, or nil.
@@ -96,7 +97,7 @@ func (s *server) Decode(stream grpc.BidiStreamingServer[pb.DecodeInput, pb.Decod
 		return status.Error(codes.InvalidArgument, "stream does not begin with its start")
 	}
 	in := newStreamReader(stream.Recv)
-	out := newStreamEmitter(func(part *pb.DecodeOutput) error { return stream.Send(part) })
+	out := newStreamEmitter(s.contract, func(part *pb.DecodeOutput) error { return stream.Send(part) })
 	res, err := s.adapter.Decode(stream.Context(), DecodeRequest{
 		Kind: start.Kind, Account: start.Account, Date: start.Date, File: start.File,
 		SHA256: start.Sha256, Hash: hashFromWire(start.Hash), Settings: start.Settings,

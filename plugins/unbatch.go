@@ -11,6 +11,7 @@ import (
 
 // batchReader turns the columns of one batch back into records. It believes nothing it did not check.
 type batchReader struct {
+	codes                          wireCodes
 	b                              *pb.Batch
 	account, id, order, channelTxn texts
 	aliasColumn, aliasValue        texts
@@ -27,7 +28,7 @@ func openBatch(payload []byte) (*batchReader, error) {
 	if n < 1 || n > MaxBatch {
 		return nil, fmt.Errorf("%w: batch of %d records", ErrContract, n)
 	}
-	r := &batchReader{b: b}
+	r := &batchReader{codes: newCodes(), b: b}
 	if err := r.numbers(n); err != nil {
 		return nil, err
 	}
@@ -87,6 +88,8 @@ func (r *batchReader) columns(n int) error {
 	return nil
 }
 
+func (r *batchReader) size() int { return int(r.b.Count) }
+
 // each hands the records out in order, with the origin they all share.
 func (r *batchReader) each(channel string, shared recon.Origin, take func(recon.Record) error) error {
 	for i := range int(r.b.Count) {
@@ -106,10 +109,10 @@ func (r *batchReader) each(channel string, shared recon.Origin, take func(recon.
 
 func (r *batchReader) record(i int) (record recon.Record, err error) {
 	b := r.b
-	if record.Key.Kind, err = kindOf(b.Kind[i]); err != nil {
+	if record.Key.Kind, err = r.codes.kindOf(b.Kind[i]); err != nil {
 		return record, err
 	}
-	if record.Status, err = statusOf(b.Status[i]); err != nil {
+	if record.Status, err = r.codes.statusOf(b.Status[i]); err != nil {
 		return record, err
 	}
 	if record.Amount, err = r.money(b.Currency[i], b.Amount[i]); err != nil {

@@ -17,7 +17,8 @@ type FormatSpec struct {
 	Strict  bool       `json:"strict,omitempty" yaml:"strict"`             // a column that Columns does not name is an error, not a diagnostic
 	Open    bool       `json:"open,omitempty" yaml:"open"`                 // Columns names only what is used: others are no diagnostic
 	Zone    string     `json:"zone,omitempty" yaml:"zone"`                 // IANA zone of times without an offset; default Asia/Shanghai
-	Layouts []string   `json:"time_layouts,omitempty" yaml:"time_layouts"` // Go layouts of times, tried in order; default 2006-01-02 15:04:05
+	Layouts []string   `json:"time_layouts,omitempty" yaml:"time_layouts"` // Go layouts of times, tried in order; default 2006-01-02 15:04:05. One without a year means the year that is nearest to the statement's day
+	Dates   []string   `json:"date_layouts,omitempty" yaml:"date_layouts"` // Go layouts of settlement dates; default 2006-01-02, 20060102
 }
 
 // Charset is how a file's text is encoded. Bytes are compared as they stand; only what leaves the engine, and ids that are
@@ -43,7 +44,7 @@ type LineRule struct {
 	Skip      int      `json:"skip,omitempty" yaml:"skip"`           // lines before the header, whatever they hold
 	Trailing  bool     `json:"trailing,omitempty" yaml:"trailing"`   // a separator may end the line
 	Short     bool     `json:"short,omitempty" yaml:"short"`         // cells at the end may be missing: they are empty
-	FreeText  []string `json:"free_text,omitempty" yaml:"free_text"` // neighbouring columns that may hold the separator: surplus cells are theirs
+	FreeText  []string `json:"free_text,omitempty" yaml:"free_text"` // columns that may hold the separator: surplus cells are theirs. Neighbours, but for readers that can try how to share them
 }
 
 // Width is one fixed-width cell.
@@ -82,6 +83,8 @@ type RowRule struct {
 	Status     StatusMap `json:"status" yaml:"status"`                     // without a column every line is StatusSuccess
 	Time       []string  `json:"time,omitempty" yaml:"time"`               // columns, joined by a space where TimeAll
 	TimeAll    bool      `json:"time_all,omitempty" yaml:"time_all"`       //
+	Original   []string  `json:"original,omitempty" yaml:"original"`       // the channel's id of the payment that money out belongs to
+	Settled    string    `json:"settled,omitempty" yaml:"settled"`         // settlement date, by the first of FormatSpec.Dates that fits
 	Compare    []string  `json:"compare,omitempty" yaml:"compare"`         // further columns whose text is compared
 }
 
@@ -131,6 +134,7 @@ type Total struct {
 	Pattern  string   `json:"pattern,omitempty" yaml:"pattern"`   // regular expression over the line's text with one group: the number
 	Of       TotalOf  `json:"of" yaml:"of"`                       //
 	Kinds    []Kind   `json:"kinds,omitempty" yaml:"kinds"`       // of the lines that count; all without it
+	Columns  []string `json:"columns,omitempty" yaml:"columns"`   // the figure is the sum of the first of them that the file has, over the lines of Kinds, rejected ones too as far as they can be read
 	Unit     Unit     `json:"unit,omitempty" yaml:"unit"`         // of amounts and fees
 	Sign     Sign     `json:"sign,omitempty" yaml:"sign"`         // of amounts and fees, as of lines
 	Required bool     `json:"required,omitempty" yaml:"required"` // a file without it is a truncated one

@@ -134,6 +134,8 @@ func (c *formatCheck) row(i int, r *RowRule) {
 	c.known(at("currency_in"), r.CurrencyIn)
 	c.known(at("time"), r.Time...)
 	c.known(at("compare"), r.Compare...)
+	c.known(at("original"), r.Original...)
+	c.known(at("settled"), r.Settled)
 }
 
 func (c *formatCheck) amount(field string, a *Amount, fee bool) {
@@ -203,6 +205,7 @@ func (c *formatCheck) total(i int, t Total) {
 	if !slices.Contains([]TotalOf{TotalCount, TotalAmount, TotalFee}, t.Of) {
 		c.say(field+".of", fmt.Sprintf("unknown (got %q)", t.Of), "count, amount or fee")
 	}
+	c.known(field+".columns", t.Columns...)
 	if t.Of != TotalCount && !t.Unit.Valid() {
 		c.say(field+".unit", fmt.Sprintf("unknown (got %q)", t.Unit), "major or minor")
 	}

@@ -140,6 +140,9 @@ type Record struct {
 	Fee        *Money    `json:"fee,omitempty"`         // cost to the merchant, negative when given back; nil = lacks it
 	Status     Status    `json:"status"`                //
 	Time       time.Time `json:"time"`                  // event time of the side's own clock; zero = lacks it
+	Original   string    `json:"original,omitempty"`    // the channel's id of the payment that money out belongs to; "" = lacks it
+	Booked     time.Time `json:"booked,omitzero"`       // when the channel booked it; zero = lacks it
+	Settled    string    `json:"settled,omitempty"`     // settlement date, 2006-01-02 in the channel's zone; "" = lacks it
 	Aliases    []Alias   `json:"aliases,omitempty"`     //
 	Further    []Text    `json:"further,omitempty"`     // further compared columns, in the order of the format
 	Origin     Origin    `json:"origin"`                //

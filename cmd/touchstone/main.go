@@ -37,6 +37,7 @@ type cli struct {
 	Shadow   shadowCmd   `cmd:"" help:"Prepare the shadow database, compare it with the primary, empty it."`
 	Recon    reconCmd    `cmd:"" help:"Reconcile: hold books and statements against each other."`
 	Noise    noiseCmd    `cmd:"" help:"Ask the stable release read-only questions twice, and propose noise rules for what differs."`
+	Plugin   pluginCmd   `cmd:"" help:"Write, check, list, describe and run channel adapters."`
 	Explain  explainCmd  `cmd:"" help:"Print the whole chain of one order from what a run stored."`
 	Check    checkCmd    `cmd:"" help:"Check configuration files and print every complaint."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

@@ -1,4 +1,4 @@
-// Package adaptertest is the suite every channel adapter passes, in process and as the built binary.
+// Package adaptertest runs the suite of adapters (plugins/check) as Go tests.
 //
 // In:    an adapter, and fixtures: statement files with what must come out of them.
 // Out:   a failed test for each broken promise of plugins.Adapter.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/plugins"
+	"github.com/seed-3356bd69/touchstone/plugins/statement"
 	"github.com/seed-3356bd69/touchstone/recon"
 )
 
@@ -23,7 +24,7 @@ func decodeText(t *testing.T, text string) (*collected, plugins.DecodeResult, er
 	return got, res, err
 }
 
-func readFixture(t *testing.T, name string) string {
+func readFixture(t testing.TB, name string) string {
 	t.Helper()
 	data, err := os.ReadFile("testdata/" + name)
 	if err != nil {
@@ -40,23 +41,23 @@ func TestBrokenBills(t *testing.T) {
 		kind             plugins.FailureKind
 	}{
 		{"empty", "", "empty file", plugins.FailureQuarantine},
-		{"error answer of v2", "<xml><return_code>FAIL</return_code></xml>", "instead of a bill", plugins.FailureQuarantine},
-		{"error answer of v3", `{"code":"NO_STATEMENT_EXIST"}`, "instead of a bill", plugins.FailureQuarantine},
+		{"error answer of v2", "<xml><return_code>FAIL</return_code></xml>", "instead of a statement", plugins.FailureQuarantine},
+		{"error answer of v3", `{"code":"NO_STATEMENT_EXIST"}`, "instead of a statement", plugins.FailureQuarantine},
 		{"another file", "a,b,c\n1,2,3\n", "交易时间 is missing", plugins.FailureQuarantine},
 		{"a column is missing", strings.Replace(good, "商户订单号,", "", 1), "商户订单号 is missing", plugins.FailureQuarantine},
 		{"a column twice", strings.Replace(good, "设备号", "商户号", 1), "occurs twice", plugins.FailureQuarantine},
 		{"a REFUND bill", strings.Replace(good, "代金券金额,微信退款单号", "代金券金额,退款申请时间,退款成功时间,微信退款单号", 1), "REFUND", plugins.FailureUnsupported},
-		{"fee altered", strings.Replace(good, "`0.54000,", "`0.53000,", 1), "手续费总金额 is 0.58, details add up to 0.57", plugins.FailureQuarantine},
+		{"fee altered", strings.Replace(good, "`0.54000,", "`0.53000,", 1), "手续费总金额 is 0.58, details are 0.57", plugins.FailureQuarantine},
 		{"fee without a point", strings.Replace(good, "`0.54000,", "`054000,", 1), "手续费总金额", plugins.FailureQuarantine},
 		{"refund altered", strings.Replace(good, "`9.00,`0.00,`BALANCE", "`9.01,`0.00,`BALANCE", 1), "退款总金额 is 14.01", plugins.FailureQuarantine},
 		{"count altered", strings.Replace(good, "\r\n`6,`", "\r\n`7,`", 1), "总交易单数 is 7, details are 6", plugins.FailureQuarantine},
 		{"count no whole number", strings.Replace(good, "\r\n`6,`", "\r\n`6.5,`", 1), "总交易单数", plugins.FailureQuarantine},
 		{"summary lacks a value", good[:strings.LastIndex(good, ",`")], "7 names and 6 values", plugins.FailureQuarantine},
-		{"summary lacks a name", strings.Replace(strings.Replace(good, "手续费总金额,", "", 1), "`0.58000,", "", 1), "does not state 手续费总金额", plugins.FailureQuarantine},
+		{"summary lacks a name", strings.Replace(strings.Replace(good, "手续费总金额,", "", 1), "`0.58000,", "", 1), "手续费总金额 is not stated", plugins.FailureQuarantine},
 		{"summary row is cut off", good[:strings.LastIndex(good, "\r\n")], "no summary", plugins.FailureQuarantine},
 		{"rows behind the summary", good + "\r\n" + strings.Split(good, "\r\n")[1] + "\r\n", "text after the summary", plugins.FailureQuarantine},
-		{"a line too long", strings.Replace(good, "苹果", strings.Repeat("果", maxLine), 1), "1 unreadable", plugins.FailureQuarantine},
-		{"saved again with quotes", strings.ReplaceAll(good, "`", "\""), "summary row does not begin", plugins.FailureQuarantine},
+		{"a line too long", strings.Replace(good, "苹果", strings.Repeat("果", statement.MaxLine), 1), "1 unreadable", plugins.FailureQuarantine},
+		{"saved again with quotes", strings.ReplaceAll(good, "`", "\""), "7 names and 1 values", plugins.FailureQuarantine},
 		{"gzip cut off", readFixture(t, "all.csv.gz")[:300], "damaged or cut off", plugins.FailureQuarantine},
 		{"gzip of garbage", "\x1f\x8b garbage", "damaged or cut off", plugins.FailureQuarantine},
 	}

@@ -4,13 +4,13 @@ import (
 	"context"
 	"crypto/sha1" // WeChat declares SHA-1
 	"encoding/hex"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/seed-3356bd69/touchstone/plugins"
+	"github.com/seed-3356bd69/touchstone/plugins/channel"
 )
 
 // expiredError is a download address that was refused before a byte came: a new one may work.
@@ -33,15 +33,8 @@ func (a *adapter) download(ctx context.Context, s *session, t ticket, w io.Write
 		return &expiredError{readError(res)}
 	}
 	digest := sha1.New()
-	out := &storing{w: io.MultiWriter(w, digest)}
-	size, err := io.Copy(out, io.LimitReader(res.Body, maxDownload+1))
-	switch {
-	case out.err != nil:
-		return out.err
-	case err != nil:
-		return plugins.Fail(plugins.FailureUnavailable, "download broke after %d bytes: %v", size, err)
-	case size > maxDownload:
-		return plugins.Fail(plugins.FailureRefused, "bill over %d bytes", int64(maxDownload))
+	if err := copyBill(res.Body, w, digest); err != nil {
+		return err
 	}
 	if got := hex.EncodeToString(digest.Sum(nil)); !strings.EqualFold(got, t.HashValue) {
 		return plugins.Fail(plugins.FailureQuarantine, "SHA-1 of the bill is %s, the channel declared %s", got, t.HashValue)
@@ -49,28 +42,34 @@ func (a *adapter) download(ctx context.Context, s *session, t ticket, w io.Write
 	return nil
 }
 
+// copyBill stores the bytes as they come, and gives the uncompressed ones to what digests them.
+func copyBill(body io.Reader, w, digest io.Writer) error {
+	out := &channel.Storing{W: w}
+	in := io.TeeReader(channel.Bounded(body, channel.MaxDownload), out)
+	plain, err := channel.Unpack(in)
+	if err == nil {
+		_, err = io.Copy(digest, plain)
+	}
+	if err == nil {
+		_, err = io.Copy(io.Discard, in) // what stands behind a compressed stream; nothing, mostly
+	}
+	switch {
+	case out.Err != nil:
+		return out.Err
+	case err == nil || plugins.KindOf(err) != "":
+		return err
+	}
+	return plugins.Fail(plugins.FailureUnavailable, "download broke: %v", err)
+}
+
 // allowed keeps downloads on the host that was asked: the merchant's signature must not be sent anywhere else.
 func (s *session) allowed(text string) (*url.URL, error) {
-	target, err := url.Parse(text)
+	target, err := channel.OnHost(text, s.base.Host)
 	if err != nil {
-		return nil, plugins.Fail(plugins.FailureRefused, "download address is no URL")
+		return nil, err
 	}
-	if target.Scheme != s.base.Scheme || !strings.EqualFold(target.Host, s.base.Host) || target.User != nil {
-		return nil, plugins.Fail(plugins.FailureRefused, "download address is on %s://%s, not on the API's host", target.Scheme, target.Host)
+	if target.Scheme != s.base.Scheme {
+		return nil, plugins.Fail(plugins.FailureRefused, "download address is on %s, the API on %s", target.Scheme, s.base.Scheme)
 	}
 	return target, nil
-}
-
-// storing keeps a write error apart from a read error.
-type storing struct {
-	w   io.Writer
-	err error
-}
-
-func (s *storing) Write(p []byte) (int, error) {
-	n, err := s.w.Write(p)
-	if err != nil {
-		s.err = fmt.Errorf("store bill: %w", err)
-	}
-	return n, err
 }

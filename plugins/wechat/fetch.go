@@ -8,29 +8,17 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/plugins"
+	"github.com/seed-3356bd69/touchstone/plugins/channel"
 )
 
 const (
-	maxAnswer   = 1 << 20          // bytes of an API answer
-	maxDownload = 16 << 30         // bytes of a bill
-	headerTime  = 30 * time.Second // until an answer begins
-	retryAfter  = 30 * time.Minute // what the channel asks for while it makes the bill
-	urlTries    = 2                // download addresses asked for: one lives 30 s
+	retryAfter = 30 * time.Minute // what the channel asks for while it makes the bill
+	urlTries   = 2                // download addresses asked for: one lives 30 s
 )
-
-// newClient follows no redirect (the download's host is checked before it is asked) and leaves bodies as they are.
-func newClient() *http.Client {
-	return &http.Client{
-		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, DisableCompression: true, ResponseHeaderTimeout: headerTime,
-			TLSHandshakeTimeout: headerTime, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
 
 // apiError is the channel's error body.
 type apiError struct {
@@ -50,20 +38,23 @@ type ticket struct {
 	HashValue string `json:"hash_value"`
 }
 
-// Fetch asks for the day's bill and copies it to w, uncompressed, as its hash is over these bytes.
+// Fetch asks for the day's bill and copies it to w. Its hash is over the uncompressed bytes, and Decode takes either.
 func (a *adapter) Fetch(ctx context.Context, req plugins.FetchRequest, w io.Writer) (plugins.FetchResult, error) {
-	if req.Kind != kindTrade {
+	if formatOf(req.Kind) == nil {
 		return plugins.FetchResult{}, plugins.Fail(plugins.FailureUnsupported, "no statement kind %q", req.Kind)
 	}
 	if _, err := time.ParseInLocation(time.DateOnly, req.Date, a.zone); err != nil {
 		return plugins.FetchResult{}, plugins.Fail(plugins.FailureConfig, "date %q is not of the form %s", req.Date, time.DateOnly)
 	}
-	s, err := a.session(req)
+	if req.Settings[settingAPI] == apiV2 {
+		return a.fetchV2(ctx, req, w)
+	}
+	s, err := a.session(req.Account, req.Settings)
 	if err != nil {
 		return plugins.FetchResult{}, err
 	}
 	for try := 1; ; try++ {
-		res, err := a.fetchOnce(ctx, s, req.Date, w)
+		res, err := a.fetchOnce(ctx, s, req, w)
 		if refused, ok := errors.AsType[*expiredError](err); ok {
 			if try < urlTries {
 				continue
@@ -92,8 +83,8 @@ func translate(e *apiError) (plugins.FetchResult, error) {
 	return plugins.FetchResult{}, plugins.Fail(plugins.FailureRefused, "%v", e)
 }
 
-func (a *adapter) fetchOnce(ctx context.Context, s *session, date string, w io.Writer) (plugins.FetchResult, error) {
-	t, err := a.apply(ctx, s, date)
+func (a *adapter) fetchOnce(ctx context.Context, s *session, req plugins.FetchRequest, w io.Writer) (plugins.FetchResult, error) {
+	t, err := a.apply(ctx, s, billURL(s.base, req))
 	if err != nil {
 		return plugins.FetchResult{}, err
 	}
@@ -107,30 +98,63 @@ func (a *adapter) fetchOnce(ctx context.Context, s *session, date string, w io.W
 	return plugins.FetchResult{Status: plugins.FetchReady, Hash: hash}, nil
 }
 
+// billURL is where the API says where the bill is.
+func billURL(base *url.URL, req plugins.FetchRequest) *url.URL {
+	path, query := "/v3/bill/tradebill", url.Values{"bill_date": {req.Date}}
+	if isFund(req.Kind) {
+		path = "/v3/bill/fundflowbill"
+		query.Set("account_type", fundAccount(req.Kind))
+	} else {
+		query.Set("bill_type", billType(req.Kind))
+	}
+	if req.Settings[settingGzip] == "true" {
+		query.Set("tar_type", "GZIP")
+	}
+	if sub := req.Settings[settingSub]; sub != "" && isTrade(req.Kind) {
+		query.Set("sub_mchid", sub)
+	}
+	target := base.JoinPath(path)
+	target.RawQuery = query.Encode()
+	return target
+}
+
+// billType is the channel's name of a trade bill.
+func billType(kind string) string {
+	if kind == kindTrade {
+		return "ALL"
+	}
+	return strings.ToUpper(kind)
+}
+
+// fundAccount is the channel's name of an account.
+func fundAccount(kind string) string { return strings.ToUpper(strings.TrimPrefix(kind, "fundflow-")) }
+
 // apply asks where the bill is. The answer must carry the platform's signature: the hash of the bill hangs on it.
-func (a *adapter) apply(ctx context.Context, s *session, date string) (ticket, error) {
-	target := s.base.JoinPath("/v3/bill/tradebill")
-	target.RawQuery = url.Values{"bill_date": {date}, "bill_type": {"ALL"}}.Encode()
+func (a *adapter) apply(ctx context.Context, s *session, target *url.URL) (t ticket, err error) {
+	return t, a.ask(ctx, s, target, &t)
+}
+
+// ask gets a signed answer of the API; an error of the channel is an *apiError.
+func (a *adapter) ask(ctx context.Context, s *session, target *url.URL, into any) error {
 	res, err := a.get(ctx, s, target)
 	if err != nil {
-		return ticket{}, err
+		return err
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return ticket{}, readError(res)
+		return readError(res)
 	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	body, err := channel.Answer(res)
 	if err != nil {
-		return ticket{}, plugins.Fail(plugins.FailureUnavailable, "read answer: %v", err)
+		return err
 	}
 	if err := s.signer.verify(res.Header, body); err != nil {
-		return ticket{}, err
+		return err
 	}
-	var t ticket
-	if err := json.Unmarshal(body, &t); err != nil {
-		return ticket{}, plugins.Fail(plugins.FailureUnavailable, "answer is not the JSON expected: %v", err)
+	if err := json.Unmarshal(body, into); err != nil {
+		return plugins.Fail(plugins.FailureUnavailable, "answer is not the JSON expected: %v", err)
 	}
-	return t, nil
+	return nil
 }
 
 func (a *adapter) get(ctx context.Context, s *session, target *url.URL) (*http.Response, error) {
@@ -143,19 +167,12 @@ func (a *adapter) get(ctx context.Context, s *session, target *url.URL) (*http.R
 	if err := s.signer.sign(req); err != nil {
 		return nil, err
 	}
-	res, err := a.client.Do(req)
-	if err != nil {
-		if trouble, ok := errors.AsType[*url.Error](err); ok {
-			err = trouble.Err // without the URL, which holds the download's token
-		}
-		return nil, plugins.Fail(plugins.FailureUnavailable, "ask %s: %v", target.Host, err)
-	}
-	return res, nil
+	return channel.Do(a.client, req)
 }
 
 func readError(res *http.Response) error {
 	e := &apiError{HTTP: res.StatusCode}
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	body, err := channel.Answer(res)
 	if err != nil || json.Unmarshal(body, e) != nil || e.Code == "" {
 		e.Code, e.Message = "", "no error body"
 	}

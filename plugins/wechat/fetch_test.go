@@ -5,8 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +21,7 @@ import (
 	"github.com/seed-3356bd69/touchstone/plugins"
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/test/channelsim"
+	"github.com/seed-3356bd69/touchstone/test/rsakeys"
 )
 
 type randomReader struct{}
@@ -30,6 +29,7 @@ type randomReader struct{}
 func (randomReader) Read(p []byte) (int, error) { return rand.Read(p) }
 
 const (
+	apiKey   = "0123456789abcdefghijklmnopqrstuv"
 	merchant = "1900000001"
 	day      = "2026-07-01"
 )
@@ -51,8 +51,11 @@ func beijingTime(text string) time.Time {
 	return at
 }
 
-// channel is a simulated WeChat with one day of bookings, and an adapter that holds its keys.
-type channel struct {
+// keys are made once.
+var keys rsakeys.Ring
+
+// shop is a merchant at a simulated WeChat with one day of bookings, and an adapter that holds its keys.
+type shop struct {
 	sim      *channelsim.Sim
 	clock    *clock
 	server   *httptest.Server
@@ -60,45 +63,26 @@ type channel struct {
 	settings plugins.Settings
 }
 
-func newKey(t *testing.T) (*rsa.PrivateKey, string, string) {
+func newChannel(t *testing.T) *shop {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
-		string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))
-}
-
-func newChannel(t *testing.T) *channel {
-	t.Helper()
-	merchantKey, merchantPEM, _ := newKey(t)
-	platformKey, _, platformPEM := newKey(t)
-	c := &channel{clock: &clock{at: beijingTime(day + "T08:00:00")}}
+	own, platform := keys.Of("merchant"), keys.Of("platform")
+	c := &shop{clock: &clock{at: beijingTime(day + "T08:00:00")}}
 	c.sim = channelsim.New(channelsim.Config{
-		MchID: merchant, Now: c.clock.now, MerchantKey: &merchantKey.PublicKey, PlatformKey: platformKey,
+		MchID: merchant, Now: c.clock.now, MerchantKey: &own.Key.PublicKey, PlatformKey: platform.Key, APIKey: apiKey,
 	})
 	c.server = httptest.NewServer(c.sim)
 	t.Cleanup(c.server.Close)
-	c.env = map[string]string{"MCH_KEY": merchantPEM, "PLATFORM_KEY": platformPEM}
+	c.env = map[string]string{"MCH_KEY": own.Private, "PLATFORM_KEY": platform.Public, "API_KEY": apiKey}
 	c.settings = plugins.Settings{
 		settingBase: c.server.URL, settingSerial: "5157F09EFDC096DE", settingKey: "MCH_KEY", settingPlatform: "PLATFORM_KEY",
 	}
-	c.book(t, merchantKey)
+	c.book(t, own.Key)
 	c.clock.set(beijingTime("2026-07-02T10:00:01"))
 	return c
 }
 
 // book sends what a merchant's service sends, signed: four payments and two refunds.
-func (c *channel) book(t *testing.T, key *rsa.PrivateKey) {
+func (c *shop) book(t *testing.T, key *rsa.PrivateKey) {
 	t.Helper()
 	s := &signer{merchant: merchant, serial: "5157F09EFDC096DE", private: key, now: c.clock.now, random: randomReader{}}
 	for i, total := range []int{1, 600, 1999, 12345} {
@@ -114,7 +98,7 @@ func (c *channel) book(t *testing.T, key *rsa.PrivateKey) {
 }
 
 // post signs a body by the scheme's text, which the adapter's own requests never have.
-func (c *channel) post(t *testing.T, s *signer, path, body string) {
+func (c *shop) post(t *testing.T, s *signer, path, body string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.server.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -131,7 +115,7 @@ func (c *channel) post(t *testing.T, s *signer, path, body string) {
 	}
 }
 
-func (c *channel) fetch(t *testing.T) (plugins.FetchResult, []byte, error) {
+func (c *shop) fetch(t *testing.T) (plugins.FetchResult, []byte, error) {
 	t.Helper()
 	var out bytes.Buffer
 	res, err := testAdapter(t, c.env, c.clock.now).Fetch(t.Context(),
@@ -159,8 +143,8 @@ func TestFetch(t *testing.T) {
 		{name: "no serial", set: func(s plugins.Settings, _ map[string]string) { delete(s, settingSerial) }, kind: plugins.FailureConfig},
 		{name: "no key", set: func(_ plugins.Settings, env map[string]string) { delete(env, "MCH_KEY") }, kind: plugins.FailureConfig},
 		{name: "garbage key", set: func(_ plugins.Settings, env map[string]string) { env["MCH_KEY"] = "garbage" }, kind: plugins.FailureConfig},
-		{name: "another merchant's key", set: func(_ plugins.Settings, env map[string]string) { _, env["MCH_KEY"], _ = newKey(t) }, kind: plugins.FailureConfig},
-		{name: "another platform's key", set: func(_ plugins.Settings, env map[string]string) { _, _, env["PLATFORM_KEY"] = newKey(t) }, kind: plugins.FailureUnavailable},
+		{name: "another merchant's key", set: func(_ plugins.Settings, env map[string]string) { env["MCH_KEY"] = keys.Of("stranger").Private }, kind: plugins.FailureConfig},
+		{name: "another platform's key", set: func(_ plugins.Settings, env map[string]string) { env["PLATFORM_KEY"] = keys.Of("stranger").Public }, kind: plugins.FailureUnavailable},
 		{name: "nobody listens", set: func(s plugins.Settings, _ map[string]string) { s[settingBase] = "http://127.0.0.1:1" }, kind: plugins.FailureUnavailable},
 		{name: "base is no URL", set: func(s plugins.Settings, _ map[string]string) { s[settingBase] = "ftp://x" }, kind: plugins.FailureConfig},
 	}
@@ -281,7 +265,7 @@ func compareRow(t *testing.T, r recon.Record, row channelsim.Row) {
 	}
 	if row.State == channelsim.StateRefund {
 		want.Key, want.ChannelTxn = recon.Key{Kind: recon.KindRefund, ID: row.OutRefundNo}, row.RefundID
-		want.Amount.Minor = row.Refund
+		want.Amount.Minor, want.Original = row.Refund, row.TransactionID
 	}
 	if r.Fee == nil || r.Fee.Minor != row.Fee || !r.Time.Equal(row.Time) {
 		t.Errorf("fee %v time %v, booked %d %v", r.Fee, r.Time, row.Fee, row.Time)

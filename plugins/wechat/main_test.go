@@ -43,7 +43,7 @@ func runWithBinary(m *testing.M) int {
 }
 
 // testAdapter takes its environment from a map and its time from the test.
-func testAdapter(t *testing.T, env map[string]string, now func() time.Time) *adapter {
+func testAdapter(t testing.TB, env map[string]string, now func() time.Time) *adapter {
 	t.Helper()
 	a, err := newAdapter(adapterConfig{
 		LookupEnv: func(name string) (string, bool) { value, ok := env[name]; return value, ok },
@@ -69,6 +69,7 @@ func fixtures(t *testing.T) []adaptertest.Fixture {
 			Request: plugins.DecodeRequest{Kind: kindTrade, Account: "1900000001", Date: "2026-07-01"},
 		}
 	}
+	of := func(kind string, f adaptertest.Fixture) adaptertest.Fixture { f.Request.Kind = kind; return f }
 	plain, packed := fixture("all.csv", 6, ""), fixture("all.csv.gz", 6, "")
 	plain.Request.Hash, packed.Request.Hash = hash, hash
 	return []adaptertest.Fixture{
@@ -76,6 +77,7 @@ func fixtures(t *testing.T) []adaptertest.Fixture {
 		fixture("reordered.csv", 6, ""),
 		fixture("old.csv", 3, ""),
 		fixture("rejects.csv", 10, ""),
+		of(kindSuccess, fixture("success.csv", 2, "")), of(kindRefund, fixture("refund.csv", 3, "")), of(kindBasic, fixture("fundflow.csv", 6, "")),
 		fixture("altered.csv", 0, plugins.FailureQuarantine),
 		fixture("cut.csv", 0, plugins.FailureQuarantine),
 		fixture("shortrow.csv", 0, plugins.FailureQuarantine),

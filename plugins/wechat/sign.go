@@ -1,13 +1,8 @@
 package main
 
 import (
-	"crypto"
 	"crypto/rsa"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
 	"encoding/hex"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/plugins"
+	"github.com/seed-3356bd69/touchstone/plugins/channel"
 )
 
 // scheme is the channel's name of its signature.
@@ -40,69 +36,27 @@ func (s *signer) sign(req *http.Request) error {
 		return fmt.Errorf("draw nonce: %w", err)
 	}
 	nonceText, stamp := hex.EncodeToString(nonce[:]), strconv.FormatInt(s.now().Unix(), 10)
-	digest := sha256.Sum256([]byte(req.Method + "\n" + req.URL.RequestURI() + "\n" + stamp + "\n" + nonceText + "\n\n"))
-	signature, err := rsa.SignPKCS1v15(s.random, s.private, crypto.SHA256, digest[:])
+	signature, err := channel.Sign(s.private, []byte(req.Method+"\n"+req.URL.RequestURI()+"\n"+stamp+"\n"+nonceText+"\n\n"))
 	if err != nil {
-		return fmt.Errorf("sign request: %w", err)
+		return err
 	}
 	req.Header.Set("Authorization", fmt.Sprintf(`%s mchid="%s",nonce_str="%s",signature="%s",timestamp="%s",serial_no="%s"`,
-		scheme, s.merchant, nonceText, base64.StdEncoding.EncodeToString(signature), stamp, s.serial))
+		scheme, s.merchant, nonceText, signature, stamp, s.serial))
 	return nil
 }
 
 // verify checks that an answer is the platform's and fresh.
 func (s *signer) verify(h http.Header, body []byte) error {
 	stamp, nonce := h.Get("Wechatpay-Timestamp"), h.Get("Wechatpay-Nonce")
-	signature, err := base64.StdEncoding.DecodeString(h.Get("Wechatpay-Signature"))
-	if err != nil || len(signature) == 0 {
-		return plugins.Fail(plugins.FailureUnavailable, "answer has no readable signature")
+	if h.Get("Wechatpay-Signature") == "" {
+		return plugins.Fail(plugins.FailureUnavailable, "answer has no signature")
 	}
 	seconds, err := strconv.ParseInt(stamp, 10, 64)
 	if err != nil || s.now().Sub(time.Unix(seconds, 0)).Abs() > maxSkew {
 		return plugins.Fail(plugins.FailureUnavailable, "answer's timestamp %q is not within %v of our clock", stamp, maxSkew)
 	}
-	digest := sha256.Sum256([]byte(stamp + "\n" + nonce + "\n" + string(body) + "\n"))
-	if err := rsa.VerifyPKCS1v15(s.platform, crypto.SHA256, digest[:], signature); err != nil {
+	if !channel.Genuine(s.platform, []byte(stamp+"\n"+nonce+"\n"+string(body)+"\n"), h.Get("Wechatpay-Signature")) {
 		return plugins.Fail(plugins.FailureUnavailable, "answer's signature is not the platform's")
 	}
 	return nil
-}
-
-// privateKey reads a PKCS#8 PEM key.
-func privateKey(text string) (*rsa.PrivateKey, error) {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return nil, fmt.Errorf("no PEM block")
-	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("no PKCS#8 key: %w", err)
-	}
-	private, ok := key.(*rsa.PrivateKey)
-	if !ok {
-		return nil, fmt.Errorf("no RSA key")
-	}
-	return private, nil
-}
-
-// publicKey reads a platform key: a PKIX public key, or the certificate that holds it.
-func publicKey(text string) (*rsa.PublicKey, error) {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return nil, fmt.Errorf("no PEM block")
-	}
-	if cert, err := x509.ParseCertificate(block.Bytes); err == nil {
-		if public, ok := cert.PublicKey.(*rsa.PublicKey); ok {
-			return public, nil
-		}
-	}
-	key, err := x509.ParsePKIXPublicKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("no PKIX public key: %w", err)
-	}
-	public, ok := key.(*rsa.PublicKey)
-	if !ok {
-		return nil, fmt.Errorf("no RSA key")
-	}
-	return public, nil
 }

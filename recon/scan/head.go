@@ -41,7 +41,8 @@ func readHead(o *Options, b []byte, whole bool) (*head, error) {
 			return nil, problem(h.line, "no header: the file is empty or ends before it", "fetch the file again")
 		}
 		switch {
-		case skip > 0:
+		case skip > 0: // some banks write their sums there
+			h.comments = append(h.comments, bytes.Clone(line))
 			skip--
 		case len(bytes.TrimSpace(line)) == 0:
 		case len(comment) > 0 && bytes.HasPrefix(line, comment):

@@ -26,10 +26,11 @@ const byteOrderMark = "\uFEFF"
 func (s *Sim) Bill(day string, now time.Time) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.bill(day, now)
+	return s.billOf(day, "ALL", now)
 }
 
-func (s *Sim) bill(day string, now time.Time) ([]byte, error) {
+// billOf gives a bill of any type: ALL, SUCCESS, REFUND, or the fund flow of an account.
+func (s *Sim) billOf(day, kind string, now time.Time) ([]byte, error) {
 	start, err := time.ParseInLocation(time.DateOnly, day, beijing())
 	if err != nil {
 		return nil, fmt.Errorf("parse day: %w", err)
@@ -51,7 +52,11 @@ func (s *Sim) bill(day string, now time.Time) ([]byte, error) {
 	if len(rows) == 0 || s.faults.EmptyDay {
 		return nil, ErrEmptyDay
 	}
-	text := render(rows)
+	paid := map[string]time.Time{}
+	for number, o := range s.orders {
+		paid[number] = o.row.Time
+	}
+	text := renderKind(kind, rows, paid)
 	if s.faults.CutBill {
 		text = text[:len(text)*6/10]
 	}

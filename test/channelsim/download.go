@@ -23,11 +23,34 @@ type billAnswer struct {
 
 // tradeBill answers where the day's bill is, for a while.
 func (s *Sim) tradeBill(r *http.Request, _ []byte, _ *Call) answer {
-	if kind := r.URL.Query().Get("bill_type"); kind != "" && kind != "ALL" {
-		return badParam("bill_type must be ALL")
+	kind := r.URL.Query().Get("bill_type")
+	if kind == "" {
+		kind = "ALL"
 	}
+	if kind != "ALL" && kind != "SUCCESS" && kind != "REFUND" {
+		return badParam("bill_type must be ALL, SUCCESS or REFUND")
+	}
+	return s.ticket(r, kind)
+}
+
+// fundBill answers where the day's fund flow is.
+func (s *Sim) fundBill(r *http.Request, _ []byte, _ *Call) answer {
+	kind := r.URL.Query().Get("account_type")
+	if kind == "" {
+		kind = "BASIC"
+	}
+	if kind != "BASIC" && kind != "OPERATION" && kind != "FEES" {
+		return badParam("account_type must be BASIC, OPERATION or FEES")
+	}
+	return s.ticket(r, kind)
+}
+
+func (s *Sim) ticket(r *http.Request, kind string) answer {
 	now := s.cfg.Now()
-	data, err := s.bill(r.URL.Query().Get("bill_date"), now)
+	if s.faults.RateLimit {
+		return refuse(http.StatusTooManyRequests, "FREQUENCY_LIMITED", "频率超限")
+	}
+	data, err := s.billOf(r.URL.Query().Get("bill_date"), kind, now)
 	switch {
 	case errors.Is(err, ErrNotReady):
 		return refuse(http.StatusBadRequest, ErrNotReady.Error(), "账单生成中")
@@ -39,6 +62,9 @@ func (s *Sim) tradeBill(r *http.Request, _ []byte, _ *Call) answer {
 	sum := sha1.Sum(data)
 	if s.faults.WrongHash {
 		sum = sha1.Sum(nil)
+	}
+	if r.URL.Query().Get("tar_type") == "GZIP" { // the hash is that of the uncompressed bytes
+		data = zipped(data)
 	}
 	if s.faults.CutDownload {
 		data = data[:len(data)*6/10]

@@ -60,3 +60,19 @@ func (s *Sim) sign(h http.Header, body []byte) error {
 	h.Set("Wechatpay-Serial", "PLATFORM")
 	return nil
 }
+
+// signText and verifyText are SHA256withRSA in base64.
+func signText(key *rsa.PrivateKey, text string) (string, error) {
+	digest := sha256.Sum256([]byte(text))
+	signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, digest[:])
+	return base64.StdEncoding.EncodeToString(signature), err
+}
+
+func verifyText(key *rsa.PublicKey, text, signature string) error {
+	raw, err := base64.StdEncoding.DecodeString(signature)
+	if err != nil {
+		return errSignature
+	}
+	digest := sha256.Sum256([]byte(text))
+	return rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], raw)
+}

@@ -23,6 +23,7 @@ type Config struct {
 	BookedAt    func() time.Time // the time bookings get; nil = Now
 	MerchantKey *rsa.PublicKey   // when set, requests without this key's signature are refused
 	PlatformKey *rsa.PrivateKey  // when set, answers are signed with it
+	APIKey      string           // API v3 key of callbacks, and the API key of v2; 32 bytes
 	ReadyAfter  time.Duration    // from the end of a day to its bill; 0 = 10 hours, negative = at once, the running day too
 	URLLife     time.Duration    // of a download address; 0 = 30 seconds
 }
@@ -44,6 +45,11 @@ type Faults struct {
 	CutDownload bool // the download ends early; the declared hash is the whole file's
 	CutBill     bool // the bill itself lacks its end, with a hash to match
 	ExpiredURL  bool // every download address is too old
+	Down        bool // 5xx to everything
+	RateLimit   bool // too many requests
+
+	WrongSignature bool // answers are not signed with the channel's key
+	WrongSummary   bool // a summary file that the details contradict
 }
 
 // Sim is one channel. It is an http.Handler; all methods may be called at any time.
@@ -77,6 +83,10 @@ func New(cfg Config) *Sim {
 	s.mux.HandleFunc("POST /v3/pay/transactions/codepay", s.route(s.pay))
 	s.mux.HandleFunc("POST /v3/refund/domestic/refunds", s.route(s.refund))
 	s.mux.HandleFunc("GET /v3/bill/tradebill", s.route(s.tradeBill))
+	s.mux.HandleFunc("GET /v3/bill/fundflowbill", s.route(s.fundBill))
+	s.mux.HandleFunc("GET /v3/pay/transactions/out-trade-no/{out_trade_no}", s.route(s.queryOrder))
+	s.mux.HandleFunc("GET /v3/refund/domestic/refunds/{out_refund_no}", s.route(s.queryRefund))
+	s.mux.HandleFunc("POST /pay/", s.routeV2)
 	s.mux.HandleFunc("GET /v3/billdownload/file", s.route(s.downloadBill))
 	s.mux.HandleFunc("/", s.route(func(*http.Request, []byte, *Call) answer {
 		return refuse(http.StatusNotFound, "RESOURCE_NOT_EXISTS", "no such interface")
@@ -144,12 +154,24 @@ func (s *Sim) route(handle func(*http.Request, []byte, *Call) answer) http.Handl
 	}
 }
 
+// routeV2 is route for API v2, whose signature is in the body.
+func (s *Sim) routeV2(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		http.Error(w, "read body", http.StatusBadRequest)
+		return
+	}
+	s.write(w, s.serveV2(r, body))
+}
+
 func (s *Sim) serve(r *http.Request, body []byte, handle func(*http.Request, []byte, *Call) answer) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	call := Call{Method: r.Method, Path: r.URL.Path}
 	a := refuse(http.StatusUnauthorized, "SIGN_ERROR", "signature is wrong")
-	if s.cfg.MerchantKey == nil || s.verify(r, body) == nil {
+	if s.faults.Down {
+		a = answer{status: http.StatusBadGateway, raw: []byte("bad gateway"), unsigned: true}
+	} else if s.cfg.MerchantKey == nil || s.verify(r, body) == nil {
 		a = handle(r, body, &call)
 	}
 	call.Status = a.status
@@ -170,7 +192,11 @@ func (s *Sim) write(w http.ResponseWriter, a answer) {
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	if s.cfg.PlatformKey != nil && !a.unsigned {
-		if err := s.sign(w.Header(), body); err != nil {
+		signed := body
+		if s.faults.WrongSignature {
+			signed = append([]byte("x"), body...)
+		}
+		if err := s.sign(w.Header(), signed); err != nil {
 			http.Error(w, "sign answer", http.StatusInternalServerError)
 			return
 		}

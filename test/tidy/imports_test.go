@@ -47,6 +47,8 @@ func owners() map[string]string {
 		"go.opentelemetry.io/otel/exporters":         "cmd/internal/telemetry",
 		"github.com/pingcap/tidb":                    "shadow/stmt",
 		"github.com/go-mysql-org/go-mysql":           "shadow/rowlog",
+		"github.com/pkg/sftp":                        "plugins/profile",
+		"github.com/cenkalti/backoff":                "plugins",
 		"github.com/klauspost/compress":              "recon/scan",
 		"github.com/dchest/siphash":                  "recon/entry",
 		"github.com/dolthub/go-mysql-server":         "cmd/touchstone-demo",

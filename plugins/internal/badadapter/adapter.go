@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,10 +19,55 @@ import (
 // adapter reads lines of "id minor"; the statement's kind says how it behaves.
 type adapter struct{}
 
+// Query knows the order that the account names, and misbehaves as the account says.
+func (*adapter) Query(ctx context.Context, req plugins.QueryRequest) (plugins.QueryResult, error) {
+	record := recon.Record{
+		Key: recon.Key{Kind: req.Kind, ID: req.ID}, Order: req.Order, Original: "T0", Settled: "2026-07-01", Booked: req.Time,
+		Status: recon.StatusClosed, Amount: recon.Money{Minor: 1999, Currency: "CNY"}, Time: req.Time,
+	}
+	switch req.Account {
+	case "unknown":
+		return plugins.QueryResult{State: "NOTEXIST"}, nil
+	case "hang":
+		select {}
+	case "kill":
+		return plugins.QueryResult{}, syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	case "other":
+		record.Key.ID += "x"
+	case "spin":
+		for ctx.Err() == nil {
+		}
+	}
+	return plugins.QueryResult{Found: true, Record: record, State: "CLOSED"}, nil
+}
+
+// DecodeEvent believes a callback whose header X-Sign is the body backwards; the body is the order's number.
+func (*adapter) DecodeEvent(_ context.Context, req plugins.EventRequest) (plugins.EventResult, error) {
+	turned := []byte(req.Header.Get("X-Sign"))
+	slices.Reverse(turned)
+	if string(turned) != string(req.Body) {
+		return plugins.EventResult{}, plugins.Fail(plugins.FailureForged, "X-Sign is not the body backwards")
+	}
+	kind, reply := "paid", plugins.EventReply{Status: 200, Type: "text/plain", Body: "ok"}
+	switch req.Account {
+	case "undescribed":
+		kind = "refunded"
+	case "noreply":
+		reply = plugins.EventReply{}
+	}
+	return plugins.EventResult{Kind: kind, State: "PAID", Reply: reply, Record: recon.Record{
+		Key: recon.Key{Kind: recon.KindPayment, ID: string(req.Body)}, Order: string(req.Body), Status: recon.StatusSuccess,
+		Amount: recon.Money{Minor: 1, Currency: "CNY"}, Time: req.Received, ChannelTxn: req.Path,
+	}}, nil
+}
+
 // Describe offers each behaviour as a statement kind.
 func (*adapter) Describe(context.Context) (plugins.Description, error) {
-	d := plugins.Description{Name: "bad", Version: "1.0.0", Channel: "nowhere"}
-	for _, kind := range []string{"good", "kill", "hang", "panic", "early", "quarantine", "alloc", "env", "short", "negative"} {
+	d := plugins.Description{
+		Name: "bad", Version: "1.0.0", Channel: "nowhere",
+		Queries: []recon.Kind{recon.KindPayment}, Events: []plugins.EventKind{{Name: "paid"}},
+	}
+	for _, kind := range []string{"good", "kill", "hang", "panic", "early", "quarantine", "alloc", "env", "folder", "short", "negative", "fast"} {
 		d.Kinds = append(d.Kinds, plugins.StatementKind{Name: kind})
 	}
 	return d, nil
@@ -32,6 +78,13 @@ func (*adapter) Fetch(ctx context.Context, req plugins.FetchRequest, w io.Writer
 	switch req.Kind {
 	case "env":
 		_, err := io.WriteString(w, strings.Join(os.Environ(), "\n"))
+		return plugins.FetchResult{Status: plugins.FetchReady}, err
+	case "folder":
+		here, err := os.Getwd()
+		if err != nil {
+			return plugins.FetchResult{}, err
+		}
+		_, err = io.WriteString(w, here+"\n"+os.TempDir())
 		return plugins.FetchResult{Status: plugins.FetchReady}, err
 	case "hang":
 		select {}
@@ -50,6 +103,9 @@ func (*adapter) Fetch(ctx context.Context, req plugins.FetchRequest, w io.Writer
 
 // Decode emits a record a line and misbehaves after half of a batch beyond the first one.
 func (*adapter) Decode(ctx context.Context, req plugins.DecodeRequest, r io.Reader, emit plugins.Emitter) (plugins.DecodeResult, error) {
+	if req.Kind == "fast" {
+		return fast(r, emit)
+	}
 	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
 		if err := line(n, lines.Text(), emit); err != nil {

@@ -24,8 +24,12 @@ func main() {
 	case "exit":
 		fmt.Fprintln(os.Stderr, "no licence key")
 		os.Exit(3)
-	case "badtrailer":
-		serveRaw()
+	case "contract1":
+		serveRaw(1)
+	case "contract2":
+		serveRaw(2)
+	case "contract99":
+		serveRaw(99)
 	case "grandchild":
 		child := exec.Command("/bin/sleep", "60")
 		child.Stdout, child.Stderr = os.Stdout, os.Stderr

@@ -17,16 +17,18 @@ import (
 // liar speaks the wire itself, without the kit, so that it can send what the kit never would. The statement's kind says
 // what it lies about.
 type liar struct {
+	contract uint
 	pb.UnimplementedAdapterServer
 	goplugin.NetRPCUnsupportedPlugin
 }
 
-func serveRaw() {
+// It knows one version of the contract only, as an adapter would that was built long ago, or that will be.
+func serveRaw(contract uint) {
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig: goplugin.HandshakeConfig{
-			ProtocolVersion: 1, MagicCookieKey: "TOUCHSTONE_ADAPTER", MagicCookieValue: os.Getenv("TOUCHSTONE_ADAPTER"),
+			ProtocolVersion: contract, MagicCookieKey: "TOUCHSTONE_ADAPTER", MagicCookieValue: os.Getenv("TOUCHSTONE_ADAPTER"),
 		},
-		Plugins:    goplugin.PluginSet{"adapter": &liar{}},
+		Plugins:    goplugin.PluginSet{"adapter": &liar{contract: contract}},
 		GRPCServer: goplugin.DefaultGRPCServer,
 		Logger:     hclog.New(&hclog.LoggerOptions{Level: hclog.Warn}),
 	})
@@ -66,11 +68,7 @@ func (l *liar) Decode(stream grpc.BidiStreamingServer[pb.DecodeInput, pb.DecodeO
 		}
 		end = in.GetEnd() != nil
 	}
-	batch := oneRecord()
-	if kind == "columns" {
-		batch.Amount = nil
-	}
-	payload, err := proto.Marshal(batch)
+	payload, err := l.batch(kind == "columns")
 	if err != nil {
 		return err
 	}
@@ -102,6 +100,26 @@ func (l *liar) finish(kind string, payload []byte, stream grpc.BidiStreamingServ
 		return err
 	}
 	return stream.Send(&pb.DecodeOutput{Part: &pb.DecodeOutput_Batch{Batch: payload}})
+}
+
+// batch is one record in the form of the contract; broken lacks the amounts.
+func (l *liar) batch(broken bool) ([]byte, error) {
+	if l.contract < 2 {
+		b := oneRecord()
+		if broken {
+			b.Amount = nil
+		}
+		return proto.Marshal(b)
+	}
+	a := &pb.PackedText{Data: []byte("A")}
+	b := &pb.Columns{
+		Count: 1, Line: []byte{1, 0, 0, 0}, Kind: []byte{1}, Status: []byte{1}, Currencies: []string{"CNY"}, Currency: []byte{1},
+		Amount: []byte{1, 0, 0, 0, 0, 0, 0, 0}, Id: a, Order: a,
+	}
+	if broken {
+		b.Amount = nil
+	}
+	return proto.Marshal(b)
 }
 
 func oneRecord() *pb.Batch {

@@ -125,6 +125,8 @@ type DescribeResponse struct {
 	Kinds         []*StatementKind       `protobuf:"bytes,4,rep,name=kinds,proto3" json:"kinds,omitempty"`
 	Requests      []*RequestRule         `protobuf:"bytes,5,rep,name=requests,proto3" json:"requests,omitempty"`
 	Failure       *Failure               `protobuf:"bytes,6,opt,name=failure,proto3" json:"failure,omitempty"`
+	Queries       []string               `protobuf:"bytes,7,rep,name=queries,proto3" json:"queries,omitempty"` // since contract 2
+	Events        []*EventKind           `protobuf:"bytes,8,rep,name=events,proto3" json:"events,omitempty"`   // since contract 2
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -201,10 +203,25 @@ func (x *DescribeResponse) GetFailure() *Failure {
 	return nil
 }
 
+func (x *DescribeResponse) GetQueries() []string {
+	if x != nil {
+		return x.Queries
+	}
+	return nil
+}
+
+func (x *DescribeResponse) GetEvents() []*EventKind {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
 type StatementKind struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Format        []byte                 `protobuf:"bytes,3,opt,name=format,proto3" json:"format,omitempty"` // a FormatSpec as JSON, or empty; since contract 2
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -253,6 +270,65 @@ func (x *StatementKind) GetNote() string {
 	return ""
 }
 
+func (x *StatementKind) GetFormat() []byte {
+	if x != nil {
+		return x.Format
+	}
+	return nil
+}
+
+type EventKind struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventKind) Reset() {
+	*x = EventKind{}
+	mi := &file_adapter_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventKind) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventKind) ProtoMessage() {}
+
+func (x *EventKind) ProtoReflect() protoreflect.Message {
+	mi := &file_adapter_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventKind.ProtoReflect.Descriptor instead.
+func (*EventKind) Descriptor() ([]byte, []int) {
+	return file_adapter_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *EventKind) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *EventKind) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
 type RequestRule struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Method        string                 `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
@@ -264,7 +340,7 @@ type RequestRule struct {
 
 func (x *RequestRule) Reset() {
 	*x = RequestRule{}
-	mi := &file_adapter_proto_msgTypes[4]
+	mi := &file_adapter_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -276,7 +352,7 @@ func (x *RequestRule) String() string {
 func (*RequestRule) ProtoMessage() {}
 
 func (x *RequestRule) ProtoReflect() protoreflect.Message {
-	mi := &file_adapter_proto_msgTypes[4]
+	mi := &file_adapter_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -289,7 +365,7 @@ func (x *RequestRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestRule.ProtoReflect.Descriptor instead.
 func (*RequestRule) Descriptor() ([]byte, []int) {
-	return file_adapter_proto_rawDescGZIP(), []int{4}
+	return file_adapter_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RequestRule) GetMethod() string {
@@ -324,7 +400,7 @@ type Volatile struct {
 
 func (x *Volatile) Reset() {
 	*x = Volatile{}
-	mi := &file_adapter_proto_msgTypes[5]
+	mi := &file_adapter_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -336,7 +412,7 @@ func (x *Volatile) String() string {
 func (*Volatile) ProtoMessage() {}
 
 func (x *Volatile) ProtoReflect() protoreflect.Message {
-	mi := &file_adapter_proto_msgTypes[5]
+	mi := &file_adapter_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -349,7 +425,7 @@ func (x *Volatile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Volatile.ProtoReflect.Descriptor instead.
 func (*Volatile) Descriptor() ([]byte, []int) {
-	return file_adapter_proto_rawDescGZIP(), []int{5}
+	return file_adapter_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Volatile) GetWhere() string {
@@ -383,7 +459,7 @@ type Hash struct {
 
 func (x *Hash) Reset() {
 	*x = Hash{}
-	mi := &file_adapter_proto_msgTypes[6]
+	mi := &file_adapter_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -395,7 +471,7 @@ func (x *Hash) String() string {
 func (*Hash) ProtoMessage() {}
 
 func (x *Hash) ProtoReflect() protoreflect.Message {
-	mi := &file_adapter_proto_msgTypes[6]
+	mi := &file_adapter_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -408,7 +484,7 @@ func (x *Hash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hash.ProtoReflect.Descriptor instead.
 func (*Hash) Descriptor() ([]byte, []int) {
-	return file_adapter_proto_rawDescGZIP(), []int{6}
+	return file_adapter_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Hash) GetType() string {
@@ -437,7 +513,7 @@ type FetchRequest struct {
 
 func (x *FetchRequest) Reset() {
 	*x = FetchRequest{}
-	mi := &file_adapter_proto_msgTypes[7]
+	mi := &file_adapter_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -449,7 +525,7 @@ func (x *FetchRequest) String() string {
 func (*FetchRequest) ProtoMessage() {}
 
 func (x *FetchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_adapter_proto_msgTypes[7]
+	mi := &file_adapter_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -462,7 +538,7 @@ func (x *FetchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchRequest.ProtoReflect.Descriptor instead.
 func (*FetchRequest) Descriptor() ([]byte, []int) {
-	return file_adapter_proto_rawDescGZIP(), []int{7}
+	return file_adapter_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *FetchRequest) GetAccount() string {
@@ -506,7 +582,7 @@ type FetchOutput struct {
 
 func (x *FetchOutput) Reset() {
 	*x = FetchOutput{}
-	mi := &file_adapter_proto_msgTypes[8]
+	mi := &file_adapter_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -518,7 +594,7 @@ func (x *FetchOutput) String() string {
 func (*FetchOutput) ProtoMessage() {}
 
 func (x *FetchOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_adapter_proto_msgTypes[8]
+	mi := &file_adapter_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -531,7 +607,7 @@ func (x *FetchOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchOutput.ProtoReflect.Descriptor instead.
 func (*FetchOutput) Descriptor() ([]byte, []int) {
-	return file_adapter_proto_rawDescGZIP(), []int{8}
+	return file_adapter_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *FetchOutput) GetPart() isFetchOutput_Part {
@@ -589,7 +665,7 @@ type FetchEnd struct {
 
 func (x *FetchEnd) Reset() {
 	*x = FetchEnd{}
-	mi := &file_adapter_proto_msgTypes[9]
+	mi := &file_adapter_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -601,7 +677,7 @@ func (x *FetchEnd) String() string {
 func (*FetchEnd) ProtoMessage() {}
 
 func (x *FetchEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_adapter_proto_msgTypes[9]
+	mi := &file_adapter_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -614,7 +690,7 @@ func (x *FetchEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchEnd.ProtoReflect.Descriptor instead.
 func (*FetchEnd) Descriptor() ([]byte, []int) {
-	return file_adapter_proto_rawDescGZIP(), []int{9}
+	return file_adapter_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *FetchEnd) GetStatus() string {
@@ -673,7 +749,7 @@ type DecodeInput struct {
 
 func (x *DecodeInput) Reset() {
 	*x = DecodeInput{}
-	mi := &file_adapter_proto_msgTypes[10]
+	mi := &file_adapter_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -685,7 +761,7 @@ func (x *DecodeInput) String() string {
 func (*DecodeInput) ProtoMessage() {}
 
 func (x *DecodeInput) ProtoReflect() protoreflect.Message {
-	mi := &file_adapter_proto_msgTypes[10]
+	mi := &file_adapter_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -698,7 +774,7 @@ func (x *DecodeInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeInput.ProtoReflect.Descriptor instead.
 func (*DecodeInput) Descriptor() ([]byte, []int) {
-	return file_adapter_proto_rawDescGZIP(), []int{10}
+	return file_adapter_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DecodeInput) GetPart() isDecodeInput_Part {
@@ -772,7 +848,7 @@ type DecodeStart struct {
 
 func (x *DecodeStart) Reset() {
 	*x = DecodeStart{}
-	mi := &file_adapter_proto_msgTypes[11]
+	mi := &file_adapter_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -784,7 +860,7 @@ func (x *DecodeStart) String() string {
 func (*DecodeStart) ProtoMessage() {}
 
 func (x *DecodeStart) ProtoReflect() protoreflect.Message {
-	mi := &file_adapter_proto_msgTypes[11]
+	mi := &file_adapter_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -797,7 +873,7 @@ func (x *DecodeStart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeStart.ProtoReflect.Descriptor instead.
 func (*DecodeStart) Descriptor() ([]byte, []int) {
-	return file_adapter_proto_rawDescGZIP(), []int{11}
+	return file_adapter_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DecodeStart) GetKind() string {
@@ -859,7 +935,7 @@ type InputEnd struct {
 
 func (x *InputEnd) Reset() {
 	*x = InputEnd{}
-	mi := &file_adapter_proto_msgTypes[12]
+	mi := &file_adapter_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -871,7 +947,7 @@ func (x *InputEnd) String() string {
 func (*InputEnd) ProtoMessage() {}
 
 func (x *InputEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_adapter_proto_msgTypes[12]
+	mi := &file_adapter_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -884,7 +960,7 @@ func (x *InputEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InputEnd.ProtoReflect.Descriptor instead.
 func (*InputEnd) Descriptor() ([]byte, []int) {
-	return file_adapter_proto_rawDescGZIP(), []int{12}
+	return file_adapter_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *InputEnd) GetSize() int64 {
@@ -916,7 +992,7 @@ type DecodeOutput struct {
 
 func (x *DecodeOutput) Reset() {
 	*x = DecodeOutput{}
-	mi := &file_adapter_proto_msgTypes[13]
+	mi := &file_adapter_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -928,7 +1004,7 @@ func (x *DecodeOutput) String() string {
 func (*DecodeOutput) ProtoMessage() {}
 
 func (x *DecodeOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_adapter_proto_msgTypes[13]
+	mi := &file_adapter_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -941,7 +1017,7 @@ func (x *DecodeOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecodeOutput.ProtoReflect.Descriptor instead.
 func (*DecodeOutput) Descriptor() ([]byte, []int) {
-	return file_adapter_proto_rawDescGZIP(), []int{13}
+	return file_adapter_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DecodeOutput) GetPart() isDecodeOutput_Part {
@@ -983,7 +1059,7 @@ type isDecodeOutput_Part interface {
 }
 
 type DecodeOutput_Batch struct {
-	Batch []byte `protobuf:"bytes,1,opt,name=batch,proto3,oneof"` // a Batch
+	Batch []byte `protobuf:"bytes,1,opt,name=batch,proto3,oneof"` // contract 1: a Batch; since contract 2: Columns
 }
 
 type DecodeOutput_Rejects struct {
@@ -1011,7 +1087,7 @@ type TextColumn struct {
 
 func (x *TextColumn) Reset() {
 	*x = TextColumn{}
-	mi := &file_adapter_proto_msgTypes[14]
+	mi := &file_adapter_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1023,7 +1099,7 @@ func (x *TextColumn) String() string {
 func (*TextColumn) ProtoMessage() {}
 
 func (x *TextColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_adapter_proto_msgTypes[14]
+	mi := &file_adapter_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1036,7 +1112,7 @@ func (x *TextColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TextColumn.ProtoReflect.Descriptor instead.
 func (*TextColumn) Descriptor() ([]byte, []int) {
-	return file_adapter_proto_rawDescGZIP(), []int{14}
+	return file_adapter_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TextColumn) GetData() []byte {
@@ -1079,7 +1155,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_adapter_proto_msgTypes[15]
+	mi := &file_adapter_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1091,7 +1167,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_adapter_proto_msgTypes[15]
+	mi := &file_adapter_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1104,7 +1180,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_adapter_proto_rawDescGZIP(), []int{15}
+	return file_adapter_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Batch) GetCount() uint32 {
@@ -1226,6 +1302,714 @@ func (x *Batch) GetAliasValue() *TextColumn {
 	return nil
 }
 
+// PackedText holds the values one after the other; value i ends before byte ends[i], a little-endian uint32 each.
+// Without ends, data is the value of every record.
+type PackedText struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	Ends          []byte                 `protobuf:"bytes,2,opt,name=ends,proto3" json:"ends,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PackedText) Reset() {
+	*x = PackedText{}
+	mi := &file_adapter_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PackedText) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PackedText) ProtoMessage() {}
+
+func (x *PackedText) ProtoReflect() protoreflect.Message {
+	mi := &file_adapter_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PackedText.ProtoReflect.Descriptor instead.
+func (*PackedText) Descriptor() ([]byte, []int) {
+	return file_adapter_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *PackedText) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *PackedText) GetEnds() []byte {
+	if x != nil {
+		return x.Ends
+	}
+	return nil
+}
+
+// Columns is up to 4096 records of contract 2. Columns of numbers are packed little-endian: lines are uint32, amounts,
+// fees and times int64. Columns of one byte a record are indexes; see the Go codec. An absent column says nothing.
+type Columns struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Count         uint32                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	Line          []byte                 `protobuf:"bytes,2,opt,name=line,proto3" json:"line,omitempty"`
+	Kind          []byte                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	Status        []byte                 `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
+	Currencies    []string               `protobuf:"bytes,5,rep,name=currencies,proto3" json:"currencies,omitempty"`
+	Currency      []byte                 `protobuf:"bytes,6,opt,name=currency,proto3" json:"currency,omitempty"`
+	Amount        []byte                 `protobuf:"bytes,7,opt,name=amount,proto3" json:"amount,omitempty"`
+	FeeCurrency   []byte                 `protobuf:"bytes,8,opt,name=fee_currency,json=feeCurrency,proto3" json:"fee_currency,omitempty"`
+	Fee           []byte                 `protobuf:"bytes,9,opt,name=fee,proto3" json:"fee,omitempty"`
+	Time          []byte                 `protobuf:"bytes,10,opt,name=time,proto3" json:"time,omitempty"`
+	Account       *PackedText            `protobuf:"bytes,11,opt,name=account,proto3" json:"account,omitempty"`
+	Id            *PackedText            `protobuf:"bytes,12,opt,name=id,proto3" json:"id,omitempty"`
+	Order         *PackedText            `protobuf:"bytes,13,opt,name=order,proto3" json:"order,omitempty"`
+	ChannelTxn    *PackedText            `protobuf:"bytes,14,opt,name=channel_txn,json=channelTxn,proto3" json:"channel_txn,omitempty"`
+	Aliases       []byte                 `protobuf:"bytes,15,opt,name=aliases,proto3" json:"aliases,omitempty"` // aliases of each record, one byte each
+	AliasColumn   *PackedText            `protobuf:"bytes,16,opt,name=alias_column,json=aliasColumn,proto3" json:"alias_column,omitempty"`
+	AliasValue    *PackedText            `protobuf:"bytes,17,opt,name=alias_value,json=aliasValue,proto3" json:"alias_value,omitempty"`
+	Original      *PackedText            `protobuf:"bytes,18,opt,name=original,proto3" json:"original,omitempty"`
+	Booked        []byte                 `protobuf:"bytes,19,opt,name=booked,proto3" json:"booked,omitempty"`
+	Settled       *PackedText            `protobuf:"bytes,20,opt,name=settled,proto3" json:"settled,omitempty"`
+	Further       []byte                 `protobuf:"bytes,21,opt,name=further,proto3" json:"further,omitempty"` // further columns of each record, one byte each
+	FurtherColumn *PackedText            `protobuf:"bytes,22,opt,name=further_column,json=furtherColumn,proto3" json:"further_column,omitempty"`
+	FurtherValue  *PackedText            `protobuf:"bytes,23,opt,name=further_value,json=furtherValue,proto3" json:"further_value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Columns) Reset() {
+	*x = Columns{}
+	mi := &file_adapter_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Columns) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Columns) ProtoMessage() {}
+
+func (x *Columns) ProtoReflect() protoreflect.Message {
+	mi := &file_adapter_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Columns.ProtoReflect.Descriptor instead.
+func (*Columns) Descriptor() ([]byte, []int) {
+	return file_adapter_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Columns) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Columns) GetLine() []byte {
+	if x != nil {
+		return x.Line
+	}
+	return nil
+}
+
+func (x *Columns) GetKind() []byte {
+	if x != nil {
+		return x.Kind
+	}
+	return nil
+}
+
+func (x *Columns) GetStatus() []byte {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+func (x *Columns) GetCurrencies() []string {
+	if x != nil {
+		return x.Currencies
+	}
+	return nil
+}
+
+func (x *Columns) GetCurrency() []byte {
+	if x != nil {
+		return x.Currency
+	}
+	return nil
+}
+
+func (x *Columns) GetAmount() []byte {
+	if x != nil {
+		return x.Amount
+	}
+	return nil
+}
+
+func (x *Columns) GetFeeCurrency() []byte {
+	if x != nil {
+		return x.FeeCurrency
+	}
+	return nil
+}
+
+func (x *Columns) GetFee() []byte {
+	if x != nil {
+		return x.Fee
+	}
+	return nil
+}
+
+func (x *Columns) GetTime() []byte {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *Columns) GetAccount() *PackedText {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *Columns) GetId() *PackedText {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *Columns) GetOrder() *PackedText {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+func (x *Columns) GetChannelTxn() *PackedText {
+	if x != nil {
+		return x.ChannelTxn
+	}
+	return nil
+}
+
+func (x *Columns) GetAliases() []byte {
+	if x != nil {
+		return x.Aliases
+	}
+	return nil
+}
+
+func (x *Columns) GetAliasColumn() *PackedText {
+	if x != nil {
+		return x.AliasColumn
+	}
+	return nil
+}
+
+func (x *Columns) GetAliasValue() *PackedText {
+	if x != nil {
+		return x.AliasValue
+	}
+	return nil
+}
+
+func (x *Columns) GetOriginal() *PackedText {
+	if x != nil {
+		return x.Original
+	}
+	return nil
+}
+
+func (x *Columns) GetBooked() []byte {
+	if x != nil {
+		return x.Booked
+	}
+	return nil
+}
+
+func (x *Columns) GetSettled() *PackedText {
+	if x != nil {
+		return x.Settled
+	}
+	return nil
+}
+
+func (x *Columns) GetFurther() []byte {
+	if x != nil {
+		return x.Further
+	}
+	return nil
+}
+
+func (x *Columns) GetFurtherColumn() *PackedText {
+	if x != nil {
+		return x.FurtherColumn
+	}
+	return nil
+}
+
+func (x *Columns) GetFurtherValue() *PackedText {
+	if x != nil {
+		return x.FurtherValue
+	}
+	return nil
+}
+
+type QueryRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
+	Order         string                 `protobuf:"bytes,4,opt,name=order,proto3" json:"order,omitempty"`
+	ChannelTxn    string                 `protobuf:"bytes,5,opt,name=channel_txn,json=channelTxn,proto3" json:"channel_txn,omitempty"`
+	Time          int64                  `protobuf:"fixed64,6,opt,name=time,proto3" json:"time,omitempty"`
+	Settings      map[string]string      `protobuf:"bytes,7,rep,name=settings,proto3" json:"settings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryRequest) Reset() {
+	*x = QueryRequest{}
+	mi := &file_adapter_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryRequest) ProtoMessage() {}
+
+func (x *QueryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_adapter_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryRequest.ProtoReflect.Descriptor instead.
+func (*QueryRequest) Descriptor() ([]byte, []int) {
+	return file_adapter_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *QueryRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *QueryRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *QueryRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *QueryRequest) GetOrder() string {
+	if x != nil {
+		return x.Order
+	}
+	return ""
+}
+
+func (x *QueryRequest) GetChannelTxn() string {
+	if x != nil {
+		return x.ChannelTxn
+	}
+	return ""
+}
+
+func (x *QueryRequest) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *QueryRequest) GetSettings() map[string]string {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+type QueryResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Found         bool                   `protobuf:"varint,1,opt,name=found,proto3" json:"found,omitempty"`
+	Record        []byte                 `protobuf:"bytes,2,opt,name=record,proto3" json:"record,omitempty"` // Columns of one record
+	State         string                 `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	Failure       *Failure               `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryResponse) Reset() {
+	*x = QueryResponse{}
+	mi := &file_adapter_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryResponse) ProtoMessage() {}
+
+func (x *QueryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_adapter_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryResponse.ProtoReflect.Descriptor instead.
+func (*QueryResponse) Descriptor() ([]byte, []int) {
+	return file_adapter_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *QueryResponse) GetFound() bool {
+	if x != nil {
+		return x.Found
+	}
+	return false
+}
+
+func (x *QueryResponse) GetRecord() []byte {
+	if x != nil {
+		return x.Record
+	}
+	return nil
+}
+
+func (x *QueryResponse) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *QueryResponse) GetFailure() *Failure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
+type EventRequest struct {
+	state         protoimpl.MessageState   `protogen:"open.v1"`
+	Account       string                   `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Method        string                   `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"`
+	Path          []byte                   `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	Header        map[string]*HeaderValues `protobuf:"bytes,4,rep,name=header,proto3" json:"header,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Body          []byte                   `protobuf:"bytes,5,opt,name=body,proto3" json:"body,omitempty"`
+	Received      int64                    `protobuf:"fixed64,6,opt,name=received,proto3" json:"received,omitempty"`
+	Settings      map[string]string        `protobuf:"bytes,7,rep,name=settings,proto3" json:"settings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventRequest) Reset() {
+	*x = EventRequest{}
+	mi := &file_adapter_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventRequest) ProtoMessage() {}
+
+func (x *EventRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_adapter_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventRequest.ProtoReflect.Descriptor instead.
+func (*EventRequest) Descriptor() ([]byte, []int) {
+	return file_adapter_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *EventRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *EventRequest) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *EventRequest) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *EventRequest) GetHeader() map[string]*HeaderValues {
+	if x != nil {
+		return x.Header
+	}
+	return nil
+}
+
+func (x *EventRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *EventRequest) GetReceived() int64 {
+	if x != nil {
+		return x.Received
+	}
+	return 0
+}
+
+func (x *EventRequest) GetSettings() map[string]string {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+type HeaderValues struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Values        [][]byte               `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty"` // a header may hold any byte
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeaderValues) Reset() {
+	*x = HeaderValues{}
+	mi := &file_adapter_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeaderValues) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeaderValues) ProtoMessage() {}
+
+func (x *HeaderValues) ProtoReflect() protoreflect.Message {
+	mi := &file_adapter_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeaderValues.ProtoReflect.Descriptor instead.
+func (*HeaderValues) Descriptor() ([]byte, []int) {
+	return file_adapter_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *HeaderValues) GetValues() [][]byte {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+type EventResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Record        []byte                 `protobuf:"bytes,2,opt,name=record,proto3" json:"record,omitempty"` // Columns of one record
+	State         string                 `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	Reply         *EventReply            `protobuf:"bytes,4,opt,name=reply,proto3" json:"reply,omitempty"`
+	Failure       *Failure               `protobuf:"bytes,5,opt,name=failure,proto3" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventResponse) Reset() {
+	*x = EventResponse{}
+	mi := &file_adapter_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventResponse) ProtoMessage() {}
+
+func (x *EventResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_adapter_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventResponse.ProtoReflect.Descriptor instead.
+func (*EventResponse) Descriptor() ([]byte, []int) {
+	return file_adapter_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *EventResponse) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *EventResponse) GetRecord() []byte {
+	if x != nil {
+		return x.Record
+	}
+	return nil
+}
+
+func (x *EventResponse) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *EventResponse) GetReply() *EventReply {
+	if x != nil {
+		return x.Reply
+	}
+	return nil
+}
+
+func (x *EventResponse) GetFailure() *Failure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
+type EventReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Status        uint32                 `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`
+	Type          string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	Body          string                 `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventReply) Reset() {
+	*x = EventReply{}
+	mi := &file_adapter_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventReply) ProtoMessage() {}
+
+func (x *EventReply) ProtoReflect() protoreflect.Message {
+	mi := &file_adapter_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventReply.ProtoReflect.Descriptor instead.
+func (*EventReply) Descriptor() ([]byte, []int) {
+	return file_adapter_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *EventReply) GetStatus() uint32 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
+func (x *EventReply) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *EventReply) GetBody() string {
+	if x != nil {
+		return x.Body
+	}
+	return ""
+}
+
 type RejectBatch struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Rejects       []*Reject              `protobuf:"bytes,1,rep,name=rejects,proto3" json:"rejects,omitempty"`
@@ -1235,7 +2019,7 @@ type RejectBatch struct {
 
 func (x *RejectBatch) Reset() {
 	*x = RejectBatch{}
-	mi := &file_adapter_proto_msgTypes[16]
+	mi := &file_adapter_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1247,7 +2031,7 @@ func (x *RejectBatch) String() string {
 func (*RejectBatch) ProtoMessage() {}
 
 func (x *RejectBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_adapter_proto_msgTypes[16]
+	mi := &file_adapter_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1260,7 +2044,7 @@ func (x *RejectBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectBatch.ProtoReflect.Descriptor instead.
 func (*RejectBatch) Descriptor() ([]byte, []int) {
-	return file_adapter_proto_rawDescGZIP(), []int{16}
+	return file_adapter_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RejectBatch) GetRejects() []*Reject {
@@ -1283,7 +2067,7 @@ type Reject struct {
 
 func (x *Reject) Reset() {
 	*x = Reject{}
-	mi := &file_adapter_proto_msgTypes[17]
+	mi := &file_adapter_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1295,7 +2079,7 @@ func (x *Reject) String() string {
 func (*Reject) ProtoMessage() {}
 
 func (x *Reject) ProtoReflect() protoreflect.Message {
-	mi := &file_adapter_proto_msgTypes[17]
+	mi := &file_adapter_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1308,7 +2092,7 @@ func (x *Reject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reject.ProtoReflect.Descriptor instead.
 func (*Reject) Descriptor() ([]byte, []int) {
-	return file_adapter_proto_rawDescGZIP(), []int{17}
+	return file_adapter_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Reject) GetLine() uint32 {
@@ -1360,7 +2144,7 @@ type Trailer struct {
 
 func (x *Trailer) Reset() {
 	*x = Trailer{}
-	mi := &file_adapter_proto_msgTypes[18]
+	mi := &file_adapter_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1372,7 +2156,7 @@ func (x *Trailer) String() string {
 func (*Trailer) ProtoMessage() {}
 
 func (x *Trailer) ProtoReflect() protoreflect.Message {
-	mi := &file_adapter_proto_msgTypes[18]
+	mi := &file_adapter_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1385,7 +2169,7 @@ func (x *Trailer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trailer.ProtoReflect.Descriptor instead.
 func (*Trailer) Descriptor() ([]byte, []int) {
-	return file_adapter_proto_rawDescGZIP(), []int{18}
+	return file_adapter_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Trailer) GetRecords() int64 {
@@ -1442,7 +2226,7 @@ type ControlTotal struct {
 
 func (x *ControlTotal) Reset() {
 	*x = ControlTotal{}
-	mi := &file_adapter_proto_msgTypes[19]
+	mi := &file_adapter_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1454,7 +2238,7 @@ func (x *ControlTotal) String() string {
 func (*ControlTotal) ProtoMessage() {}
 
 func (x *ControlTotal) ProtoReflect() protoreflect.Message {
-	mi := &file_adapter_proto_msgTypes[19]
+	mi := &file_adapter_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1467,7 +2251,7 @@ func (x *ControlTotal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ControlTotal.ProtoReflect.Descriptor instead.
 func (*ControlTotal) Descriptor() ([]byte, []int) {
-	return file_adapter_proto_rawDescGZIP(), []int{19}
+	return file_adapter_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ControlTotal) GetName() string {
@@ -1512,7 +2296,7 @@ type Diagnostic struct {
 
 func (x *Diagnostic) Reset() {
 	*x = Diagnostic{}
-	mi := &file_adapter_proto_msgTypes[20]
+	mi := &file_adapter_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1524,7 +2308,7 @@ func (x *Diagnostic) String() string {
 func (*Diagnostic) ProtoMessage() {}
 
 func (x *Diagnostic) ProtoReflect() protoreflect.Message {
-	mi := &file_adapter_proto_msgTypes[20]
+	mi := &file_adapter_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1537,7 +2321,7 @@ func (x *Diagnostic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Diagnostic.ProtoReflect.Descriptor instead.
 func (*Diagnostic) Descriptor() ([]byte, []int) {
-	return file_adapter_proto_rawDescGZIP(), []int{20}
+	return file_adapter_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Diagnostic) GetSeverity() string {
@@ -1591,15 +2375,21 @@ const file_adapter_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x12\n" +
 	"\x04hint\x18\x03 \x01(\tR\x04hint\"\x11\n" +
-	"\x0fDescribeRequest\"\x90\x02\n" +
+	"\x0fDescribeRequest\"\xe4\x02\n" +
 	"\x10DescribeResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +
 	"\achannel\x18\x03 \x01(\tR\achannel\x12:\n" +
 	"\x05kinds\x18\x04 \x03(\v2$.touchstone.adapter.v1.StatementKindR\x05kinds\x12>\n" +
 	"\brequests\x18\x05 \x03(\v2\".touchstone.adapter.v1.RequestRuleR\brequests\x128\n" +
-	"\afailure\x18\x06 \x01(\v2\x1e.touchstone.adapter.v1.FailureR\afailure\"7\n" +
+	"\afailure\x18\x06 \x01(\v2\x1e.touchstone.adapter.v1.FailureR\afailure\x12\x18\n" +
+	"\aqueries\x18\a \x03(\tR\aqueries\x128\n" +
+	"\x06events\x18\b \x03(\v2 .touchstone.adapter.v1.EventKindR\x06events\"O\n" +
 	"\rStatementKind\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12\x16\n" +
+	"\x06format\x18\x03 \x01(\fR\x06format\"3\n" +
+	"\tEventKind\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\"v\n" +
 	"\vRequestRule\x12\x16\n" +
@@ -1682,7 +2472,84 @@ const file_adapter_proto_rawDesc = "" +
 	"\aaliases\x18\x0f \x03(\rR\aaliases\x12D\n" +
 	"\falias_column\x18\x10 \x01(\v2!.touchstone.adapter.v1.TextColumnR\valiasColumn\x12B\n" +
 	"\valias_value\x18\x11 \x01(\v2!.touchstone.adapter.v1.TextColumnR\n" +
-	"aliasValue\"F\n" +
+	"aliasValue\"4\n" +
+	"\n" +
+	"PackedText\x12\x12\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\x12\x12\n" +
+	"\x04ends\x18\x02 \x01(\fR\x04ends\"\xcd\a\n" +
+	"\aColumns\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\rR\x05count\x12\x12\n" +
+	"\x04line\x18\x02 \x01(\fR\x04line\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\fR\x04kind\x12\x16\n" +
+	"\x06status\x18\x04 \x01(\fR\x06status\x12\x1e\n" +
+	"\n" +
+	"currencies\x18\x05 \x03(\tR\n" +
+	"currencies\x12\x1a\n" +
+	"\bcurrency\x18\x06 \x01(\fR\bcurrency\x12\x16\n" +
+	"\x06amount\x18\a \x01(\fR\x06amount\x12!\n" +
+	"\ffee_currency\x18\b \x01(\fR\vfeeCurrency\x12\x10\n" +
+	"\x03fee\x18\t \x01(\fR\x03fee\x12\x12\n" +
+	"\x04time\x18\n" +
+	" \x01(\fR\x04time\x12;\n" +
+	"\aaccount\x18\v \x01(\v2!.touchstone.adapter.v1.PackedTextR\aaccount\x121\n" +
+	"\x02id\x18\f \x01(\v2!.touchstone.adapter.v1.PackedTextR\x02id\x127\n" +
+	"\x05order\x18\r \x01(\v2!.touchstone.adapter.v1.PackedTextR\x05order\x12B\n" +
+	"\vchannel_txn\x18\x0e \x01(\v2!.touchstone.adapter.v1.PackedTextR\n" +
+	"channelTxn\x12\x18\n" +
+	"\aaliases\x18\x0f \x01(\fR\aaliases\x12D\n" +
+	"\falias_column\x18\x10 \x01(\v2!.touchstone.adapter.v1.PackedTextR\valiasColumn\x12B\n" +
+	"\valias_value\x18\x11 \x01(\v2!.touchstone.adapter.v1.PackedTextR\n" +
+	"aliasValue\x12=\n" +
+	"\boriginal\x18\x12 \x01(\v2!.touchstone.adapter.v1.PackedTextR\boriginal\x12\x16\n" +
+	"\x06booked\x18\x13 \x01(\fR\x06booked\x12;\n" +
+	"\asettled\x18\x14 \x01(\v2!.touchstone.adapter.v1.PackedTextR\asettled\x12\x18\n" +
+	"\afurther\x18\x15 \x01(\fR\afurther\x12H\n" +
+	"\x0efurther_column\x18\x16 \x01(\v2!.touchstone.adapter.v1.PackedTextR\rfurtherColumn\x12F\n" +
+	"\rfurther_value\x18\x17 \x01(\v2!.touchstone.adapter.v1.PackedTextR\ffurtherValue\"\xa3\x02\n" +
+	"\fQueryRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x0e\n" +
+	"\x02id\x18\x03 \x01(\tR\x02id\x12\x14\n" +
+	"\x05order\x18\x04 \x01(\tR\x05order\x12\x1f\n" +
+	"\vchannel_txn\x18\x05 \x01(\tR\n" +
+	"channelTxn\x12\x12\n" +
+	"\x04time\x18\x06 \x01(\x10R\x04time\x12M\n" +
+	"\bsettings\x18\a \x03(\v21.touchstone.adapter.v1.QueryRequest.SettingsEntryR\bsettings\x1a;\n" +
+	"\rSettingsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8d\x01\n" +
+	"\rQueryResponse\x12\x14\n" +
+	"\x05found\x18\x01 \x01(\bR\x05found\x12\x16\n" +
+	"\x06record\x18\x02 \x01(\fR\x06record\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\x128\n" +
+	"\afailure\x18\x04 \x01(\v2\x1e.touchstone.adapter.v1.FailureR\afailure\"\xb9\x03\n" +
+	"\fEventRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x16\n" +
+	"\x06method\x18\x02 \x01(\tR\x06method\x12\x12\n" +
+	"\x04path\x18\x03 \x01(\fR\x04path\x12G\n" +
+	"\x06header\x18\x04 \x03(\v2/.touchstone.adapter.v1.EventRequest.HeaderEntryR\x06header\x12\x12\n" +
+	"\x04body\x18\x05 \x01(\fR\x04body\x12\x1a\n" +
+	"\breceived\x18\x06 \x01(\x10R\breceived\x12M\n" +
+	"\bsettings\x18\a \x03(\v21.touchstone.adapter.v1.EventRequest.SettingsEntryR\bsettings\x1a^\n" +
+	"\vHeaderEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x129\n" +
+	"\x05value\x18\x02 \x01(\v2#.touchstone.adapter.v1.HeaderValuesR\x05value:\x028\x01\x1a;\n" +
+	"\rSettingsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"&\n" +
+	"\fHeaderValues\x12\x16\n" +
+	"\x06values\x18\x01 \x03(\fR\x06values\"\xc4\x01\n" +
+	"\rEventResponse\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06record\x18\x02 \x01(\fR\x06record\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\x127\n" +
+	"\x05reply\x18\x04 \x01(\v2!.touchstone.adapter.v1.EventReplyR\x05reply\x128\n" +
+	"\afailure\x18\x05 \x01(\v2\x1e.touchstone.adapter.v1.FailureR\afailure\"L\n" +
+	"\n" +
+	"EventReply\x12\x16\n" +
+	"\x06status\x18\x01 \x01(\rR\x06status\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x12\n" +
+	"\x04body\x18\x03 \x01(\tR\x04body\"F\n" +
 	"\vRejectBatch\x127\n" +
 	"\arejects\x18\x01 \x03(\v2\x1d.touchstone.adapter.v1.RejectR\arejects\"x\n" +
 	"\x06Reject\x12\x12\n" +
@@ -1710,11 +2577,13 @@ const file_adapter_proto_rawDesc = "" +
 	"\x06column\x18\x03 \x01(\rR\x06column\x12\x14\n" +
 	"\x05field\x18\x04 \x01(\tR\x05field\x12\x14\n" +
 	"\x05value\x18\x05 \x01(\tR\x05value\x12\x18\n" +
-	"\amessage\x18\x06 \x01(\tR\amessage2\x91\x02\n" +
+	"\amessage\x18\x06 \x01(\tR\amessage2\xbf\x03\n" +
 	"\aAdapter\x12[\n" +
 	"\bDescribe\x12&.touchstone.adapter.v1.DescribeRequest\x1a'.touchstone.adapter.v1.DescribeResponse\x12R\n" +
 	"\x05Fetch\x12#.touchstone.adapter.v1.FetchRequest\x1a\".touchstone.adapter.v1.FetchOutput0\x01\x12U\n" +
-	"\x06Decode\x12\".touchstone.adapter.v1.DecodeInput\x1a#.touchstone.adapter.v1.DecodeOutput(\x010\x01B9Z7github.com/seed-3356bd69/touchstone/plugins/internal/pbb\x06proto3"
+	"\x06Decode\x12\".touchstone.adapter.v1.DecodeInput\x1a#.touchstone.adapter.v1.DecodeOutput(\x010\x01\x12R\n" +
+	"\x05Query\x12#.touchstone.adapter.v1.QueryRequest\x1a$.touchstone.adapter.v1.QueryResponse\x12X\n" +
+	"\vDecodeEvent\x12#.touchstone.adapter.v1.EventRequest\x1a$.touchstone.adapter.v1.EventResponseB9Z7github.com/seed-3356bd69/touchstone/plugins/internal/pbb\x06proto3"
 
 var (
 	file_adapter_proto_rawDescOnce sync.Once
@@ -1728,67 +2597,101 @@ func file_adapter_proto_rawDescGZIP() []byte {
 	return file_adapter_proto_rawDescData
 }
 
-var file_adapter_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_adapter_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_adapter_proto_goTypes = []any{
 	(*Failure)(nil),          // 0: touchstone.adapter.v1.Failure
 	(*DescribeRequest)(nil),  // 1: touchstone.adapter.v1.DescribeRequest
 	(*DescribeResponse)(nil), // 2: touchstone.adapter.v1.DescribeResponse
 	(*StatementKind)(nil),    // 3: touchstone.adapter.v1.StatementKind
-	(*RequestRule)(nil),      // 4: touchstone.adapter.v1.RequestRule
-	(*Volatile)(nil),         // 5: touchstone.adapter.v1.Volatile
-	(*Hash)(nil),             // 6: touchstone.adapter.v1.Hash
-	(*FetchRequest)(nil),     // 7: touchstone.adapter.v1.FetchRequest
-	(*FetchOutput)(nil),      // 8: touchstone.adapter.v1.FetchOutput
-	(*FetchEnd)(nil),         // 9: touchstone.adapter.v1.FetchEnd
-	(*DecodeInput)(nil),      // 10: touchstone.adapter.v1.DecodeInput
-	(*DecodeStart)(nil),      // 11: touchstone.adapter.v1.DecodeStart
-	(*InputEnd)(nil),         // 12: touchstone.adapter.v1.InputEnd
-	(*DecodeOutput)(nil),     // 13: touchstone.adapter.v1.DecodeOutput
-	(*TextColumn)(nil),       // 14: touchstone.adapter.v1.TextColumn
-	(*Batch)(nil),            // 15: touchstone.adapter.v1.Batch
-	(*RejectBatch)(nil),      // 16: touchstone.adapter.v1.RejectBatch
-	(*Reject)(nil),           // 17: touchstone.adapter.v1.Reject
-	(*Trailer)(nil),          // 18: touchstone.adapter.v1.Trailer
-	(*ControlTotal)(nil),     // 19: touchstone.adapter.v1.ControlTotal
-	(*Diagnostic)(nil),       // 20: touchstone.adapter.v1.Diagnostic
-	nil,                      // 21: touchstone.adapter.v1.FetchRequest.SettingsEntry
-	nil,                      // 22: touchstone.adapter.v1.DecodeStart.SettingsEntry
+	(*EventKind)(nil),        // 4: touchstone.adapter.v1.EventKind
+	(*RequestRule)(nil),      // 5: touchstone.adapter.v1.RequestRule
+	(*Volatile)(nil),         // 6: touchstone.adapter.v1.Volatile
+	(*Hash)(nil),             // 7: touchstone.adapter.v1.Hash
+	(*FetchRequest)(nil),     // 8: touchstone.adapter.v1.FetchRequest
+	(*FetchOutput)(nil),      // 9: touchstone.adapter.v1.FetchOutput
+	(*FetchEnd)(nil),         // 10: touchstone.adapter.v1.FetchEnd
+	(*DecodeInput)(nil),      // 11: touchstone.adapter.v1.DecodeInput
+	(*DecodeStart)(nil),      // 12: touchstone.adapter.v1.DecodeStart
+	(*InputEnd)(nil),         // 13: touchstone.adapter.v1.InputEnd
+	(*DecodeOutput)(nil),     // 14: touchstone.adapter.v1.DecodeOutput
+	(*TextColumn)(nil),       // 15: touchstone.adapter.v1.TextColumn
+	(*Batch)(nil),            // 16: touchstone.adapter.v1.Batch
+	(*PackedText)(nil),       // 17: touchstone.adapter.v1.PackedText
+	(*Columns)(nil),          // 18: touchstone.adapter.v1.Columns
+	(*QueryRequest)(nil),     // 19: touchstone.adapter.v1.QueryRequest
+	(*QueryResponse)(nil),    // 20: touchstone.adapter.v1.QueryResponse
+	(*EventRequest)(nil),     // 21: touchstone.adapter.v1.EventRequest
+	(*HeaderValues)(nil),     // 22: touchstone.adapter.v1.HeaderValues
+	(*EventResponse)(nil),    // 23: touchstone.adapter.v1.EventResponse
+	(*EventReply)(nil),       // 24: touchstone.adapter.v1.EventReply
+	(*RejectBatch)(nil),      // 25: touchstone.adapter.v1.RejectBatch
+	(*Reject)(nil),           // 26: touchstone.adapter.v1.Reject
+	(*Trailer)(nil),          // 27: touchstone.adapter.v1.Trailer
+	(*ControlTotal)(nil),     // 28: touchstone.adapter.v1.ControlTotal
+	(*Diagnostic)(nil),       // 29: touchstone.adapter.v1.Diagnostic
+	nil,                      // 30: touchstone.adapter.v1.FetchRequest.SettingsEntry
+	nil,                      // 31: touchstone.adapter.v1.DecodeStart.SettingsEntry
+	nil,                      // 32: touchstone.adapter.v1.QueryRequest.SettingsEntry
+	nil,                      // 33: touchstone.adapter.v1.EventRequest.HeaderEntry
+	nil,                      // 34: touchstone.adapter.v1.EventRequest.SettingsEntry
 }
 var file_adapter_proto_depIdxs = []int32{
 	3,  // 0: touchstone.adapter.v1.DescribeResponse.kinds:type_name -> touchstone.adapter.v1.StatementKind
-	4,  // 1: touchstone.adapter.v1.DescribeResponse.requests:type_name -> touchstone.adapter.v1.RequestRule
+	5,  // 1: touchstone.adapter.v1.DescribeResponse.requests:type_name -> touchstone.adapter.v1.RequestRule
 	0,  // 2: touchstone.adapter.v1.DescribeResponse.failure:type_name -> touchstone.adapter.v1.Failure
-	5,  // 3: touchstone.adapter.v1.RequestRule.volatile:type_name -> touchstone.adapter.v1.Volatile
-	21, // 4: touchstone.adapter.v1.FetchRequest.settings:type_name -> touchstone.adapter.v1.FetchRequest.SettingsEntry
-	9,  // 5: touchstone.adapter.v1.FetchOutput.end:type_name -> touchstone.adapter.v1.FetchEnd
-	6,  // 6: touchstone.adapter.v1.FetchEnd.hash:type_name -> touchstone.adapter.v1.Hash
-	0,  // 7: touchstone.adapter.v1.FetchEnd.failure:type_name -> touchstone.adapter.v1.Failure
-	11, // 8: touchstone.adapter.v1.DecodeInput.start:type_name -> touchstone.adapter.v1.DecodeStart
-	12, // 9: touchstone.adapter.v1.DecodeInput.end:type_name -> touchstone.adapter.v1.InputEnd
-	6,  // 10: touchstone.adapter.v1.DecodeStart.hash:type_name -> touchstone.adapter.v1.Hash
-	22, // 11: touchstone.adapter.v1.DecodeStart.settings:type_name -> touchstone.adapter.v1.DecodeStart.SettingsEntry
-	18, // 12: touchstone.adapter.v1.DecodeOutput.trailer:type_name -> touchstone.adapter.v1.Trailer
-	14, // 13: touchstone.adapter.v1.Batch.account:type_name -> touchstone.adapter.v1.TextColumn
-	14, // 14: touchstone.adapter.v1.Batch.id:type_name -> touchstone.adapter.v1.TextColumn
-	14, // 15: touchstone.adapter.v1.Batch.order:type_name -> touchstone.adapter.v1.TextColumn
-	14, // 16: touchstone.adapter.v1.Batch.channel_txn:type_name -> touchstone.adapter.v1.TextColumn
-	14, // 17: touchstone.adapter.v1.Batch.alias_column:type_name -> touchstone.adapter.v1.TextColumn
-	14, // 18: touchstone.adapter.v1.Batch.alias_value:type_name -> touchstone.adapter.v1.TextColumn
-	17, // 19: touchstone.adapter.v1.RejectBatch.rejects:type_name -> touchstone.adapter.v1.Reject
-	19, // 20: touchstone.adapter.v1.Trailer.totals:type_name -> touchstone.adapter.v1.ControlTotal
-	20, // 21: touchstone.adapter.v1.Trailer.diagnostics:type_name -> touchstone.adapter.v1.Diagnostic
-	0,  // 22: touchstone.adapter.v1.Trailer.failure:type_name -> touchstone.adapter.v1.Failure
-	1,  // 23: touchstone.adapter.v1.Adapter.Describe:input_type -> touchstone.adapter.v1.DescribeRequest
-	7,  // 24: touchstone.adapter.v1.Adapter.Fetch:input_type -> touchstone.adapter.v1.FetchRequest
-	10, // 25: touchstone.adapter.v1.Adapter.Decode:input_type -> touchstone.adapter.v1.DecodeInput
-	2,  // 26: touchstone.adapter.v1.Adapter.Describe:output_type -> touchstone.adapter.v1.DescribeResponse
-	8,  // 27: touchstone.adapter.v1.Adapter.Fetch:output_type -> touchstone.adapter.v1.FetchOutput
-	13, // 28: touchstone.adapter.v1.Adapter.Decode:output_type -> touchstone.adapter.v1.DecodeOutput
-	26, // [26:29] is the sub-list for method output_type
-	23, // [23:26] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	4,  // 3: touchstone.adapter.v1.DescribeResponse.events:type_name -> touchstone.adapter.v1.EventKind
+	6,  // 4: touchstone.adapter.v1.RequestRule.volatile:type_name -> touchstone.adapter.v1.Volatile
+	30, // 5: touchstone.adapter.v1.FetchRequest.settings:type_name -> touchstone.adapter.v1.FetchRequest.SettingsEntry
+	10, // 6: touchstone.adapter.v1.FetchOutput.end:type_name -> touchstone.adapter.v1.FetchEnd
+	7,  // 7: touchstone.adapter.v1.FetchEnd.hash:type_name -> touchstone.adapter.v1.Hash
+	0,  // 8: touchstone.adapter.v1.FetchEnd.failure:type_name -> touchstone.adapter.v1.Failure
+	12, // 9: touchstone.adapter.v1.DecodeInput.start:type_name -> touchstone.adapter.v1.DecodeStart
+	13, // 10: touchstone.adapter.v1.DecodeInput.end:type_name -> touchstone.adapter.v1.InputEnd
+	7,  // 11: touchstone.adapter.v1.DecodeStart.hash:type_name -> touchstone.adapter.v1.Hash
+	31, // 12: touchstone.adapter.v1.DecodeStart.settings:type_name -> touchstone.adapter.v1.DecodeStart.SettingsEntry
+	27, // 13: touchstone.adapter.v1.DecodeOutput.trailer:type_name -> touchstone.adapter.v1.Trailer
+	15, // 14: touchstone.adapter.v1.Batch.account:type_name -> touchstone.adapter.v1.TextColumn
+	15, // 15: touchstone.adapter.v1.Batch.id:type_name -> touchstone.adapter.v1.TextColumn
+	15, // 16: touchstone.adapter.v1.Batch.order:type_name -> touchstone.adapter.v1.TextColumn
+	15, // 17: touchstone.adapter.v1.Batch.channel_txn:type_name -> touchstone.adapter.v1.TextColumn
+	15, // 18: touchstone.adapter.v1.Batch.alias_column:type_name -> touchstone.adapter.v1.TextColumn
+	15, // 19: touchstone.adapter.v1.Batch.alias_value:type_name -> touchstone.adapter.v1.TextColumn
+	17, // 20: touchstone.adapter.v1.Columns.account:type_name -> touchstone.adapter.v1.PackedText
+	17, // 21: touchstone.adapter.v1.Columns.id:type_name -> touchstone.adapter.v1.PackedText
+	17, // 22: touchstone.adapter.v1.Columns.order:type_name -> touchstone.adapter.v1.PackedText
+	17, // 23: touchstone.adapter.v1.Columns.channel_txn:type_name -> touchstone.adapter.v1.PackedText
+	17, // 24: touchstone.adapter.v1.Columns.alias_column:type_name -> touchstone.adapter.v1.PackedText
+	17, // 25: touchstone.adapter.v1.Columns.alias_value:type_name -> touchstone.adapter.v1.PackedText
+	17, // 26: touchstone.adapter.v1.Columns.original:type_name -> touchstone.adapter.v1.PackedText
+	17, // 27: touchstone.adapter.v1.Columns.settled:type_name -> touchstone.adapter.v1.PackedText
+	17, // 28: touchstone.adapter.v1.Columns.further_column:type_name -> touchstone.adapter.v1.PackedText
+	17, // 29: touchstone.adapter.v1.Columns.further_value:type_name -> touchstone.adapter.v1.PackedText
+	32, // 30: touchstone.adapter.v1.QueryRequest.settings:type_name -> touchstone.adapter.v1.QueryRequest.SettingsEntry
+	0,  // 31: touchstone.adapter.v1.QueryResponse.failure:type_name -> touchstone.adapter.v1.Failure
+	33, // 32: touchstone.adapter.v1.EventRequest.header:type_name -> touchstone.adapter.v1.EventRequest.HeaderEntry
+	34, // 33: touchstone.adapter.v1.EventRequest.settings:type_name -> touchstone.adapter.v1.EventRequest.SettingsEntry
+	24, // 34: touchstone.adapter.v1.EventResponse.reply:type_name -> touchstone.adapter.v1.EventReply
+	0,  // 35: touchstone.adapter.v1.EventResponse.failure:type_name -> touchstone.adapter.v1.Failure
+	26, // 36: touchstone.adapter.v1.RejectBatch.rejects:type_name -> touchstone.adapter.v1.Reject
+	28, // 37: touchstone.adapter.v1.Trailer.totals:type_name -> touchstone.adapter.v1.ControlTotal
+	29, // 38: touchstone.adapter.v1.Trailer.diagnostics:type_name -> touchstone.adapter.v1.Diagnostic
+	0,  // 39: touchstone.adapter.v1.Trailer.failure:type_name -> touchstone.adapter.v1.Failure
+	22, // 40: touchstone.adapter.v1.EventRequest.HeaderEntry.value:type_name -> touchstone.adapter.v1.HeaderValues
+	1,  // 41: touchstone.adapter.v1.Adapter.Describe:input_type -> touchstone.adapter.v1.DescribeRequest
+	8,  // 42: touchstone.adapter.v1.Adapter.Fetch:input_type -> touchstone.adapter.v1.FetchRequest
+	11, // 43: touchstone.adapter.v1.Adapter.Decode:input_type -> touchstone.adapter.v1.DecodeInput
+	19, // 44: touchstone.adapter.v1.Adapter.Query:input_type -> touchstone.adapter.v1.QueryRequest
+	21, // 45: touchstone.adapter.v1.Adapter.DecodeEvent:input_type -> touchstone.adapter.v1.EventRequest
+	2,  // 46: touchstone.adapter.v1.Adapter.Describe:output_type -> touchstone.adapter.v1.DescribeResponse
+	9,  // 47: touchstone.adapter.v1.Adapter.Fetch:output_type -> touchstone.adapter.v1.FetchOutput
+	14, // 48: touchstone.adapter.v1.Adapter.Decode:output_type -> touchstone.adapter.v1.DecodeOutput
+	20, // 49: touchstone.adapter.v1.Adapter.Query:output_type -> touchstone.adapter.v1.QueryResponse
+	23, // 50: touchstone.adapter.v1.Adapter.DecodeEvent:output_type -> touchstone.adapter.v1.EventResponse
+	46, // [46:51] is the sub-list for method output_type
+	41, // [41:46] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_adapter_proto_init() }
@@ -1796,16 +2699,16 @@ func file_adapter_proto_init() {
 	if File_adapter_proto != nil {
 		return
 	}
-	file_adapter_proto_msgTypes[8].OneofWrappers = []any{
+	file_adapter_proto_msgTypes[9].OneofWrappers = []any{
 		(*FetchOutput_Data)(nil),
 		(*FetchOutput_End)(nil),
 	}
-	file_adapter_proto_msgTypes[10].OneofWrappers = []any{
+	file_adapter_proto_msgTypes[11].OneofWrappers = []any{
 		(*DecodeInput_Start)(nil),
 		(*DecodeInput_Data)(nil),
 		(*DecodeInput_End)(nil),
 	}
-	file_adapter_proto_msgTypes[13].OneofWrappers = []any{
+	file_adapter_proto_msgTypes[14].OneofWrappers = []any{
 		(*DecodeOutput_Batch)(nil),
 		(*DecodeOutput_Rejects)(nil),
 		(*DecodeOutput_Trailer)(nil),
@@ -1816,7 +2719,7 @@ func file_adapter_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_adapter_proto_rawDesc), len(file_adapter_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

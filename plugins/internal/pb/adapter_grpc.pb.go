@@ -19,9 +19,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Adapter_Describe_FullMethodName = "/touchstone.adapter.v1.Adapter/Describe"
-	Adapter_Fetch_FullMethodName    = "/touchstone.adapter.v1.Adapter/Fetch"
-	Adapter_Decode_FullMethodName   = "/touchstone.adapter.v1.Adapter/Decode"
+	Adapter_Describe_FullMethodName    = "/touchstone.adapter.v1.Adapter/Describe"
+	Adapter_Fetch_FullMethodName       = "/touchstone.adapter.v1.Adapter/Fetch"
+	Adapter_Decode_FullMethodName      = "/touchstone.adapter.v1.Adapter/Decode"
+	Adapter_Query_FullMethodName       = "/touchstone.adapter.v1.Adapter/Query"
+	Adapter_DecodeEvent_FullMethodName = "/touchstone.adapter.v1.Adapter/DecodeEvent"
 )
 
 // AdapterClient is the client API for Adapter service.
@@ -36,6 +38,9 @@ type AdapterClient interface {
 	Fetch(ctx context.Context, in *FetchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FetchOutput], error)
 	// In: one DecodeStart, chunks, exactly one InputEnd. Out: sealed messages, then exactly one Trailer.
 	Decode(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[DecodeInput, DecodeOutput], error)
+	// Since contract 2.
+	Query(ctx context.Context, in *QueryRequest, opts ...grpc.CallOption) (*QueryResponse, error)
+	DecodeEvent(ctx context.Context, in *EventRequest, opts ...grpc.CallOption) (*EventResponse, error)
 }
 
 type adapterClient struct {
@@ -88,6 +93,26 @@ func (c *adapterClient) Decode(ctx context.Context, opts ...grpc.CallOption) (gr
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Adapter_DecodeClient = grpc.BidiStreamingClient[DecodeInput, DecodeOutput]
 
+func (c *adapterClient) Query(ctx context.Context, in *QueryRequest, opts ...grpc.CallOption) (*QueryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryResponse)
+	err := c.cc.Invoke(ctx, Adapter_Query_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adapterClient) DecodeEvent(ctx context.Context, in *EventRequest, opts ...grpc.CallOption) (*EventResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EventResponse)
+	err := c.cc.Invoke(ctx, Adapter_DecodeEvent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdapterServer is the server API for Adapter service.
 // All implementations must embed UnimplementedAdapterServer
 // for forward compatibility.
@@ -100,6 +125,9 @@ type AdapterServer interface {
 	Fetch(*FetchRequest, grpc.ServerStreamingServer[FetchOutput]) error
 	// In: one DecodeStart, chunks, exactly one InputEnd. Out: sealed messages, then exactly one Trailer.
 	Decode(grpc.BidiStreamingServer[DecodeInput, DecodeOutput]) error
+	// Since contract 2.
+	Query(context.Context, *QueryRequest) (*QueryResponse, error)
+	DecodeEvent(context.Context, *EventRequest) (*EventResponse, error)
 	mustEmbedUnimplementedAdapterServer()
 }
 
@@ -118,6 +146,12 @@ func (UnimplementedAdapterServer) Fetch(*FetchRequest, grpc.ServerStreamingServe
 }
 func (UnimplementedAdapterServer) Decode(grpc.BidiStreamingServer[DecodeInput, DecodeOutput]) error {
 	return status.Error(codes.Unimplemented, "method Decode not implemented")
+}
+func (UnimplementedAdapterServer) Query(context.Context, *QueryRequest) (*QueryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Query not implemented")
+}
+func (UnimplementedAdapterServer) DecodeEvent(context.Context, *EventRequest) (*EventResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DecodeEvent not implemented")
 }
 func (UnimplementedAdapterServer) mustEmbedUnimplementedAdapterServer() {}
 func (UnimplementedAdapterServer) testEmbeddedByValue()                 {}
@@ -176,6 +210,42 @@ func _Adapter_Decode_Handler(srv interface{}, stream grpc.ServerStream) error {
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Adapter_DecodeServer = grpc.BidiStreamingServer[DecodeInput, DecodeOutput]
 
+func _Adapter_Query_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdapterServer).Query(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Adapter_Query_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdapterServer).Query(ctx, req.(*QueryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Adapter_DecodeEvent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EventRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdapterServer).DecodeEvent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Adapter_DecodeEvent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdapterServer).DecodeEvent(ctx, req.(*EventRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Adapter_ServiceDesc is the grpc.ServiceDesc for Adapter service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -186,6 +256,14 @@ var Adapter_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Describe",
 			Handler:    _Adapter_Describe_Handler,
+		},
+		{
+			MethodName: "Query",
+			Handler:    _Adapter_Query_Handler,
+		},
+		{
+			MethodName: "DecodeEvent",
+			Handler:    _Adapter_DecodeEvent_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
