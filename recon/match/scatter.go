@@ -137,18 +137,6 @@ func (w *scatterWorker) held(side, part int, each func([]entry.Entry)) {
 	}
 }
 
-// size is the number of a partition's entries of one side.
-func (s *scatter) size(side, part int) int {
-	n := 0
-	for _, w := range s.workers {
-		w.held(side, part, func(e []entry.Entry) { n += len(e) })
-		for _, x := range w.sides[side].spills[part] {
-			n += x.count
-		}
-	}
-	return n
-}
-
 // load appends a partition's entries of one side.
 func (s *scatter) load(to []entry.Entry, side, part int) ([]entry.Entry, error) {
 	for _, w := range s.workers {
