@@ -73,6 +73,7 @@ func (l *Ledger) Apply(ev shadow.Event) bool {
 		l.voids[ev.Taint.Sample] = ev.Taint.Cause
 		if s := l.samples[ev.Taint.Sample]; s != nil {
 			s.void = ev.Taint.Cause
+			l.order(s.evidence.Order).voided = nil
 		}
 	case ev.Kind == shadow.EventTaint && ev.Taint != nil:
 		l.taint(ev.Taint.Order, ev.Taint.Cause)
@@ -93,8 +94,8 @@ func (l *Ledger) open(ev shadow.Event) {
 	s.opened, s.begin = true, ev.Time
 	if !s.closed {
 		s.evidence, s.instance = e, ev.Instance
-		l.join(s)
 	}
+	l.join(s)
 	if e.Creates {
 		l.order(e.Order).bornGray = true
 	}
@@ -102,8 +103,9 @@ func (l *Ledger) open(ev shadow.Event) {
 
 // join makes a sample one of its order.
 func (l *Ledger) join(s *sample) {
+	o := l.order(s.evidence.Order)
+	o.voided = nil
 	if !s.joined {
-		o := l.order(s.evidence.Order)
 		o.samples, s.joined, s.void = append(o.samples, s), true, l.voids[s.evidence.Sample]
 	}
 }

@@ -15,16 +15,48 @@ type order struct {
 	writeTaint string   // cause: a write set of the order is unknown or did not arrive
 	applies    map[string]shadow.ApplyState
 	samples    []*sample
+	voided     map[*sample]string // what void found; nil = to be found anew
 	bindings   []shadow.Binding
 	shared     shared
 	reads      []shadow.Mismatch
 }
 
-// void gives the cause why neither a match nor a mismatch of the sample holds: its guard said so, or the shadow runs of
-// two sidecars overtook each other, or another sidecar had broken one of the order before. (One sidecar keeps them in
-// order by itself.)
+// void gives the cause why neither a match nor a mismatch of the sample holds; "" = it holds.
 func (o *order) void(s *sample) string {
-	if v := s.evidence.Verdict.Outcome; v != shadow.Match && v != shadow.Mismatched {
+	if o.voided == nil {
+		o.voided = o.voids()
+	}
+	return o.voided[s]
+}
+
+// voids goes through the samples as they came: after one that does not hold, nothing later about the order does, wherever
+// it came.
+func (o *order) voids() map[*sample]string {
+	out := map[*sample]string{}
+	broken := false
+	for _, s := range slices.SortedStableFunc(slices.Values(o.samples), func(a, b *sample) int { return a.begin.Compare(b.begin) }) {
+		cause := o.overtaken(s)
+		if cause == "" && broken && s.decided() {
+			cause = shadow.CauseTainted
+		}
+		if cause != "" {
+			out[s], broken = cause, true
+		}
+	}
+	return out
+}
+
+// decided tells whether a sample says anything about the candidate.
+func (s *sample) decided() bool {
+	v := s.evidence.Verdict.Outcome
+	return v == shadow.Match || v == shadow.Mismatched
+}
+
+// overtaken gives the cause why a sample does not hold by itself: its guard said so, the shadow runs of two sidecars
+// overtook each other, another sidecar had broken one of the order before, or one was left out. (One sidecar keeps them in
+// order by itself.)
+func (o *order) overtaken(s *sample) string {
+	if !s.decided() {
 		return ""
 	}
 	if s.void != "" {

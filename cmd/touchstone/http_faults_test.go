@@ -91,6 +91,7 @@ type httpFaultRun struct {
 	turn                  atomic.Uint64
 
 	mu       sync.Mutex
+	heard    map[string][]shadow.Event // by order, to show what went wrong
 	ledger   *comparer.Ledger
 	consumer *bus.Consumer
 }
@@ -114,7 +115,7 @@ type httpSidecar struct {
 }
 
 func newHTTPFaultRun(t *testing.T) *httpFaultRun {
-	r := &httpFaultRun{t: t, dir: t.TempDir(), ledger: comparer.NewLedger()}
+	r := &httpFaultRun{t: t, dir: t.TempDir(), ledger: comparer.NewLedger(), heard: map[string][]shadow.Event{}}
 	r.binary = filepath.Join(r.dir, "touchstone")
 	if out, err := exec.Command("go", "build", "-o", r.binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v %s", err, out)
@@ -165,6 +166,9 @@ func (r *httpFaultRun) listen() {
 			defer r.mu.Unlock()
 			for _, e := range batch {
 				r.ledger.Apply(e)
+				if e.Evidence != nil {
+					r.heard[e.Evidence.Order] = append(r.heard[e.Evidence.Order], e)
+				}
 			}
 			return nil
 		})
@@ -481,7 +485,7 @@ func (r *httpFaultRun) judge() {
 	for _, o := range r.ledger.Orders() {
 		for _, m := range o.Mismatches {
 			if m.Kind != shadow.KindError {
-				r.t.Errorf("%s: held against a candidate that does the same: %s", o.ID, m)
+				r.t.Errorf("%s: held against a candidate that does the same: %s\n%s", o.ID, m, r.told(o.ID))
 			}
 			if o.Taint == "" {
 				r.t.Errorf("%s broke and is not tainted: %s", o.ID, m)
@@ -497,4 +501,18 @@ func (r *httpFaultRun) judge() {
 	if foreign, calls, asked := r.foreign.Load(), r.calls.Load(), r.asked.Load(); foreign != 0 || calls != asked {
 		r.t.Errorf("the channel saw %d calls, %d of them the candidate's; the stable release made %d", calls, foreign, asked)
 	}
+}
+
+// told is the evidence of an order, a line an event.
+func (r *httpFaultRun) told(order string) string {
+	var out strings.Builder
+	for _, e := range r.heard[order] {
+		v := e.Evidence
+		fmt.Fprintf(&out, "%s %s %s %s %s(%s)", e.Time.Format("05.000000"), e.Instance, e.Kind, v.Route, v.Verdict.Outcome, v.Verdict.Cause)
+		if v.Ran != nil {
+			fmt.Fprintf(&out, " ran %s", v.Ran.Format("05.000000"))
+		}
+		fmt.Fprintln(&out)
+	}
+	return out.String()
 }
