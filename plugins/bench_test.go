@@ -2,7 +2,6 @@ package plugins_test
 
 import (
 	"bytes"
-	"fmt"
 	"syscall"
 	"testing"
 	"time"
@@ -34,7 +33,7 @@ func BenchmarkDecode(b *testing.B) {
 			b.Fatal(err)
 		}
 		if want := int64(lines) * (lines - 1) / 2; got.records != lines || got.minor != want {
-			b.Fatal(fmt.Sprintf("%d records, sum %d, want %d", got.records, got.minor, want))
+			b.Fatalf("%d records, sum %d, want %d", got.records, got.minor, want)
 		}
 	}
 	b.ReportMetric(float64(b.N)*lines/b.Elapsed().Seconds(), "records/s")

@@ -55,6 +55,9 @@ type StatementKind struct {
 	// Format describes the statement's lines as Fetch gives them, where that can be said; the host may then read the file
 	// itself, at full speed. nil: only Decode can.
 	Format *recon.FormatSpec `json:"format,omitempty"`
+	// Inside describes the lines of a file that stands inside of what Fetch gives, where only Decode opens the container or
+	// knows what else must agree. It is for people, and for a file that was taken out.
+	Inside *recon.FormatSpec `json:"inside,omitempty"`
 }
 
 // Place says where in a request a value stands.

@@ -48,11 +48,12 @@ func descriptionToWire(d Description) (*pb.DescribeResponse, error) {
 	}
 	for _, k := range d.Kinds {
 		kind := &pb.StatementKind{Name: k.Name, Note: k.Note}
-		if k.Format != nil {
-			var err error
-			if kind.Format, err = json.Marshal(k.Format); err != nil {
-				return nil, fmt.Errorf("pack format of %s: %w", k.Name, err)
-			}
+		var err error
+		if kind.Format, err = formatToWire(k.Format); err == nil {
+			kind.Inside, err = formatToWire(k.Inside)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("pack format of %s: %w", k.Name, err)
 		}
 		out.Kinds = append(out.Kinds, kind)
 	}
@@ -76,13 +77,12 @@ func descriptionFromWire(in *pb.DescribeResponse) (Description, error) {
 	}
 	for _, k := range in.Kinds {
 		kind := StatementKind{Name: k.Name, Note: k.Note}
-		if len(k.Format) > 0 {
-			kind.Format = &recon.FormatSpec{}
-			strict := json.NewDecoder(bytes.NewReader(k.Format))
-			strict.DisallowUnknownFields() // a rule this host does not know would be left out in silence
-			if err := strict.Decode(kind.Format); err != nil {
-				return d, fmt.Errorf("%w: format of %s: %w", ErrContract, k.Name, err)
-			}
+		var err error
+		if kind.Format, err = formatFromWire(k.Format); err == nil {
+			kind.Inside, err = formatFromWire(k.Inside)
+		}
+		if err != nil {
+			return d, fmt.Errorf("%w: format of %s: %w", ErrContract, k.Name, err)
 		}
 		d.Kinds = append(d.Kinds, kind)
 	}
@@ -94,6 +94,27 @@ func descriptionFromWire(in *pb.DescribeResponse) (Description, error) {
 		d.Requests = append(d.Requests, rule)
 	}
 	return d, nil
+}
+
+func formatToWire(f *recon.FormatSpec) ([]byte, error) {
+	if f == nil {
+		return nil, nil
+	}
+	return json.Marshal(f)
+}
+
+// formatFromWire is strict: a rule that this host does not know would be left out in silence.
+func formatFromWire(text []byte) (*recon.FormatSpec, error) {
+	if len(text) == 0 {
+		return nil, nil
+	}
+	f := &recon.FormatSpec{}
+	strict := json.NewDecoder(bytes.NewReader(text))
+	strict.DisallowUnknownFields()
+	if err := strict.Decode(f); err != nil {
+		return nil, err
+	}
+	return f, f.Validate()
 }
 
 func rejectToWire(r recon.Reject) *pb.Reject {

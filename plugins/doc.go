@@ -9,6 +9,9 @@
 //	host ── bytes, chunks of 1 MiB at most ──► adapter
 //	host ◄── batches of up to 4096 records, rejects ──
 //	host ◄── trailer {records, rejects, digest of all the above} ──
+//	host ── a transaction to ask for, a callback to read ──► adapter ── one record ──► host
+//	host ── heartbeat ──► adapter
 //
-// The host runs adapters on Linux: it relies on the parent-death signal.
+// A Keeper starts a process again when it ends; a Fleet keeps all adapters of a folder. The host runs adapters on Linux:
+// it relies on the parent-death signal.
 package plugins

@@ -149,11 +149,6 @@ func checkDescription(d Description) error {
 			return fmt.Errorf("%w: statement kind %q is empty or named twice", ErrContract, k.Name)
 		}
 		seen[k.Name] = true
-		if k.Format != nil {
-			if err := k.Format.Validate(); err != nil {
-				return fmt.Errorf("%w: %w", ErrContract, err)
-			}
-		}
 	}
 	for _, k := range d.Queries {
 		if _, err := recon.ParseKind(string(k)); err != nil {

@@ -50,8 +50,8 @@ func (a *adapter) Describe(context.Context) (plugins.Description, error) {
 	return plugins.Description{
 		Name: "alipay", Version: version, Channel: "alipay",
 		Kinds: []plugins.StatementKind{
-			{Name: kindTrade, Note: "trade bill: payments and refunds of a day in Beijing; ready the next day, mostly before 9:00"},
-			{Name: kindAccount, Note: "account bill: every movement of the account, fees as lines of their own"},
+			{Name: kindTrade, Inside: tradeFormat(), Note: "trade bill: payments and refunds of a day in Beijing; ready the next day, mostly before 9:00"},
+			{Name: kindAccount, Inside: accountFormat(), Note: "account bill: every movement of the account, fees as lines of their own"},
 		},
 		Requests: requestRules(),
 		Queries:  []recon.Kind{recon.KindPayment, recon.KindRefund},

@@ -53,6 +53,8 @@ func (a *Adapter) Describe(context.Context) (plugins.Description, error) {
 		}
 		if k.Container == ContainerPlain {
 			kind.Format = &k.Format
+		} else {
+			kind.Inside = &k.Format
 		}
 		d.Kinds = append(d.Kinds, kind)
 	}

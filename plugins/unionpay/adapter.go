@@ -43,8 +43,8 @@ func (a *adapter) Describe(context.Context) (plugins.Description, error) {
 	return plugins.Description{
 		Name: "unionpay", Version: version, Channel: "unionpay",
 		Kinds: []plugins.StatementKind{
-			{Name: kindTrade, Note: "file ZM: payments, refunds and cancellations of a settlement day, 23:00 to 23:00 in Beijing; ready about 9:00"},
-			{Name: kindDisputes, Note: "file ZME: disputes of a settlement day"},
+			{Name: kindTrade, Inside: tradeFormat(), Note: "file ZM: payments, refunds and cancellations of a settlement day, 23:00 to 23:00 in Beijing; ready about 9:00"},
+			{Name: kindDisputes, Inside: disputeFormat(), Note: "file ZME: disputes of a settlement day"},
 		},
 		Requests: requestRules(),
 		Queries:  []recon.Kind{recon.KindPayment, recon.KindRefund},

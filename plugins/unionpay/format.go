@@ -27,13 +27,7 @@ const (
 	colPrevAmount = "上一笔交易金额"
 )
 
-// recordZM and recordZME are the lengths of the lines, in bytes; trailing blanks may have been cut off.
-const (
-	recordZM  = 607
-	recordZME = 339
-)
-
-// tradeFormat describes ZM: fields of fixed width in bytes, one blank between them, no header and no trailer. Nothing
+// tradeFormat describes ZM: 607 bytes a line, fields of fixed width in bytes, one blank between them, no header and no trailer. Nothing
 // behind field 42 is used: two public layouts differ about it.
 func tradeFormat() *recon.FormatSpec {
 	widths := []recon.Width{}
@@ -75,7 +69,7 @@ func tradeFormat() *recon.FormatSpec {
 	})
 }
 
-// disputeFormat describes ZME. Its lines have no order number: the transaction before, by trace number and time, is what
+// disputeFormat describes ZME, 339 bytes a line. Its lines have no order number: the transaction before, by trace number and time, is what
 // they are about.
 func disputeFormat() *recon.FormatSpec {
 	var widths []recon.Width

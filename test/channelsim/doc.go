@@ -1,8 +1,8 @@
-// Package channelsim is a payment channel for tests and demonstrations: it books what reaches it, and issues the day's
-// trade bill in WeChat's format.
+// Package channelsim is payment channels for tests and demonstrations: WeChat Pay (APIs v3 and v2), Alipay, UnionPay, and
+// the file server of a bank. They book what reaches them, verify signatures, and issue the day's files, with faults on demand.
 //
-// In:    HTTP requests of a merchant, in the shape of API v3.
-// Out:   answers, the list of what arrived, the books, and the bill.
-// Never: anything of the adapter that reads the bill: both are written from the format's description, so that each can
+// In:    HTTP requests of a merchant, or rows to book; a folder for the file server.
+// Out:   signed answers and callbacks, the list of what arrived, the books, and the files in each channel's format.
+// Never: anything of the adapters that read the files: both are written from the formats' description, so that each can
 // find the other's mistakes.
 package channelsim

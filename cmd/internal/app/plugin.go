@@ -156,7 +156,7 @@ func (p *Plugin) Run(ctx context.Context, out, log io.Writer, s Statement) error
 		return fmt.Errorf("open statement: %w", err)
 	}
 	defer f.Close()
-	held := &lines{}
+	held := &printed{}
 	res, err := host.Decode(ctx, plugins.DecodeRequest{Kind: s.Kind, Account: s.Account, Date: s.Date, File: filepath.Base(s.File), SHA256: sum}, f, held)
 	if printErr := printJSON(log, res, "  "); err == nil {
 		err = printErr
@@ -168,10 +168,10 @@ func (p *Plugin) Run(ctx context.Context, out, log io.Writer, s Statement) error
 	return err
 }
 
-// lines holds what is printed once the file is whole.
-type lines struct{ text bytes.Buffer }
+// printed holds what is printed once the file is whole.
+type printed struct{ text bytes.Buffer }
 
-func (l *lines) Record(r recon.Record) error { return printJSON(&l.text, r, "") }
-func (l *lines) Reject(r recon.Reject) error {
+func (l *printed) Record(r recon.Record) error { return printJSON(&l.text, r, "") }
+func (l *printed) Reject(r recon.Reject) error {
 	return printJSON(&l.text, map[string]recon.Reject{"rejected": r}, "")
 }

@@ -222,6 +222,7 @@ type StatementKind struct {
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Note          string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
 	Format        []byte                 `protobuf:"bytes,3,opt,name=format,proto3" json:"format,omitempty"` // a FormatSpec as JSON, or empty; since contract 2
+	Inside        []byte                 `protobuf:"bytes,4,opt,name=inside,proto3" json:"inside,omitempty"` // the same, of a file inside of what Fetch gives; since contract 2
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -273,6 +274,13 @@ func (x *StatementKind) GetNote() string {
 func (x *StatementKind) GetFormat() []byte {
 	if x != nil {
 		return x.Format
+	}
+	return nil
+}
+
+func (x *StatementKind) GetInside() []byte {
+	if x != nil {
+		return x.Inside
 	}
 	return nil
 }
@@ -2384,11 +2392,12 @@ const file_adapter_proto_rawDesc = "" +
 	"\brequests\x18\x05 \x03(\v2\".touchstone.adapter.v1.RequestRuleR\brequests\x128\n" +
 	"\afailure\x18\x06 \x01(\v2\x1e.touchstone.adapter.v1.FailureR\afailure\x12\x18\n" +
 	"\aqueries\x18\a \x03(\tR\aqueries\x128\n" +
-	"\x06events\x18\b \x03(\v2 .touchstone.adapter.v1.EventKindR\x06events\"O\n" +
+	"\x06events\x18\b \x03(\v2 .touchstone.adapter.v1.EventKindR\x06events\"g\n" +
 	"\rStatementKind\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x16\n" +
-	"\x06format\x18\x03 \x01(\fR\x06format\"3\n" +
+	"\x06format\x18\x03 \x01(\fR\x06format\x12\x16\n" +
+	"\x06inside\x18\x04 \x01(\fR\x06inside\"3\n" +
 	"\tEventKind\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\"v\n" +
