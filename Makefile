@@ -4,15 +4,18 @@ LDFLAGS     := -s -w -X main.version=$(VERSION)
 BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 10s
+RECORDS     ?= 10000000
+PART        ?= peers
+SIZES       ?= 10000,100000,1000000
 
 # Packages with goroutines of their own. Not the demo: its embedded database server races with itself.
 CONCURRENT := ./cmd/internal/... ./comparer/... ./plugins/... ./proxy/... ./shadow/...
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint race bench build fuzz generate deps
+.PHONY: help demo test check lint race bench bench-recon plot-recon test-oracle build fuzz generate deps gcc
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build $(if $(filter mariadb,$(DB)),deps) ## run the whole system on this machine; DB= PAYMENTS= BUG= CUTOVER= CAPTURE=
 	@bin/touchstone-demo $(if $(DB),--db=$(DB)) $(if $(PAYMENTS),--payments=$(PAYMENTS)) $(if $(BUG),--bug=$(BUG)) \
@@ -33,11 +36,22 @@ lint: ## formatting, vet, module file, staticcheck
 		[ -z "$$unformatted" ] || { echo "not formatted, try gofmt -w:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) mod tidy -diff
+	cd test/bench && $(GO) list -m all >/dev/null || { echo "try: cd test/bench && go mod tidy"; exit 1; }
 	$(GO) run $(STATICCHECK) ./...
 
 bench: build deps ## measure the ports against haproxy and nginx; BENCH= for its flags
 	@for need in haproxy sysbench nginx; do command -v $$need >/dev/null || [ -x /usr/sbin/$$need ] || { echo "missing: $$need; try: apt-get install -y haproxy sysbench nginx-light" >&2; exit 1; }; done
 	@$(GO) run ./cmd/touchstone-bench $(BENCH)
+
+bench-recon: build gcc ## measure reconciliation against DuckDB and SHA-256; RECORDS= PART=peers|worst|formats|memory BENCH= for its flags
+	@cd test/bench && CGO_ENABLED=1 $(GO) run . $(PART) --records=$(RECORDS) $(BENCH)
+
+plot-recon: build gcc ## measure time and memory against records anew and draw recon/measured.svg; SIZES=
+	@cd test/bench && CGO_ENABLED=1 $(GO) run . plot --sizes=$(SIZES) $(BENCH)
+
+test-oracle: deps gcc ## hold reconciliation against DuckDB, row by row; SEEDS= how many, SEED= the first
+	cd test/bench && CGO_ENABLED=1 $(GO) vet ./... && CGO_ENABLED=1 $(GO) run $(STATICCHECK) ./... && \
+		CGO_ENABLED=1 $(GO) test . && CGO_ENABLED=1 $(GO) test ./oracle $(if $(SEEDS),-seeds=$(SEEDS)) $(if $(SEED),-seed=$(SEED))
 
 race: deps ## run the tests of concurrent packages under the race detector
 	CGO_ENABLED=1 $(GO) test -race $(CONCURRENT)
@@ -55,3 +69,6 @@ generate: ## write generated code anew
 
 deps:
 	@test/deps.sh
+
+gcc: # DuckDB is linked in by a C compiler
+	@command -v gcc >/dev/null && command -v g++ >/dev/null || { echo "missing: gcc; try: apt-get install -y gcc g++" >&2; exit 1; }

@@ -33,6 +33,7 @@ type cli struct {
 	Sidecar  sidecarCmd  `cmd:"" help:"Run the sidecar of a payment service."`
 	Comparer comparerCmd `cmd:"" help:"Run the comparer: evidence in, verdict out."`
 	Shadow   shadowCmd   `cmd:"" help:"Prepare the shadow database, compare it with the primary, empty it."`
+	Recon    reconCmd    `cmd:"" help:"Reconcile: hold books and statements against each other."`
 	Explain  explainCmd  `cmd:"" help:"Print the whole chain of one order from what a run stored."`
 	Check    checkCmd    `cmd:"" help:"Check configuration files and print every complaint."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
@@ -85,9 +86,20 @@ func main() {
 	command, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
 	if err := command.Run(&c, &streams{out: os.Stdout, log: os.Stderr}); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		os.Exit(exitCode(os.Stderr, err))
 	}
+}
+
+// exitCode prints an error and gives the code to exit with: 1, unless the error brings its own.
+func exitCode(w io.Writer, err error) int {
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(w, text)
+	}
+	var coded kong.ExitCoder
+	if errors.As(err, &coded) {
+		return coded.ExitCode()
+	}
+	return 1
 }
 
 // streams are where a command prints.

@@ -41,6 +41,8 @@ type Hasher struct {
 	keys  [16]subkey // by kind code
 	texts subkey
 	whole subkey
+	sums  subkey
+	print [16]byte
 }
 
 type subkey struct{ k0, k1 uint64 }
@@ -52,7 +54,10 @@ func NewHasher(s Secret) *Hasher {
 		k0, k1 := siphash.Hash128(master.k0, master.k1, []byte(name))
 		return subkey{k0, k1}
 	}
-	h := &Hasher{texts: derive("texts"), whole: derive("record")}
+	h := &Hasher{texts: derive("texts"), whole: derive("record"), sums: derive("checksum")}
+	print := derive("fingerprint")
+	binary.LittleEndian.PutUint64(h.print[:], print.k0)
+	binary.LittleEndian.PutUint64(h.print[8:], print.k1)
 	for i, kind := range recon.Kinds() {
 		h.keys[i+1] = derive("key of " + string(kind))
 	}
@@ -78,6 +83,27 @@ func (h *Hasher) Record(e *Entry) (lo, hi uint64) {
 	binary.LittleEndian.PutUint64(b[16:], uint64(e.Amount))
 	binary.LittleEndian.PutUint16(b[24:], uint16(e.At.Label()))
 	return siphash.Hash128(h.whole.k0, h.whole.k1, b[:])
+}
+
+// Fingerprint tells secrets apart without telling anything about them.
+func (h *Hasher) Fingerprint() [16]byte { return h.print }
+
+// Checksum is a keyed checksum of what is written down: without the secret nobody can make it right for other bytes. The
+// parts are told apart: ("a", "bc") has another checksum than ("ab", "c").
+func (h *Hasher) Checksum(parts ...[]byte) [16]byte {
+	sum := siphash.New128(h.sumKey())
+	var length [8]byte
+	for _, part := range parts {
+		binary.LittleEndian.PutUint64(length[:], uint64(len(part)))
+		sum.Write(length[:]) // it never fails
+		sum.Write(part)
+	}
+	return [16]byte(sum.Sum(nil))
+}
+
+func (h *Hasher) sumKey() []byte {
+	key := binary.LittleEndian.AppendUint64(nil, h.sums.k0)
+	return binary.LittleEndian.AppendUint64(key, h.sums.k1)
 }
 
 // Of makes the entry of a whole record, as a scan of its line would. place is where it can be read again.

@@ -2,6 +2,7 @@ package match
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,19 +11,30 @@ import (
 )
 
 // align numbers the copies of one key. Nearly always there is one record a side; where there are more, records that
-// agree on most sides find each other first, so that one wrong copy does not shift all the others. content says what a
-// record's compared fields are.
+// agree on most sides find each other first, so that one wrong copy does not shift all the others; what is left joins in
+// the order of what it says: amounts as numbers, then currency, state, fee, time. content says what a record's compared
+// fields are.
 func align(key recon.Key, lists [][]*recon.Record, content func(*recon.Record) string) []Group {
 	a := &alignment{key: key, sides: len(lists), queues: map[string][][]*recon.Record{}}
-	for side, list := range lists {
-		slices.SortFunc(list, func(x, y *recon.Record) int {
-			return cmp.Or(strings.Compare(content(x), content(y)), compareRecords(x, y))
-		})
-		for _, r := range list {
-			a.push(content(r), side, r)
+	var all []*recon.Record
+	for _, list := range lists {
+		all = append(all, list...)
+	}
+	slices.SortStableFunc(all, func(x, y *recon.Record) int {
+		return cmp.Or(compareSaid(x, y), strings.Compare(content(x), content(y)))
+	})
+	for _, r := range all {
+		if c := content(r); a.queues[c] == nil {
+			a.queues[c] = make([][]*recon.Record, a.sides)
+			a.contents = append(a.contents, c)
 		}
 	}
-	slices.Sort(a.contents)
+	for side, list := range lists {
+		slices.SortFunc(list, compareRecords)
+		for _, r := range list {
+			a.queues[content(r)][side] = append(a.queues[content(r)][side], r)
+		}
+	}
 	for _, members := range subsets(len(lists)) {
 		for _, c := range a.contents {
 			a.take(c, members)
@@ -40,19 +52,9 @@ func align(key recon.Key, lists [][]*recon.Record, content func(*recon.Record) s
 type alignment struct {
 	key      recon.Key
 	sides    int
-	contents []string
+	contents []string // in the order of what they say
 	queues   map[string][][]*recon.Record
 	groups   []Group
-}
-
-func (a *alignment) push(content string, side int, r *recon.Record) {
-	q := a.queues[content]
-	if q == nil {
-		q = make([][]*recon.Record, a.sides)
-		a.queues[content] = q
-		a.contents = append(a.contents, content)
-	}
-	q[side] = append(q[side], r)
 }
 
 // take makes a group of each set of records with one content that all members have.
@@ -128,6 +130,24 @@ func content(r *recon.Record) string {
 		b.WriteString(field)
 	}
 	return b.String()
+}
+
+// compareSaid orders records of one key by what they say.
+func compareSaid(a, b *recon.Record) int {
+	fee := func(r *recon.Record) int64 {
+		if r.Fee == nil {
+			return math.MinInt64
+		}
+		return r.Fee.Minor
+	}
+	return cmp.Or(
+		cmp.Compare(a.Amount.Minor, b.Amount.Minor),
+		strings.Compare(string(a.Amount.Currency), string(b.Amount.Currency)),
+		strings.Compare(string(a.Status), string(b.Status)),
+		cmp.Compare(fee(a), fee(b)),
+		a.Time.Compare(b.Time),
+		slices.CompareFunc(a.Further, b.Further, func(x, y recon.Text) int { return strings.Compare(x.Value, y.Value) }),
+	)
 }
 
 // compareRecords orders the records of one side, key and content by what else they hold, so that the order of input never

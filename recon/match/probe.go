@@ -18,22 +18,13 @@ type probe struct {
 	other []entry.Entry // spilled or gathered entries of another side
 	dirty []uint64      // tags, sorted
 	out   []sided
-	sums  []sum // of what agrees, by label
-	last  int
+	sums  sums // of what agrees
 }
 
 // sided is an entry with its side.
 type sided struct {
 	entry.Entry
 	side int
-}
-
-// sum counts what agrees under one label.
-type sum struct {
-	label entry.Label
-	count int64
-	lo    uint64 // sum of amounts, 128 bits
-	hi    uint64
 }
 
 // run joins a partition and gives the entries of its dirty tags, sorted by tag, side and place.
@@ -142,7 +133,7 @@ func (p *probe) settle() {
 	}
 	if len(p.dirty) == 0 {
 		for i := range p.base {
-			p.count(&p.base[i])
+			p.sums.count(&p.base[i])
 		}
 	}
 }
@@ -153,7 +144,7 @@ func (p *probe) settleDirty() {
 		if p.isDirty(p.base[i].Tag) {
 			p.out = append(p.out, sided{p.base[i], 0})
 		} else {
-			p.count(&p.base[i])
+			p.sums.count(&p.base[i])
 		}
 	}
 }
@@ -173,22 +164,6 @@ func (p *probe) isDirty(tag uint64) bool {
 	}
 	_, found := slices.BinarySearch(p.dirty, tag)
 	return found
-}
-
-func (p *probe) count(e *entry.Entry) {
-	label := e.At.Label()
-	if p.last >= len(p.sums) || p.sums[p.last].label != label {
-		p.last = slices.IndexFunc(p.sums, func(s sum) bool { return s.label == label })
-		if p.last < 0 {
-			p.last = len(p.sums)
-			p.sums = append(p.sums, sum{label: label})
-		}
-	}
-	s := &p.sums[p.last]
-	s.count++
-	var carry uint64
-	s.lo, carry = bits.Add64(s.lo, uint64(e.Amount), 0)
-	s.hi += carry
 }
 
 func compareSided(a, b sided) int {

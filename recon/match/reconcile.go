@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/seed-3356bd69/touchstone/recon/cpu"
 	"github.com/seed-3356bd69/touchstone/recon/entry"
 	"github.com/seed-3356bd69/touchstone/recon/scan"
 )
@@ -30,6 +31,7 @@ type Config struct {
 	Threads  int   // default 1
 	Memory   int64 // bytes for entries and what joins them; default 1 GiB
 	Temp     string
+	Pin      bool                    // joining workers stand on one processor each
 	Unique   bool                    // equal copies on every side are breaks too
 	Parts    int                     // partitions, a power of two; 0 = by size
 	Each     func(*Difference) error // gets every difference, by key and copy; nil = only numbers
@@ -90,6 +92,9 @@ func Reconcile(ctx context.Context, cfg Config, sides ...*scan.Side) (result *Re
 	if len(sides) < 2 || len(sides) > maxSides {
 		return nil, fmt.Errorf("reconcile %d sides: 2 to %d", len(sides), maxSides)
 	}
+	if cfg.Unique && cfg.Plan == PlanDigest {
+		return nil, fmt.Errorf("equal copies do not show in digests; try: --plan join with --unique")
+	}
 	r := &reconciliation{cfg: &cfg, sides: sides, result: &Result{}}
 	defer func() { err = errors.Join(err, r.close()) }()
 	if err := r.scan(ctx); err != nil {
@@ -106,11 +111,12 @@ func Reconcile(ctx context.Context, cfg Config, sides ...*scan.Side) (result *Re
 
 // reconciliation is the state of one Reconcile.
 type reconciliation struct {
-	cfg     *Config
-	sides   []*scan.Side
-	scatter *scatter
-	sorter  *sorter
-	result  *Result
+	cfg      *Config
+	sides    []*scan.Side
+	scatter  *scatter
+	sorter   *sorter
+	digested *digested // where the plan has digests
+	result   *Result
 }
 
 func (r *reconciliation) close() error {
@@ -130,31 +136,48 @@ func (r *reconciliation) progress(p Progress) {
 	}
 }
 
-// scan reads the sides one after the other, each with all threads.
+// scan reads the sides one after the other, each with all threads, as the plan says.
 func (r *reconciliation) scan(ctx context.Context) error {
+	plan := r.choose()
+	if plan == PlanDigest {
+		if err := r.digest(ctx); err != nil {
+			return err
+		}
+	}
 	var err error
-	r.scatter, err = newScatter(len(r.sides), r.cfg.Threads, r.parts(), r.cfg.Memory, r.cfg.Temp)
-	if err != nil {
+	if r.scatter, err = newScatter(len(r.sides), r.cfg.Threads, r.parts(), r.cfg.Memory, r.cfg.Temp); err != nil {
 		return err
 	}
-	for i, side := range r.sides {
-		r.progress(Progress{Side: side.Name()})
-		scanned, err := side.Scan(ctx, sideSink{r.scatter, i})
-		if err != nil {
-			return fmt.Errorf("scan %s: %w", side.Name(), err)
-		}
-		s := SideResult{Name: side.Name(), Result: scanned}
-		for _, t := range scanned.Totals {
-			if err := s.In.add(Total{Kind: t.Label.Kind(), Currency: t.Label.Currency(), Count: t.Count, Minor: t.Minor}); err != nil {
-				return err
+	if plan == PlanDigest {
+		err = r.again(ctx)
+	} else {
+		for i, side := range r.sides {
+			if err = r.scanSide(ctx, side, sideSink{r.scatter, i}); err != nil {
+				break
 			}
 		}
-		r.result.Sides = append(r.result.Sides, s)
 	}
-	r.result.Plan, r.result.Spilled = PlanJoin, r.scatter.spilled()
-	if r.result.Spilled > 0 {
+	r.result.Plan, r.result.Spilled = plan, r.scatter.spilled()
+	if plan == PlanJoin && r.result.Spilled > 0 {
 		r.result.Plan = PlanSpill
 	}
+	return err
+}
+
+// scanSide reads one side for the first time.
+func (r *reconciliation) scanSide(ctx context.Context, side *scan.Side, sink scan.Sink) error {
+	r.progress(Progress{Side: side.Name()})
+	scanned, err := side.Scan(ctx, sink)
+	if err != nil {
+		return fmt.Errorf("scan %s: %w", side.Name(), err)
+	}
+	s := SideResult{Name: side.Name(), Result: scanned}
+	for _, t := range scanned.Totals {
+		if err := s.In.add(Total{Kind: t.Label.Kind(), Currency: t.Label.Currency(), Count: t.Count, Minor: t.Minor}); err != nil {
+			return err
+		}
+	}
+	r.result.Sides = append(r.result.Sides, s)
 	return nil
 }
 
@@ -191,6 +214,13 @@ func (r *reconciliation) join(ctx context.Context) error {
 		resolver := newResolver(r.cfg, r.sides, emit)
 		tallies[i] = resolver.tally
 		group.Go(func() error {
+			if r.cfg.Pin {
+				free, err := cpu.Pin(i)
+				if err != nil {
+					return err
+				}
+				defer free()
+			}
 			return scan.Guard(func() error { return r.joinSome(ctx, &next, resolver) })
 		})
 	}
@@ -200,6 +230,12 @@ func (r *reconciliation) join(ctx context.Context) error {
 	all := newTally(len(r.sides))
 	for _, t := range tallies {
 		if err := all.merge(t); err != nil {
+			return err
+		}
+	}
+	if r.digested != nil {
+		clean, err := r.clean()
+		if err := errors.Join(err, all.matched.Merge(clean)); err != nil {
 			return err
 		}
 	}
@@ -216,7 +252,7 @@ func (r *reconciliation) joinSome(ctx context.Context, next *atomic.Int64, to *r
 	for {
 		part := int(next.Add(1)) - 1
 		if part >= r.scatter.parts {
-			return to.tally.sums(p.sums)
+			return to.tally.sums(p.sums.all)
 		}
 		if err := ctx.Err(); err != nil {
 			return err

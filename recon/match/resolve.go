@@ -190,7 +190,7 @@ func (r *resolver) record(e *sided) (*recon.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.emit != nil {
+	if r.emit != nil && record.Origin.Table == "" {
 		record.Origin.Line = r.sides[e.side].Line(e.At.Place())
 	}
 	return &record, nil

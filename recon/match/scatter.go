@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/bits"
 
+	"github.com/seed-3356bd69/touchstone/recon/digest"
 	"github.com/seed-3356bd69/touchstone/recon/entry"
 )
 
@@ -31,8 +32,8 @@ type sideParts struct {
 	next   []uint32 // where a partition's next entry goes; a multiple of chunkEntries: a new chunk is needed
 	chunks [][]uint32
 	spills [][]extent
-	only   func(tag uint64) bool // nil = every entry
-	taken  int64
+	only   *digest.Buckets // nil = every entry
+	sums   sums            // of what came through only
 }
 
 // extent is a run of a partition's entries in a spill file.
@@ -84,8 +85,11 @@ func (k sideSink) Take(worker int, batch []entry.Entry) error {
 	shift, entries := k.scatter.shift, w.arena.entries
 	for i := range batch {
 		e := &batch[i]
-		if p.only != nil && !p.only(e.Tag) {
-			continue
+		if p.only != nil {
+			if !p.only.Has(digest.Of(e.Tag)) {
+				continue
+			}
+			p.sums.count(e)
 		}
 		part := e.Tag >> shift
 		at := p.next[part]
@@ -97,7 +101,6 @@ func (k sideSink) Take(worker int, batch []entry.Entry) error {
 		}
 		entries[at] = *e
 		p.next[part] = at + 1
-		p.taken++
 	}
 	return nil
 }

@@ -26,8 +26,10 @@ func newSpillFile(dir string) (*spillFile, error) {
 		_ = f.Close() // the first error says what is wrong
 		return nil, fmt.Errorf("unlink spill file: %w", err)
 	}
-	return &spillFile{file: f, out: bufio.NewWriterSize(f, spillBuffer)}, nil
+	return &spillFile{file: f, out: newSpillWriter(f)}, nil
 }
+
+func newSpillWriter(f *os.File) *bufio.Writer { return bufio.NewWriterSize(f, spillBuffer) }
 
 func (f *spillFile) write(entries []entry.Entry) error {
 	n, err := f.out.Write(asBytes(entries))

@@ -91,14 +91,19 @@ func (t *tally) entries(c *Config, g []sided) error {
 // sums takes in what the probe counted.
 func (t *tally) sums(all []sum) error {
 	for _, s := range all {
-		if s.hi != 0 || s.lo > math.MaxInt64 {
-			return fmt.Errorf("matched total of %s: %w", s.label.Kind(), recon.ErrAmountOverflow)
-		}
-		if err := t.matched.add(Total{Kind: s.label.Kind(), Currency: s.label.Currency(), Count: s.count, Minor: int64(s.lo)}); err != nil {
+		if err := s.addTo(&t.matched, 1); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// addTo adds a sum to totals, or takes it away.
+func (s *sum) addTo(t *Totals, sign int64) error {
+	if s.hi != 0 || s.lo > math.MaxInt64 {
+		return fmt.Errorf("total of %s: %w", s.label.Kind(), recon.ErrAmountOverflow)
+	}
+	return t.add(Total{Kind: s.label.Kind(), Currency: s.label.Currency(), Count: sign * s.count, Minor: sign * int64(s.lo)})
 }
 
 // merge adds another worker's tally.

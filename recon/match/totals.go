@@ -3,6 +3,7 @@ package match
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -40,6 +41,17 @@ func (t *Totals) Merge(o Totals) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// subtract takes sums away; what comes to nothing is gone.
+func (t *Totals) subtract(all []sum) error {
+	for i := range all {
+		if err := all[i].addTo(t, -1); err != nil {
+			return err
+		}
+	}
+	maps.DeleteFunc(t.byBucket, func(_ Bucket, total Total) bool { return total.Count == 0 && total.Minor == 0 })
 	return nil
 }
 

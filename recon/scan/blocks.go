@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 )
 
 // blockSize is how much of a mapped file a worker takes at a time. It stays in the second cache together with what the
@@ -123,11 +124,17 @@ type feed struct {
 	place   uint64 // of the next block
 	done    bool
 	pool    sync.Pool
+	made    atomic.Int64 // buffers that were allocated
+	blocks  int64        // that were asked for
 }
 
 func newFeed(r io.Reader, quote bool, maxLine int) *feed {
 	f := &feed{r: r, quote: quote, maxLine: maxLine}
-	f.pool.New = func() any { b := make([]byte, 0, streamBlock+streamBlock/4); return &b }
+	f.pool.New = func() any {
+		f.made.Add(1)
+		b := make([]byte, 0, streamBlock+streamBlock/4)
+		return &b
+	}
 	return f
 }
 
@@ -139,6 +146,7 @@ func (f *feed) free(block []byte) {
 
 // next gives the next block, or io.EOF.
 func (f *feed) next() ([]byte, error) {
+	f.blocks++
 	block := append((*f.pool.Get().(*[]byte))[:0], f.rest...)
 	f.rest = f.rest[:0]
 	for !f.done {

@@ -1,9 +1,6 @@
 package scan
 
-import (
-	"bytes"
-	"math/bits"
-)
+import "math/bits"
 
 // cut finds the separators of one line, but positions only of the first need: those up to the last cell that is used.
 // It gives the number of all separators. b is the line with whatever follows it in memory, n the line's length; to has
@@ -22,10 +19,8 @@ func cut(to []uint32, b []byte, n int, sep byte, need int) int {
 		}
 		found += spread(to[found:], m, uint32(at))
 	}
+	found += countRest(b, at, n, sep)
 	leave()
-	if at < n {
-		found += bytes.Count(b[at:n], []byte{sep})
-	}
 	return found
 }
 

@@ -30,7 +30,11 @@ func (s *Side) finish(workers []*worker, scanned error) (*Result, error) {
 	}
 	slices.SortFunc(r.Totals, func(a, b Sum) int { return cmp.Compare(a.Label, b.Label) })
 	s.keepRejects(r, workers, summary)
-	return r, s.control(r, workers, summary)
+	stated, err := s.stated(workers, summary)
+	if err != nil {
+		return nil, err
+	}
+	return r, s.control(r, stated)
 }
 
 // countSegments counts records and rejects before the summary. A record behind it means that two files were glued.
@@ -110,14 +114,7 @@ func (s *Side) columnIn(k keptReject) int {
 }
 
 // control holds what the file states about itself against its rows.
-func (s *Side) control(r *Result, workers []*worker, summary uint64) error {
-	if len(s.opts.Format.Totals) == 0 {
-		return nil
-	}
-	stated, err := s.stated(workers, summary)
-	if err != nil {
-		return err
-	}
+func (s *Side) control(r *Result, stated *statement) error {
 	for _, t := range s.opts.Format.Totals {
 		name, text, found, err := stated.find(t)
 		switch {
@@ -224,15 +221,20 @@ func (s *Side) stated(workers []*worker, summary uint64) (*statement, error) {
 	for i, line := range bytes.Split(bytes.TrimSpace(text), []byte{'\n'}) {
 		line = bytes.TrimSuffix(line, []byte{'\r'})
 		st.lines = append(st.lines, string(p.text(line)))
+		if len(p.comment) > 0 && bytes.HasPrefix(line, p.comment) {
+			continue
+		}
 		cells, err := headerCells(s.opts.Format, line)
 		if err != nil {
 			return nil, &Problem{File: s.opts.Name, Line: s.Line(summary) + i, What: err.Error(), Try: "the charset of the format"}
 		}
-		switch i {
-		case 0:
+		switch {
+		case st.names == nil:
 			st.names = cells
-		case 1:
+		case st.values == nil:
 			st.values = cells
+		case len(bytes.TrimSpace(line)) > 0:
+			return nil, &Problem{File: s.opts.Name, Line: s.Line(summary) + i, What: "a row behind the summary", Try: "look whether two files were put together"}
 		}
 	}
 	return st, nil

@@ -106,11 +106,11 @@ func BenchmarkCut(b *testing.B) {
 	run := func(name string, do func()) {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(block)))
-			start := cpu()
+			start := processorTime()
 			for b.Loop() {
 				do()
 			}
-			b.ReportMetric(float64(cpu()-start)/float64(b.N)/float64(len(block)/len(line)), "cpu-ns/line")
+			b.ReportMetric(float64(processorTime()-start)/float64(b.N)/float64(len(block)/len(line)), "cpu-ns/line")
 		})
 	}
 	to := make([]uint32, 256)
@@ -125,8 +125,8 @@ func BenchmarkCut(b *testing.B) {
 	run("quoted", func() { x.build(block, ',') })
 }
 
-// cpu is the processor time of this process: on a machine that others use too it says more than the clock.
-func cpu() time.Duration {
+// processorTime is that of this process: on a machine that others use too it says more than the clock.
+func processorTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		panic(err)

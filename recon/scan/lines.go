@@ -17,11 +17,12 @@ type lineNumbers struct {
 
 const lineStep = 4 << 10
 
+func newLineNumbers() *lineNumbers { return &lineNumbers{fine: map[int][]int32{}} }
+
 // Line gives the number of the line at a place, from 1, as an editor counts: a line end inside of a quoted cell counts.
 func (s *Side) Line(place uint64) int {
-	l := &s.lines
+	l := s.lines
 	l.once.Do(func() {
-		l.fine = map[int][]int32{}
 		l.before = make([]int64, len(s.segments)+1)
 		l.before[0] = int64(bytes.Count(s.text[:s.head.body], []byte{'\n'}))
 		for i, seg := range s.segments {

@@ -2,7 +2,10 @@
 
 package scan
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // Build says how this binary looks for separators.
 const Build = "plain"
@@ -29,6 +32,14 @@ func maskOf(b *[wordBytes]byte, c byte) uint64 {
 	v = binary.LittleEndian.Uint64(b[56:]) ^ s
 	m |= ((v&low7 + low7) | v) & high
 	return transpose(^m)
+}
+
+// countRest counts the separators of b[at:n]. The standard library has vector code for it on most machines.
+func countRest(b []byte, at, n int, sep byte) int {
+	if at >= n {
+		return 0
+	}
+	return bytes.Count(b[at:n], []byte{sep})
 }
 
 // leave has nothing to undo in this build.

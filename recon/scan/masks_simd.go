@@ -2,7 +2,10 @@
 
 package scan
 
-import "simd/archsimd"
+import (
+	"math/bits"
+	"simd/archsimd"
+)
 
 // Build says how this binary looks for separators.
 const Build = "simd"
@@ -13,6 +16,23 @@ func maskOf(b *[wordBytes]byte, c byte) uint64 {
 	hi := archsimd.LoadUint8x32((*[32]uint8)(b[32:]))
 	s := archsimd.BroadcastUint8x32(c)
 	return uint64(lo.Equal(s).ToBits()) | uint64(hi.Equal(s).ToBits())<<32
+}
+
+// countRest counts the separators of b[at:n].
+func countRest(b []byte, at, n int, sep byte) (found int) {
+	for ; at < n; at += wordBytes {
+		var m uint64
+		if at+wordBytes <= len(b) {
+			m = maskOf((*[wordBytes]byte)(b[at:]), sep)
+		} else {
+			m = maskOfTail(b[at:], sep)
+		}
+		if n-at < wordBytes {
+			m &= 1<<(n-at) - 1
+		}
+		found += bits.OnesCount64(m)
+	}
+	return found
 }
 
 // leave makes ordinary code fast again: the standard library's own vector code stalls on registers whose upper halves are

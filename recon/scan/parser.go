@@ -259,12 +259,18 @@ func ungroup(text []byte) []byte {
 
 // first gives the first of some cells that is filled.
 func (p *parser) first(columns []int) []byte {
-	for _, c := range columns {
-		if text := p.cell(c); len(text) > 0 && !p.isEmpty(text) {
-			return text
+	text, _ := p.firstOf(columns)
+	return text
+}
+
+// firstOf gives the cell's column too; where none is filled, that of the last.
+func (p *parser) firstOf(columns []int) (text []byte, column int) {
+	for _, column = range columns {
+		if text := p.cell(column); len(text) > 0 && !p.isEmpty(text) {
+			return text, column
 		}
 	}
-	return nil
+	return nil, column
 }
 
 // isEmpty tells whether a value means "none", such as "0" for a refund number.
@@ -285,9 +291,8 @@ func (p *parser) readKey() bool {
 	if p.rule.KeyAll && len(p.rule.key) > 1 {
 		return p.readParts()
 	}
-	p.id = p.first(p.rule.key)
-	column := p.rule.key[0]
-	if len(p.id) == 0 {
+	column := 0
+	if p.id, column = p.firstOf(p.rule.key); len(p.id) == 0 {
 		return p.refuse(column, nil, "the key is empty")
 	}
 	if clean(p.id) {
@@ -299,6 +304,9 @@ func (p *parser) readKey() bool {
 // readParts joins the parts of a key: "order/refund". A slash inside of a part is escaped, and empty parts at the end are
 // left out, so that no two keys look alike.
 func (p *parser) readParts() bool {
+	if p.onlyFirst() {
+		return true
+	}
 	p.joined, p.id = p.joined[:0], nil
 	filled := 0
 	for i, c := range p.rule.key {
@@ -325,6 +333,18 @@ func (p *parser) readParts() bool {
 		return p.refuse(p.rule.key[0], nil, "the key is empty")
 	}
 	return true
+}
+
+// onlyFirst takes a key of which only the first part is filled, and needs no care: most are payments, without a refund's
+// number.
+func (p *parser) onlyFirst() bool {
+	for _, c := range p.rule.key[1:] {
+		if text := p.cell(c); len(text) > 0 && !p.isEmpty(text) {
+			return false
+		}
+	}
+	p.id = p.cell(p.rule.key[0])
+	return len(p.id) > 0 && clean(p.id) && !slashed(p.id) && !p.isEmpty(p.id)
 }
 
 // readOdd takes a key with bytes beyond ASCII, and refuses what no order number holds.

@@ -31,7 +31,11 @@ func (r *Reader) Record(place uint64) (recon.Record, error) {
 		return recon.Record{}, err
 	}
 	record := r.parser.record()
-	record.Origin.File = r.side.opts.Name
+	if r.side.opts.Table {
+		record.Origin = recon.Origin{Table: r.side.opts.Name, Row: record.Key.String()}
+	} else {
+		record.Origin.File = r.side.opts.Name
+	}
 	return record, nil
 }
 

@@ -73,7 +73,9 @@ func (e *each) Take(_ int, batch []entry.Entry) error {
 		if err != nil {
 			return err
 		}
-		record.Origin.Line = e.side.Line(place)
+		if record.Origin.Table == "" {
+			record.Origin.Line = e.side.Line(place)
+		}
 		if !e.yield(record, nil) {
 			return errStopped
 		}

@@ -10,8 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/seed-3356bd69/touchstone/recon/cpu"
+	"github.com/seed-3356bd69/touchstone/recon/entry"
 )
 
 // Side is one statement: it is scanned once (or again, for a part of its keys), and then any record can be read by its
@@ -26,7 +30,8 @@ type Side struct {
 	layout   *layout
 	head     head
 	segments []segmentStat
-	lines    lineNumbers
+	lines    *lineNumbers
+	read     atomic.Int64 // bytes of text whose lines were read, over all scans
 }
 
 // OpenFile opens a statement file. Gzip and zip are recognised by their first bytes.
@@ -68,6 +73,9 @@ func OpenStream(r io.ReadCloser, o Options) (*Side, error) {
 // Name is the side's name in messages.
 func (s *Side) Name() string { return s.opts.Name }
 
+// Hasher is what the side's entries are hashed with.
+func (s *Side) Hasher() *entry.Hasher { return s.opts.Hasher }
+
 // Size is the number of bytes of text, or -1 while it is not known.
 func (s *Side) Size() int64 {
 	if s.text == nil && s.stream != nil {
@@ -85,6 +93,9 @@ func (s *Side) Estimate() int64 {
 	lines := max(1, bytes.Count(sample, []byte{'\n'}))
 	return int64(len(s.text)) * int64(lines) / int64(max(1, len(sample)))
 }
+
+// Read is how many bytes of text were read so far, over all scans. It may be asked at any time.
+func (s *Side) Read() int64 { return s.read.Load() }
 
 // Close gives everything back. Readers must not be used after it.
 func (s *Side) Close() error {
@@ -135,6 +146,13 @@ func (s *Side) scanMapped(ctx context.Context, sink Sink) (*Result, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, w := range workers {
 		group.Go(func() error {
+			if s.opts.Pin {
+				free, err := cpu.Pin(w.number)
+				if err != nil {
+					return err
+				}
+				defer free()
+			}
 			return Guard(func() error {
 				for {
 					segment, ok := cutter.next()
@@ -146,11 +164,13 @@ func (s *Side) scanMapped(ctx context.Context, sink Sink) (*Result, error) {
 						return err
 					}
 					s.segments[segment.number] = stat
+					s.read.Add(int64(segment.to - segment.from))
 				}
 			})
 		})
 	}
 	err := group.Wait()
+	s.lines = newLineNumbers()
 	return s.finish(workers, err)
 }
 
@@ -208,7 +228,12 @@ func (s *Side) scanStream(ctx context.Context, sink Sink) (*Result, error) {
 	if err := s.seal(out); err != nil {
 		return nil, errors.Join(scanned, err)
 	}
-	return s.finish(workers, scanned)
+	s.lines = newLineNumbers()
+	result, err := s.finish(workers, scanned)
+	if result != nil {
+		result.Buffers, result.Reused = feed.made.Load(), feed.blocks-feed.made.Load()
+	}
+	return result, err
 }
 
 // seal ends the spool: from here on the side reads like a file.
@@ -241,6 +266,7 @@ func (s *Side) pump(ctx context.Context, workers []*worker, feed *feed, first []
 				if err != nil {
 					return err
 				}
+				s.read.Add(int64(len(segment.text)))
 				feed.free(segment.text)
 				select {
 				case finished <- done{segment.number, stat}:

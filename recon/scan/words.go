@@ -98,10 +98,24 @@ const ones8 = 0x0101010101010101
 
 // slashed tells whether a text holds a slash or a backslash.
 func slashed(text []byte) bool {
-	for _, c := range text {
-		if c == '/' || c == '\\' {
-			return true
+	n := len(text)
+	if n < 8 {
+		for _, c := range text {
+			if c == '/' || c == '\\' {
+				return true
+			}
 		}
+		return false
 	}
-	return false
+	found := uint64(0)
+	for i := 0; i+8 <= n; i += 8 {
+		found |= slashIn(binary.LittleEndian.Uint64(text[i:]))
+	}
+	return (found|slashIn(binary.LittleEndian.Uint64(text[n-8:])))&(0x80*ones8) != 0
+}
+
+// slashIn has a high bit set if a byte of v is one of the two. Bits above it may be set too, by a borrow.
+func slashIn(v uint64) uint64 {
+	a, b := v^'/'*ones8, v^'\\'*ones8
+	return (a-ones8)&^a | (b-ones8)&^b
 }

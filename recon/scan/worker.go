@@ -144,7 +144,7 @@ func (w *worker) runQuoted(s segment, stat *segmentStat) error {
 	text := s.text[s.from:s.to]
 	w.index.build(text, w.sep)
 	ends, from, seps := w.index.end, 0, 0
-	if len(text) > 0 && text[len(text)-1] != '\n' {
+	if n := len(ends); len(text) > 0 && (n == 0 || int(ends[n-1]) != len(text)-1) { // no line end, or a quote that stays open
 		ends = append(ends, uint32(len(text)))
 		w.index.upTo = append(w.index.upTo, uint32(len(w.index.sep)))
 	}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/dustin/go-humanize"
+	"golang.org/x/term"
+
+	"github.com/seed-3356bd69/touchstone/cmd/internal/compare"
+	"github.com/seed-3356bd69/touchstone/recon/match"
+)
+
+type reconCmd struct {
+	Compare compareCmd `cmd:"" help:"Hold two or three files or tables against each other; exit code 0 equal, 1 breaks, 2 error."`
+}
+
+// compareCmd is reconciliation without configuration. A column that the sides name differently is written ours=theirs.
+type compareCmd struct {
+	Sources   []string          `arg:"" help:"Ours, theirs (the channel's), and the shadow's if there is one: files (CSV, also gzip or zip), - or mysql://user:password@host/database?table=NAME."`
+	Key       []string          `required:"" sep:"," placeholder:"COLUMN,..." help:"Columns that identify a booking together."`
+	Amount    string            `required:"" placeholder:"COLUMN:yuan" help:"Amount and its unit: yuan (19.99) or fen (1999)."`
+	Status    string            `placeholder:"COLUMN" help:"State; without it every line is a success."`
+	Currency  string            `default:"CNY" placeholder:"CODE|COLUMN" help:"Currency of all lines, or the column that has it."`
+	Kind      string            `placeholder:"COLUMN" help:"What a line books; without it a negative amount is a refund."`
+	Fee       string            `placeholder:"COLUMN:yuan" help:"Fee, compared where it is given."`
+	Time      string            `placeholder:"COLUMN" help:"Time, compared where it is given."`
+	Layout    []string          `sep:"none" placeholder:"2006-01-02 15:04:05" help:"Form of times, as Go writes it; several are tried in order."`
+	Zone      string            `default:"Asia/Shanghai" help:"Zone of times without one."`
+	Compare   []string          `sep:"," placeholder:"COLUMN,..." help:"Further columns whose text is compared."`
+	Map       map[string]string `mapsep:"," placeholder:"paid=success" help:"What a state means: success, processing, failed or closed."`
+	KindMap   map[string]string `mapsep:"," placeholder:"支付=payment" help:"What a kind means: payment, refund, reversal, ..."`
+	Separator string            `default:"," help:"Between the columns of CSV files."`
+	Unique    bool              `help:"Report copies that every side has as often, too."`
+	Pushdown  bool              `help:"Two tables: their servers sum them up, and only rows that may differ are read."`
+	Recheck   time.Duration     `placeholder:"30s" help:"Two live tables: look at breaks again after so long."`
+	Memory    string            `default:"4GiB" help:"For what is joined; beyond it files are read twice or partitions go to disk."`
+	Threads   int               `help:"Workers (default: the processors there are)."`
+	Pin       bool              `help:"Workers stand on one processor each (files only)."`
+	Temp      string            `type:"existingdir" help:"Folder for what does not fit in memory."`
+	Plan      string            `enum:"auto,join,digest,spill" default:"auto" help:"auto, join, digest or spill; the answer is the same."`
+	Parts     int               `hidden:"" help:"Partitions, a power of two."`
+	JSON      bool              `help:"Print JSON."`
+	Breaks    string            `placeholder:"FILE" help:"Write every break with both sides' values and places: .csv or .jsonl."`
+}
+
+// codedError ends the program with a code of its own. Without an error there is nothing to print.
+type codedError struct {
+	code int
+	err  error
+}
+
+func (e *codedError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *codedError) Unwrap() error { return e.err }
+
+// ExitCode is the code.
+func (e *codedError) ExitCode() int { return e.code }
+
+var _ kong.ExitCoder = (*codedError)(nil)
+
+// Exit codes of recon compare.
+const (
+	exitBreaks = 1
+	exitError  = 2
+)
+
+func (cmd *compareCmd) Run(_ *cli, s *streams) error {
+	request, err := cmd.request(s)
+	if err != nil {
+		return &codedError{exitError, err}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	switch equal, err := compare.Run(ctx, *request); {
+	case err != nil:
+		return &codedError{exitError, err}
+	case !equal:
+		return &codedError{code: exitBreaks}
+	}
+	return nil
+}
+
+func (cmd *compareCmd) request(s *streams) (*compare.Request, error) {
+	memory, err := humanize.ParseBytes(cmd.Memory)
+	if err != nil {
+		return nil, errors.New("--memory: not a size (got " + cmd.Memory + "); try: --memory 1GiB")
+	}
+	if cmd.Threads < 1 {
+		cmd.Threads = runtime.GOMAXPROCS(0)
+	}
+	plan := match.Plan(cmd.Plan)
+	if cmd.Plan == "auto" {
+		plan = match.PlanAuto
+	}
+	return &compare.Request{
+		Sources: cmd.Sources, Separator: cmd.Separator, Plan: plan, Threads: cmd.Threads, Parts: cmd.Parts, Memory: int64(memory),
+		Temp: cmd.Temp, Pin: cmd.Pin, Unique: cmd.Unique, PushDown: cmd.Pushdown, Recheck: cmd.Recheck, JSON: cmd.JSON, Breaks: cmd.Breaks, Out: s.out, Terminal: terminal(s.log),
+		Columns: compare.Columns{
+			Key: cmd.Key, Amount: cmd.Amount, Fee: cmd.Fee, Currency: cmd.Currency, Status: cmd.Status, Kind: cmd.Kind, Time: cmd.Time,
+			Compare: cmd.Compare, States: cmd.Map, Kinds: cmd.KindMap, Layouts: cmd.Layout, Zone: cmd.Zone,
+		},
+	}, nil
+}
+
+// terminal gives a stream that a person looks at, or nil.
+func terminal(w io.Writer) io.Writer {
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return f
+	}
+	return nil
+}
