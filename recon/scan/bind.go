@@ -60,6 +60,7 @@ type rule struct {
 	states                                            lookup
 	emptyState                                        uint16
 	kind                                              uint16
+	absent                                            bool  // the file lacks a column that it needs
 	money                                             *rule // the same without state and fee: what rejects still count for
 }
 
@@ -82,6 +83,9 @@ func bind(o *Options, names []string, line int, charset recon.Charset) (*layout,
 		if err := b.rule(&s.Rows[i]); err != nil {
 			return nil, nil, err
 		}
+	}
+	if !slices.ContainsFunc(b.rules, func(r rule) bool { return r.Ignore == "" && !r.absent }) {
+		return nil, nil, b.lacks(&b.rules[0])
 	}
 	if err := b.sums(o.Sums); err != nil {
 		return nil, nil, err
@@ -240,7 +244,16 @@ func (b *binder) useAll(names []string) []int {
 
 func (b *binder) rule(r *recon.RowRule) error {
 	bound := rule{RowRule: r, statusIn: -1, currencyIn: -1, settled: -1}
-	index := uint16(len(b.rules) + 1)
+	if r.Ignore == "" {
+		if err := b.fields(r, &bound); err != nil {
+			return err
+		}
+	}
+	b.rules = append(b.rules, bound)
+	if bound.absent {
+		return nil // a line of this kind is of an unknown one
+	}
+	index := uint16(len(b.rules))
 	for _, value := range r.Match {
 		raw, err := encode(b.charset, value)
 		if err != nil {
@@ -248,23 +261,31 @@ func (b *binder) rule(r *recon.RowRule) error {
 		}
 		b.byMatch.add(string(raw), index)
 	}
-	if r.Ignore == "" {
-		if err := b.fields(r, &bound); err != nil {
-			return err
-		}
-	}
-	b.rules = append(b.rules, bound)
 	return nil
 }
 
+// lacks says which of a rule's columns the file has not.
+func (b *binder) lacks(r *rule) error {
+	for _, name := range append(slices.Concat(r.Key, r.RowRule.Amount.Columns), r.CurrencyIn, r.Status.Column) {
+		if i, ok := b.at[name]; ok && i < 0 {
+			return b.problem(name, "is missing: no line can be read without it", "one of "+strings.Join(b.names, ", "))
+		}
+	}
+	return b.problem("", "no rule for a line", "a rule without ignore")
+}
+
+// fields binds a rule's columns. A variant of the file may lack some that the rule cannot do without: it is absent then.
 func (b *binder) fields(r *recon.RowRule, to *rule) error {
 	to.key, to.order, to.txn, to.account = b.useAll(r.Key), b.useAll(r.Order), b.useAll(r.ChannelTxn), b.useAll(r.Account)
 	to.time, to.original, to.amount, to.settled = b.useAll(r.Time), b.useAll(r.Original), b.useAll(r.Amount.Columns), b.use(r.Settled)
 	for _, name := range r.Compare {
 		to.compare = append(to.compare, b.use(name)) // one that the file lacks is compared as empty
 	}
-	if len(to.key) == 0 || len(to.amount) == 0 || (r.KeyAll && len(to.key) != len(r.Key)) {
-		return b.problem(strings.Join(append(slices.Clone(r.Key), r.Amount.Columns...), ", "), "a column of the key or the amount is missing", "one of "+strings.Join(b.names, ", "))
+	to.currencyIn, to.statusIn = b.use(r.CurrencyIn), b.use(r.Status.Column)
+	to.absent = len(to.key) == 0 || len(to.amount) == 0 || (r.KeyAll && len(to.key) != len(r.Key)) ||
+		(r.CurrencyIn != "" && to.currencyIn < 0) || (r.Status.Column != "" && to.statusIn < 0)
+	if to.absent {
+		return nil
 	}
 	if r.Fee != nil {
 		to.fee = b.useAll(r.Fee.Columns)
@@ -272,22 +293,12 @@ func (b *binder) fields(r *recon.RowRule, to *rule) error {
 	if r.Kind != "" {
 		to.kind = uint16(slices.Index(recon.Kinds(), r.Kind) + 1)
 	}
-	if r.CurrencyIn != "" {
-		if to.currencyIn = b.use(r.CurrencyIn); to.currencyIn < 0 {
-			return b.problem(r.CurrencyIn, "is missing", "a fixed currency")
-		}
-	} else {
+	if r.CurrencyIn == "" {
 		to.currency = uint16(slices.Index(recon.Currencies(), r.Currency) + 1)
 		to.decimals, _ = r.Currency.Exponent() // Validate has seen it
 	}
 	to.money = moneyOf(*to)
 	b.reach(r)
-	if r.Status.Column == "" {
-		return nil
-	}
-	if to.statusIn = b.use(r.Status.Column); to.statusIn < 0 {
-		return b.problem(r.Status.Column, "is missing", "a format without status")
-	}
 	for value, status := range r.Status.Values {
 		raw, err := encode(b.charset, value)
 		if err != nil {
@@ -305,7 +316,7 @@ func (b *binder) fields(r *recon.RowRule, to *rule) error {
 func moneyOf(r rule) *rule {
 	plain := *r.RowRule
 	plain.Fee = nil
-	r.RowRule = &plain
+	r.RowRule, r.statusIn = &plain, -1
 	return &r
 }
 

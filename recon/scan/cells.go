@@ -153,7 +153,7 @@ func (p *parser) oddCell(i int) []byte {
 	from, to := p.bounds(i)
 	b := p.line[from:to]
 	if p.quoted && len(b) > 0 && b[0] == '"' {
-		return p.unquoted(b)
+		return p.trimmed(p.unquoted(b))
 	}
 	return p.trimmed(b)
 }

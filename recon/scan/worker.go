@@ -3,6 +3,7 @@ package scan
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -82,7 +83,6 @@ func newWorker(number int, l *layout, o *Options, sink Sink) *worker {
 			w.special[text[0]] = true
 		}
 	}
-	w.special['"'] = w.special['"'] || (l.spec.Lines.Quote && len(l.summary) > 0)
 	return w
 }
 
@@ -129,6 +129,9 @@ func (w *worker) runPlain(s segment, stat *segmentStat) error {
 			}
 		}
 		if err := w.row(w.take(line, n), s.place+uint64(at), stat); err != nil {
+			if err == errSummary {
+				return w.rest(s, next, stat)
+			}
 			return err
 		}
 		at = next
@@ -172,7 +175,10 @@ func (w *worker) runQuoted(s segment, stat *segmentStat) error {
 			return w.rest(s, s.from, stat)
 		}
 		if !skip {
-			if err := w.row(w.takeIndexed(line, w.index.sep[seps:upTo], uint32(from)), place, stat); err != nil {
+			if err := w.row(w.takeIndexed(line, w.index.sep[seps:upTo], uint32(from)), place, stat); err == errSummary {
+				stat.ends = 0
+				return w.rest(s, s.from, stat)
+			} else if err != nil {
 				return err
 			}
 		}
@@ -217,6 +223,9 @@ func (w *worker) apart(line []byte, place uint64) (skip, summary bool) {
 	return false, false
 }
 
+// errSummary ends a segment's rows.
+var errSummary = errors.New("summary")
+
 // isSummary tells the line that ends the rows by its first cell.
 func (w *worker) isSummary(line []byte) bool {
 	first := bytes.TrimLeft(line, " \t")
@@ -233,6 +242,10 @@ func (w *worker) isSummary(line []byte) bool {
 // row turns the line that was taken in into an entry, or keeps why it is a reject.
 func (w *worker) row(taken bool, place uint64, stat *segmentStat) error {
 	if !taken || !w.read() {
+		if len(w.layout.summary) > 0 && w.isSummary(w.line) { // written like a row: see apart
+			w.summaryAt = min(w.summaryAt, place)
+			return errSummary
+		}
 		stat.rejects++
 		if len(w.totals) > 0 {
 			if err := w.lose(taken, stat); err != nil {
