@@ -47,7 +47,7 @@ func OpenFile(path string, o Options) (*Side, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open statement: %w", err)
 	}
-	packed, err := unpack(f)
+	packed, err := unpack(f, &o)
 	switch {
 	case err != nil:
 		return nil, errors.Join(&Problem{File: o.Name, What: err.Error(), Try: "fetch the file again"}, f.Close())
