@@ -1,9 +1,7 @@
-// Package statement reads a statement that a recon.FormatSpec describes, line by line, for adapters.
+// Package statement is how adapters decode a statement that a recon.FormatSpec describes: with recon/scan, the one reader
+// of formats, so that an adapter and the host never read the same file in two ways.
 //
-// In:    a format, the statement's bytes, the account and the day they are of.
-// Out:   records and rejects with their lines, control totals, remarks; a quarantine where the file contradicts itself.
-// Never: a whole file in memory, a line in silence, an unknown value read as success.
-//
-// An adapter whose format can be described has no parser of its own: it opens the channel's container, and hands the
-// bytes on. What only the channel knows (a second file with totals, a signature) it checks around that.
+// In:    a FormatSpec, what is asked for, the statement's text, a plugins.Emitter.
+// Out:   records and rejects in the order of the file, control totals, diagnostics.
+// Never: a file that contradicts itself without an error of kind quarantine, or memory that grows with the file.
 package statement

@@ -1,7 +1,6 @@
 package scan
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,10 +18,10 @@ type layout struct {
 	spec     *recon.FormatSpec
 	names    []string // of the file's columns, in the file's order
 	sep      byte
-	second   byte // the byte that begins every value, or 0
-	need     int  // separators whose positions are needed
-	simple   bool // one separator byte that is never part of another character
-	free     [2]int
+	second   byte    // the byte that begins every value, or 0
+	need     int     // separators whose positions are needed
+	simple   bool    // one separator byte that is never part of another character
+	groups   []group // free text cells
 	kindIn   int
 	rules    []rule
 	byMatch  lookup
@@ -32,38 +31,50 @@ type layout struct {
 	summary  [][]byte
 	zone     *time.Location
 	layouts  []string
-	date     string
+	dates    []string
+	noon     time.Time                    // of the statement's day
 	decode   func([]byte) ([]byte, error) // of text that is not ASCII
 	compared entry.Compared
 	full     bool   // every field is read, compared or not
+	fees     bool   // fees are read
+	sheets   bool   // ids are refused where a spreadsheet has been at them
 	account  string // rows of other accounts are rejects; "" accepts any
+	charset  recon.Charset
+	shortest int            // bytes of a line of fixed widths up to its last amount
+	at       map[string]int // spec column to place in the file; -1 = the file lacks it
+	check    Check
+
+	totals   []total // spec.Totals and Options.Sums
+	perRow   []int   // those of totals that every row is added to
+	currency recon.Currency
 }
 
 // rule is a RowRule bound to column numbers. -1 stands for a column the file lacks.
 type rule struct {
 	*recon.RowRule
-	key, order, txn, account, time, compare []int
-	amount, fee                             []int
-	currencyIn, statusIn                    int
-	currency                                uint16 // code, of a fixed currency
-	decimals                                int    // of a fixed currency
-	states                                  lookup
-	emptyState                              uint16
-	kind                                    uint16
+	key, order, txn, account, time, original, compare []int
+	amount, fee                                       []int
+	currencyIn, statusIn, settled                     int
+	currency                                          uint16 // code, of a fixed currency
+	decimals                                          int    // of a fixed currency
+	states                                            lookup
+	emptyState                                        uint16
+	kind                                              uint16
+	absent                                            bool  // the file lacks a column that it needs
+	money                                             *rule // the same without state and fee: what rejects still count for
 }
 
 // bind finds the spec's columns among the file's. The header's line number goes into complaints.
-func bind(o *Options, names []string, line int) (*layout, []Diagnostic, error) {
+func bind(o *Options, names []string, line int, charset recon.Charset) (*layout, []Diagnostic, error) {
 	s := o.Format
 	l := &layout{
-		spec: s, names: names, kindIn: -1, free: [2]int{-1, -1}, empty: s.Empty, comment: []byte(s.Lines.Comment),
-		compared: o.Compared, account: o.Account, date: o.Date, layouts: s.Layouts,
-		full: o.Full || slices.ContainsFunc(s.Totals, func(t recon.Total) bool { return t.Of == recon.TotalFee }),
+		spec: s, names: names, kindIn: -1, empty: s.Empty, compared: o.Compared, account: o.Account, layouts: s.Layouts, dates: s.Dates,
+		full: o.Full, fees: o.Full || o.Compared.Has(entry.CompareFee), sheets: o.Full || !s.Open, charset: charset, check: o.Check, at: map[string]int{},
 	}
-	if err := l.settings(); err != nil {
+	if err := l.settings(o.Date); err != nil {
 		return nil, nil, &Problem{File: o.Name, What: err.Error()}
 	}
-	b := &binder{layout: l, file: o.Name, line: line, at: map[string]int{}}
+	b := &binder{layout: l, file: o.Name, line: line}
 	diagnostics, err := b.columns()
 	if err != nil {
 		return nil, nil, err
@@ -73,12 +84,18 @@ func bind(o *Options, names []string, line int) (*layout, []Diagnostic, error) {
 			return nil, nil, err
 		}
 	}
+	if !slices.ContainsFunc(b.rules, func(r rule) bool { return r.Ignore == "" && !r.absent }) {
+		return nil, nil, b.lacks(&b.rules[0])
+	}
+	if err := b.sums(o.Sums); err != nil {
+		return nil, nil, err
+	}
 	l.need = min(b.last+1, len(names)-1)
 	return l, diagnostics, nil
 }
 
 // settings takes over what does not depend on the file.
-func (l *layout) settings() error {
+func (l *layout) settings(date string) error {
 	s := l.spec
 	if s.Lines.Separator != "" {
 		l.sep = s.Lines.Separator[0]
@@ -89,20 +106,30 @@ func (l *layout) settings() error {
 	for i := range len(s.Lines.Trim) {
 		l.trim[s.Lines.Trim[i]] = true
 	}
-	for _, text := range s.Lines.Summary {
-		raw, err := encode(s.Charset, text)
+	if l.second != 0 {
+		l.trim[l.second] = true // it begins every value and is part of none
+	}
+	if len(s.Lines.Widths) > 0 {
+		l.trim[' '] = true
+	}
+	for _, text := range append([]string{s.Lines.Comment}, s.Lines.Summary...) {
+		raw, err := encode(l.charset, text)
 		if err != nil {
 			return err
 		}
 		l.summary = append(l.summary, raw)
 	}
-	safe := s.Charset != recon.CharsetGB18030 || l.sep < '0'
+	l.comment, l.summary = l.summary[0], l.summary[1:]
+	safe := l.charset != recon.CharsetGB18030 || l.sep < '0'
 	l.simple = len(s.Lines.Widths) == 0 && !s.Lines.Runs && safe
-	if s.Charset == recon.CharsetGB18030 {
+	if l.charset == recon.CharsetGB18030 {
 		l.decode = simplifiedchinese.GB18030.NewDecoder().Bytes
 	}
 	if len(l.layouts) == 0 {
 		l.layouts = []string{dateTime}
+	}
+	if len(l.dates) == 0 {
+		l.dates = []string{time.DateOnly, "20060102"}
 	}
 	zone := s.Zone
 	if zone == "" {
@@ -111,6 +138,13 @@ func (l *layout) settings() error {
 	var err error
 	if l.zone, err = time.LoadLocation(zone); err != nil {
 		return fmt.Errorf("zone: %w", err)
+	}
+	if date != "" {
+		day, err := time.ParseInLocation(time.DateOnly, date, l.zone)
+		if err != nil {
+			return fmt.Errorf("date: not of the form %s (got %q)", time.DateOnly, date)
+		}
+		l.noon = day.Add(12 * time.Hour)
 	}
 	return nil
 }
@@ -131,8 +165,7 @@ type binder struct {
 	*layout
 	file string
 	line int
-	at   map[string]int // spec column to place in the file
-	last int            // largest place that is used
+	last int // largest place that is used
 }
 
 func (b *binder) problem(field, what, try string) error {
@@ -154,23 +187,16 @@ func (b *binder) columns() ([]Diagnostic, error) {
 			}
 			known[place] = true
 			if slices.IndexFunc(b.names[place+1:], func(n string) bool { return normal(n) == normal(name) }) >= 0 {
-				return nil, b.problem(name, "the column occurs twice", "rename one of them")
+				return nil, b.problem(name, "occurs twice", "rename one of the columns")
 			}
 		}
 		if b.at[c.Name] < 0 && !c.Optional {
-			return nil, b.problem(c.Name, "the file has no such column", "one of "+strings.Join(b.names, ", "))
+			return nil, b.problem(c.Name, "is missing: another kind of file, or a new layout", "one of "+strings.Join(b.names, ", "))
 		}
 	}
-	for _, name := range b.spec.Lines.FreeText {
-		if i := b.at[name]; i >= 0 {
-			if b.free[0] < 0 || i < b.free[0] {
-				b.free[0] = i
-			}
-			b.free[1] = max(b.free[1], i)
-		}
-	}
+	b.freeText()
 	if b.kindIn = b.use(b.spec.KindIn); b.spec.KindIn != "" && b.kindIn < 0 {
-		return nil, b.problem(b.spec.KindIn, "the file has no such column", "a file of the format "+b.spec.Name)
+		return nil, b.problem(b.spec.KindIn, "is missing", "a file of the format "+b.spec.Name)
 	}
 	return b.drift(known)
 }
@@ -184,15 +210,14 @@ func (b *binder) drift(known []bool) ([]Diagnostic, error) {
 		return nil, nil
 	}
 	var found []Diagnostic
-	column := 1
 	for i, name := range b.names {
-		if !known[i] {
-			if b.spec.Strict {
-				return nil, &Problem{File: b.file, Line: b.line, Column: column, Field: name, What: "unknown column", Try: "a newer version of the format " + b.spec.Name}
-			}
-			found = append(found, Diagnostic{Line: b.line, Column: column, Field: name, Message: "unknown column"})
+		if known[i] || name == "" {
+			continue
 		}
-		column += len(name) + max(1, len(b.spec.Lines.Separator))
+		if b.spec.Strict {
+			return nil, b.problem(name, "unknown column", "a newer version of the format "+b.spec.Name)
+		}
+		found = append(found, Diagnostic{Line: b.line, Field: name, Message: fmt.Sprintf("unknown column, the %d. of the file", i+1)})
 	}
 	return found, nil
 }
@@ -218,29 +243,49 @@ func (b *binder) useAll(names []string) []int {
 }
 
 func (b *binder) rule(r *recon.RowRule) error {
-	bound := rule{RowRule: r, statusIn: -1, currencyIn: -1}
-	index := uint16(len(b.rules) + 1)
-	for _, value := range r.Match {
-		raw, err := encode(b.spec.Charset, value)
-		if err != nil {
-			return err
-		}
-		b.byMatch.add(string(raw), index)
-	}
+	bound := rule{RowRule: r, statusIn: -1, currencyIn: -1, settled: -1}
 	if r.Ignore == "" {
 		if err := b.fields(r, &bound); err != nil {
 			return err
 		}
 	}
 	b.rules = append(b.rules, bound)
+	if bound.absent {
+		return nil // a line of this kind is of an unknown one
+	}
+	index := uint16(len(b.rules))
+	for _, value := range r.Match {
+		raw, err := encode(b.charset, value)
+		if err != nil {
+			return err
+		}
+		b.byMatch.add(string(raw), index)
+	}
 	return nil
 }
 
+// lacks says which of a rule's columns the file has not.
+func (b *binder) lacks(r *rule) error {
+	for _, name := range append(slices.Concat(r.Key, r.RowRule.Amount.Columns), r.CurrencyIn, r.Status.Column) {
+		if i, ok := b.at[name]; ok && i < 0 {
+			return b.problem(name, "is missing: no line can be read without it", "one of "+strings.Join(b.names, ", "))
+		}
+	}
+	return b.problem("", "no rule for a line", "a rule without ignore")
+}
+
+// fields binds a rule's columns. A variant of the file may lack some that the rule cannot do without: it is absent then.
 func (b *binder) fields(r *recon.RowRule, to *rule) error {
 	to.key, to.order, to.txn, to.account = b.useAll(r.Key), b.useAll(r.Order), b.useAll(r.ChannelTxn), b.useAll(r.Account)
-	to.time, to.compare, to.amount = b.useAll(r.Time), b.useAll(r.Compare), b.useAll(r.Amount.Columns)
-	if len(to.key) == 0 || len(to.amount) == 0 || (r.KeyAll && len(to.key) != len(r.Key)) {
-		return b.problem(strings.Join(append(slices.Clone(r.Key), r.Amount.Columns...), ", "), "a column of the key or the amount is missing", "one of "+strings.Join(b.names, ", "))
+	to.time, to.original, to.amount, to.settled = b.useAll(r.Time), b.useAll(r.Original), b.useAll(r.Amount.Columns), b.use(r.Settled)
+	for _, name := range r.Compare {
+		to.compare = append(to.compare, b.use(name)) // one that the file lacks is compared as empty
+	}
+	to.currencyIn, to.statusIn = b.use(r.CurrencyIn), b.use(r.Status.Column)
+	to.absent = len(to.key) == 0 || len(to.amount) == 0 || (r.KeyAll && len(to.key) != len(r.Key)) ||
+		(r.CurrencyIn != "" && to.currencyIn < 0) || (r.Status.Column != "" && to.statusIn < 0)
+	if to.absent {
+		return nil
 	}
 	if r.Fee != nil {
 		to.fee = b.useAll(r.Fee.Columns)
@@ -248,22 +293,14 @@ func (b *binder) fields(r *recon.RowRule, to *rule) error {
 	if r.Kind != "" {
 		to.kind = uint16(slices.Index(recon.Kinds(), r.Kind) + 1)
 	}
-	if r.CurrencyIn != "" {
-		if to.currencyIn = b.use(r.CurrencyIn); to.currencyIn < 0 {
-			return b.problem(r.CurrencyIn, "the file has no such column", "a fixed currency")
-		}
-	} else {
+	if r.CurrencyIn == "" {
 		to.currency = uint16(slices.Index(recon.Currencies(), r.Currency) + 1)
 		to.decimals, _ = r.Currency.Exponent() // Validate has seen it
 	}
-	if r.Status.Column == "" {
-		return nil
-	}
-	if to.statusIn = b.use(r.Status.Column); to.statusIn < 0 {
-		return b.problem(r.Status.Column, "the file has no such column", "a format without status")
-	}
+	to.money = moneyOf(*to)
+	b.reach(r)
 	for value, status := range r.Status.Values {
-		raw, err := encode(b.spec.Charset, value)
+		raw, err := encode(b.charset, value)
 		if err != nil {
 			return err
 		}
@@ -275,76 +312,25 @@ func (b *binder) fields(r *recon.RowRule, to *rule) error {
 	return nil
 }
 
+// moneyOf is a rule that reads nothing but kind, currency and amount.
+func moneyOf(r rule) *rule {
+	plain := *r.RowRule
+	plain.Fee = nil
+	r.RowRule, r.statusIn = &plain, -1
+	return &r
+}
+
+// reach notes the byte behind a rule's last amount, where cells have widths.
+func (b *binder) reach(r *recon.RowRule) {
+	columns := r.Amount.Columns
+	if r.Fee != nil {
+		columns = append(slices.Clone(columns), r.Fee.Columns...)
+	}
+	for _, w := range b.spec.Lines.Widths {
+		if slices.Contains(columns, w.Column) {
+			b.shortest = max(b.shortest, w.Offset+w.Length)
+		}
+	}
+}
+
 func stateCode(s recon.Status) uint16 { return uint16(slices.Index(recon.Statuses(), s) + 1) }
-
-// normal folds what header cells are written with in different issues of a format: parentheses of full width, runs of
-// white space, the marks that values carry too.
-func normal(name string) string {
-	name = strings.NewReplacer("（", "(", "）", ")", "：", ":", "\ufeff", "", "`", "").Replace(name)
-	return strings.Join(strings.Fields(name), " ")
-}
-
-// headerCells cuts a header line into names.
-func headerCells(s *recon.FormatSpec, line []byte) ([]string, error) {
-	text := line
-	if s.Charset == recon.CharsetGB18030 {
-		decoded, err := simplifiedchinese.GB18030.NewDecoder().Bytes(line)
-		if err != nil {
-			return nil, fmt.Errorf("header is not GB18030: %w", err)
-		}
-		text = decoded
-	}
-	var cells []string
-	switch {
-	case s.Lines.Runs:
-		cells = strings.FieldsFunc(string(text), func(r rune) bool { return r == rune(s.Lines.Separator[0]) })
-	case s.Lines.Quote:
-		cells = quotedCells(text, s.Lines.Separator[0])
-	default:
-		cells = strings.Split(string(text), s.Lines.Separator[:1])
-	}
-	for i := range cells {
-		cells[i] = strings.Trim(cells[i], " \t\r`"+s.Lines.Trim)
-	}
-	if s.Lines.Trailing && len(cells) > 1 && cells[len(cells)-1] == "" {
-		cells = cells[:len(cells)-1]
-	}
-	return cells, nil
-}
-
-// quotedCells cuts a line whose cells may be quoted.
-func quotedCells(line []byte, sep byte) []string {
-	var cells []string
-	for start, i, inside := 0, 0, false; i <= len(line); i++ {
-		switch {
-		case i < len(line) && line[i] == '"':
-			inside = !inside
-		case i == len(line) || (line[i] == sep && !inside):
-			cell := bytes.TrimSpace(line[start:i])
-			if value, ok := unquote(nil, cell); ok {
-				cell = value
-			}
-			cells = append(cells, string(cell))
-			start = i + 1
-		}
-	}
-	return cells
-}
-
-// unquote appends the value of a quoted cell; ok is false for a cell that is not quoted, or not well.
-func unquote(to, cell []byte) ([]byte, bool) {
-	if len(cell) < 2 || cell[0] != '"' || cell[len(cell)-1] != '"' {
-		return to, false
-	}
-	for in := cell[1 : len(cell)-1]; ; {
-		i := bytes.IndexByte(in, '"')
-		if i < 0 {
-			return append(to, in...), true
-		}
-		if i+1 >= len(in) || in[i+1] != '"' {
-			return to, false
-		}
-		to = append(to, in[:i+1]...)
-		in = in[i+2:]
-	}
-}

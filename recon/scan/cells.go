@@ -83,21 +83,19 @@ func (p *parser) takeOdd() bool {
 		copy(p.spans, cells)
 		clear(p.spans[got:])
 		return true
-	case got > want && p.free[0] >= 0:
-		surplus := got - want
-		copy(p.spans[:p.free[0]], cells)
-		copy(p.spans[p.free[1]+1:], cells[p.free[1]+1+surplus:])
-		for i := p.free[0]; i <= p.free[1]; i++ {
-			p.spans[i] = span{} // which of the free texts has the surplus cannot be told
-		}
+	case got > want && len(p.groups) > 0 && p.align(cells):
 		return true
 	}
 	return p.wrongCells(got)
 }
 
+// takeWidths cuts a line by widths. It may lack blanks at its end, and be longer: later issues of a format add fields.
 func (p *parser) takeWidths() bool {
+	if len(p.line) < p.shortest {
+		return p.refuse(-1, p.line, fmt.Sprintf("%d bytes, its amounts reach to %d: the line is cut off", len(p.line), p.shortest))
+	}
 	for i, w := range p.spec.Lines.Widths {
-		from, to := min(w.Offset, len(p.line)), min(w.Offset+w.Length, len(p.line)) // spaces at the end may be cut off
+		from, to := min(w.Offset, len(p.line)), min(w.Offset+w.Length, len(p.line))
 		p.spans[i] = span{uint32(from), uint32(to)}
 	}
 	return true

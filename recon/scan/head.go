@@ -12,7 +12,8 @@ type head struct {
 	names       []string
 	line        int // of the header, from 1
 	body        int // offset of the first row
-	comments    [][]byte
+	comments    []keptComment
+	charset     recon.Charset
 	diagnostics []Diagnostic
 }
 
@@ -25,36 +26,55 @@ func readHead(o *Options, b []byte, whole bool) (*head, error) {
 	case bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff}):
 		return nil, problem(1, "the file is UTF-16", "iconv -f UTF-16 -t UTF-8")
 	case looksLikeMarkup(b):
-		return nil, problem(1, "the file is an HTML or XML page, not a statement", "look into it: it may say why there is none")
+		return nil, problem(1, "a page or an answer of the API instead of a statement", "look into it: it may say why there is none")
 	}
 	h := &head{}
 	rest := bytes.TrimPrefix(b, []byte("\ufeff"))
+	if len(rest) == 0 {
+		return nil, problem(0, "empty file: a day without transactions has a header, or no file at all", "fetch the file again")
+	}
 	h.body = len(b) - len(rest)
-	comment := []byte(o.Format.Lines.Comment)
+	h.sense(o.Format, b)
+	comment, err := encode(h.charset, o.Format.Lines.Comment)
+	if err != nil {
+		return nil, problem(0, err.Error(), "the charset of the format")
+	}
 	for skip := o.Format.Lines.Skip; ; {
 		if o.Format.Header.None && skip == 0 {
 			h.names = namesOf(o.Format)
 			return h, nil
 		}
+		place := uint64(h.body)
 		line, ok := nextLine(b, h, whole)
 		if !ok {
-			return nil, problem(h.line, "no header: the file is empty or ends before it", "fetch the file again")
+			return nil, problem(0, fmt.Sprintf("no header: the file is cut off after line %d", h.line), "fetch the file again")
 		}
 		switch {
 		case skip > 0: // some banks write their sums there
 			h.comments = append(h.comments, bytes.Clone(line))
 			skip--
+			h.comments = append(h.comments, keptComment{place, bytes.Clone(line)})
 		case len(bytes.TrimSpace(line)) == 0:
 		case len(comment) > 0 && bytes.HasPrefix(line, comment):
-			h.comments = append(h.comments, bytes.Clone(line))
+			h.comments = append(h.comments, keptComment{place, bytes.Clone(line)})
+		case line[0] == '<' || line[0] == '{':
+			return nil, problem(h.line, "a page or an answer of the API instead of a statement", "look into it: it may say why there is none")
 		default:
-			names, err := headerCells(o.Format, line)
+			names, err := headerCells(o.Format, line, h.charset)
 			if err != nil {
 				return nil, problem(h.line, err.Error(), "the charset of the format")
 			}
 			h.names = names
 			return h, nil
 		}
+	}
+}
+
+// sense finds the charset of the file.
+func (h *head) sense(f *recon.FormatSpec, b []byte) {
+	var again bool
+	if h.charset, again = charsetOf(f, b); again {
+		h.diagnostics = append(h.diagnostics, Diagnostic{Message: savedAgain})
 	}
 }
 

@@ -26,12 +26,19 @@ func plainSpec() *recon.FormatSpec {
 	refund.Match, refund.Kind, refund.Amount.Sign = []string{"refund"}, recon.KindRefund, recon.SignFlip
 	names := []string{"order", "refund", "type", "amount", "currency", "state", "time", "fee", "note"}
 	spec := &recon.FormatSpec{
-		Name: "plain", KindIn: "type", Lines: recon.LineRule{Separator: ",", Quote: true, Trim: " \t", Comment: "#", Summary: []string{"total"}},
+		Name: "plain", KindIn: "type", Lines: recon.LineRule{Separator: ",", Quote: true, Trim: " \t", Comment: "#"},
 		Rows: []recon.RowRule{pay, refund, {Match: []string{"remark"}, Ignore: "a remark"}}, Empty: []string{"0"},
 	}
 	for _, name := range names {
 		spec.Columns = append(spec.Columns, recon.Column{Name: name, Optional: slices.Contains([]string{"fee", "note", "time", "refund"}, name)})
 	}
+	return spec
+}
+
+// summedSpec is plainSpec with a line that ends the rows.
+func summedSpec() *recon.FormatSpec {
+	spec := plainSpec()
+	spec.Lines.Summary = []string{"total"}
 	return spec
 }
 

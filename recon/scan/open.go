@@ -9,7 +9,6 @@ import (
 	"unsafe"
 
 	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zip"
 	"golang.org/x/sys/unix"
 )
 
@@ -20,7 +19,7 @@ var errDamaged = errors.New("the packed file is damaged or cut short")
 const maxUnpacked = 1 << 40
 
 // unpack gives the text of a packed file, or nil for a plain one.
-func unpack(f *os.File) (io.ReadCloser, error) {
+func unpack(f *os.File, o *Options) (io.ReadCloser, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -41,31 +40,9 @@ func unpack(f *os.File) (io.ReadCloser, error) {
 		}
 		return &bounded{r: r, left: maxUnpacked}, nil
 	case bytes.HasPrefix(magic, []byte("PK\x03\x04")):
-		return unzip(f, info.Size())
+		return unzip(f, info.Size(), o)
 	}
 	return nil, nil
-}
-
-// unzip gives the one file of an archive.
-func unzip(f *os.File, size int64) (io.ReadCloser, error) {
-	archive, err := zip.NewReader(f, size)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errDamaged, err)
-	}
-	var files []*zip.File
-	for _, entry := range archive.File {
-		if entry.Mode().IsRegular() {
-			files = append(files, entry)
-		}
-	}
-	if len(files) != 1 {
-		return nil, fmt.Errorf("the archive holds %d files, not one", len(files))
-	}
-	r, err := files[0].Open()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errDamaged, err)
-	}
-	return &bounded{r: r, left: maxUnpacked}, nil
 }
 
 // bounded ends an unpacking that has no end, and says of any other failure that the file is damaged.

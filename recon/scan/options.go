@@ -2,6 +2,8 @@ package scan
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/recon/entry"
@@ -15,6 +17,8 @@ type Options struct {
 	Hasher   *entry.Hasher
 	Compared entry.Compared // what goes into the entries beside key, amount, currency and state
 	Full     bool           // read every field of every line, also those that are not compared
+	Sums     []ColumnSum    // further columns to add up
+	Check    Check          // of every record, where Full; nil = none
 	Account  string         // rows of other accounts are rejects; "" accepts any
 	Date     string         // the statement's day, 2006-01-02; needed where the file's times have no year
 	Workers  int            // default 1
@@ -41,7 +45,26 @@ func (o Options) check() error {
 	if o.Format == nil || o.Hasher == nil {
 		return fmt.Errorf("scan %s: no format or no hasher", o.Name)
 	}
-	return o.Format.Validate()
+	if err := o.Format.Validate(); err != nil {
+		return err
+	}
+	return o.day()
+}
+
+// day refuses a format whose times lack the year when nobody says which day the statement is of.
+func (o Options) day() error {
+	if o.Date != "" {
+		if _, err := time.Parse(time.DateOnly, o.Date); err != nil {
+			return fmt.Errorf("scan %s: date is not of the form %s (got %q)", o.Name, time.DateOnly, o.Date)
+		}
+		return nil
+	}
+	for _, layout := range slices.Concat(o.Format.Layouts, o.Format.Dates) {
+		if !hasYear(layout) {
+			return fmt.Errorf("times of %s have no year (%s): the statement's date is needed; try: --date %s", o.Format.Name, layout, time.DateOnly)
+		}
+	}
+	return nil
 }
 
 // Sink takes the entries of a side. Calls with different workers may run at the same time; the batch is the sink's only
@@ -58,6 +81,8 @@ type Result struct {
 	Ignored     map[string]int64 // lines that are no bookings, by reason
 	Totals      []Sum            // of the records, by label
 	Control     []Control        // what the file states about itself, beside what was counted
+	Sums        []int64          // of Options.Sums
+	Comments    []Comment        // lines that are no rows, in order; at most some thousand
 	Diagnostics []Diagnostic
 	Bytes       int64 // of unpacked text
 	Buffers     int64 // blocks of a stream that were allocated
@@ -78,4 +103,11 @@ type Control struct {
 	Of       recon.TotalOf
 	Declared int64 // a count, or minor units
 	Counted  int64
+	Currency recon.Currency // "" of a count
+}
+
+// Comment is a line that is no row.
+type Comment struct {
+	Line int
+	Text string
 }

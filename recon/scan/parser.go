@@ -26,18 +26,20 @@ type parser struct {
 	lenient bool // a fee or time that cannot be read is left out, where it is not compared
 	plain   []byte
 
-	rule   *rule
-	id     []byte
-	joined []byte
-	texts  []byte
-	label  entry.Label
-	amount int64
-	fee    int64
-	hasFee bool
-	micros int64
-	hasAt  bool
-	day    dayMemo
-	fault  fault
+	rule    *rule
+	id      []byte
+	joined  []byte
+	texts   []byte
+	label   entry.Label
+	amount  int64
+	fee     int64
+	hasFee  bool
+	micros  int64
+	hasAt   bool
+	timed   bool   // times are compared
+	settled string // 2006-01-02
+	day     dayMemo
+	fault   fault
 }
 
 type span struct{ from, to uint32 }
@@ -54,7 +56,7 @@ func newParser(l *layout, h *entry.Hasher) *parser {
 		layout: l, hash: h, byMatch: l.byMatch.clone(), rules: make([]rule, len(l.rules)),
 		cuts: make([]uint32, len(l.names)+1+2*wordBytes), spans: make([]span, len(l.names)), decimals: []int{0},
 	}
-	p.cuts[0] = ^uint32(0)
+	p.cuts[0], p.timed = ^uint32(0), l.compared.Has(entry.CompareTime)
 	copy(p.rules, l.rules)
 	for i := range p.rules {
 		p.rules[i].states = p.rules[i].states.clone()
@@ -75,186 +77,13 @@ func (p *parser) refuse(column int, value []byte, reason string) bool {
 
 // read takes a line's fields in. On false the line is a reject and fault says why; a line of a rule with Ignore is true.
 func (p *parser) read() bool {
-	if p.kindIn < 0 {
-		p.rule = &p.rules[0]
-	} else {
-		text := p.cell(p.kindIn)
-		i := p.byMatch.find(text)
-		if i == 0 {
-			return p.refuse(p.kindIn, text, "unknown value")
-		}
-		p.rule = &p.rules[i-1]
+	if !p.choose() {
+		return false
 	}
 	if p.rule.Ignore != "" {
 		return true
 	}
 	return p.readMoney() && p.readKey() && p.readCompared()
-}
-
-// readMoney reads currency, state and amount.
-func (p *parser) readMoney() bool {
-	r := p.rule
-	currency, decimals := r.currency, r.decimals
-	if r.currencyIn >= 0 {
-		text := p.cell(r.currencyIn)
-		if currency = p.currencyOf(text); currency == 0 {
-			return p.refuse(r.currencyIn, text, "unknown currency")
-		}
-		decimals = p.decimals[currency]
-	}
-	state := uint16(1) // success, where the format has no state
-	if r.statusIn >= 0 {
-		text := p.cell(r.statusIn)
-		if state = r.states.find(text); state == 0 && len(text) == 0 {
-			state = r.emptyState
-		}
-		if state == 0 {
-			return p.refuse(r.statusIn, text, "unknown status")
-		}
-	}
-	n, column, ok := p.number(&r.RowRule.Amount, r.amount, decimals)
-	if !ok {
-		return false
-	}
-	kind := r.kind
-	switch r.RowRule.Amount.Sign {
-	case recon.SignPlain:
-		if n < 0 {
-			return p.refuse(column, p.cell(column), "negative amount")
-		}
-	case recon.SignFlip:
-		if n > 0 {
-			return p.refuse(column, p.cell(column), "positive amount, the format writes these lines negative")
-		}
-	case recon.SignKind:
-		if kind = 1; n < 0 {
-			kind = 2 // a refund
-		}
-	case recon.SignCD:
-		if n != 0 && (n > 0) != (recon.Kinds()[kind-1].Direction() > 0) {
-			return p.refuse(column, p.cell(column), "the letter in front contradicts the kind")
-		}
-	}
-	p.amount, p.label = max(n, -n), entry.Label(kind<<12|state<<8|currency)
-	if r.Fee == nil || (!p.compared.Has(entry.CompareFee) && !p.full) {
-		p.hasFee = false
-		return true
-	}
-	return p.readFee(decimals)
-}
-
-func (p *parser) currencyOf(text []byte) uint16 {
-	if code := p.currencies.find(text); code != 0 {
-		return code
-	}
-	decoded := text
-	if p.decode != nil {
-		var err error
-		if decoded, err = p.decode(text); err != nil {
-			return 0
-		}
-	}
-	c, err := recon.ParseCurrency(string(decoded))
-	if err != nil {
-		return 0
-	}
-	code := p.currencies.find([]byte(c))
-	if len(text) <= len("人民币") { // a word of the charset: remembered as it stands
-		p.currencies.add(string(text), code)
-	}
-	return code
-}
-
-func (p *parser) readFee(decimals int) bool {
-	p.fee = 0
-	if p.hasFee = len(p.first(p.rule.fee)) > 0; !p.hasFee {
-		return true
-	}
-	n, _, ok := p.number(p.rule.Fee, p.rule.fee, decimals)
-	if !ok {
-		p.hasFee = false
-		return p.lenient && !p.compared.Has(entry.CompareFee)
-	}
-	if p.rule.Fee.Sign == recon.SignFlip || p.rule.Fee.Sign == recon.SignCD { // a debit is a cost
-		n = -n
-	}
-	p.fee = n
-	return true
-}
-
-// number reads the first cell that is filled and not zero, else the first that is filled.
-func (p *parser) number(a *recon.Amount, columns []int, decimals int) (n int64, column int, ok bool) {
-	if a.Unit == recon.UnitMinor {
-		decimals = 0
-	}
-	column = -1
-	for _, c := range columns {
-		text := p.cell(c)
-		if len(text) == 0 {
-			continue
-		}
-		if decimals == 2 {
-			if value, ok := hundredths(text); ok && value != 0 {
-				return value, c, true
-			}
-		}
-		number, negative := text, false
-		if a.Sign == recon.SignCD || a.Prefix != "" || a.Thousands {
-			number, negative = p.bare(a, text)
-		}
-		value, err := recon.ParseDecimal(number, decimals)
-		if err != nil {
-			return 0, c, p.refuse(c, text, err.Error())
-		}
-		if negative {
-			value = -value
-		}
-		if column < 0 || value != 0 {
-			n, column = value, c
-		}
-		if value != 0 {
-			break
-		}
-	}
-	if column < 0 {
-		return 0, columns[0], p.refuse(columns[0], nil, "empty")
-	}
-	return n, column, true
-}
-
-// bare takes off what a format allows around a number. What it does not know stays and is no number.
-func (p *parser) bare(a *recon.Amount, text []byte) (number []byte, negative bool) {
-	if a.Sign == recon.SignCD {
-		switch text[0] {
-		case 'C', ' ':
-			text = text[1:]
-		case 'D':
-			text, negative = text[1:], true
-		}
-	}
-	if a.Prefix != "" {
-		text = bytes.TrimPrefix(text, []byte(a.Prefix))
-	}
-	if a.Thousands && bytes.IndexByte(text, ',') >= 0 {
-		return ungroup(text), negative
-	}
-	return text, negative
-}
-
-// ungroup takes the commas out of "1,100.00". A comma anywhere else than between groups of three digits stays.
-func ungroup(text []byte) []byte {
-	whole, fraction, _ := bytes.Cut(text, []byte{'.'})
-	groups := bytes.Split(bytes.TrimLeft(whole, "+-"), []byte{','})
-	for i, g := range groups {
-		if len(g) != 3 && (i > 0 || len(g) == 0 || len(g) > 3) {
-			return text
-		}
-	}
-	out := bytes.ReplaceAll(whole, []byte{','}, nil)
-	if len(fraction) > 0 {
-		out = append(append(out, '.'), fraction...)
-	}
-	return out
 }
 
 // first gives the first of some cells that is filled.
@@ -263,14 +92,31 @@ func (p *parser) first(columns []int) []byte {
 	return text
 }
 
-// firstOf gives the cell's column too; where none is filled, that of the last.
+// firstOf gives the cell's column too; where none is filled, that of the first, or -1.
 func (p *parser) firstOf(columns []int) (text []byte, column int) {
 	for _, column = range columns {
 		if text := p.cell(column); len(text) > 0 && !p.isEmpty(text) {
 			return text, column
 		}
 	}
-	return nil, column
+	if len(columns) > 0 {
+		return nil, columns[0]
+	}
+	return nil, -1
+}
+
+// cellIf gives the cell of a column that the file may lack.
+func (p *parser) cellIf(column int) []byte {
+	if column < 0 {
+		return nil
+	}
+	return p.cell(column)
+}
+
+// noKey refuses a line by the first column of its key.
+func (p *parser) noKey() bool {
+	column := p.rule.key[0]
+	return p.refuse(column, p.cell(column), "empty: the line has no key")
 }
 
 // isEmpty tells whether a value means "none", such as "0" for a refund number.
@@ -293,7 +139,10 @@ func (p *parser) readKey() bool {
 	}
 	column := 0
 	if p.id, column = p.firstOf(p.rule.key); len(p.id) == 0 {
-		return p.refuse(column, nil, "the key is empty")
+		return p.noKey()
+	}
+	if p.sheets && scientific(p.id) {
+		return p.refuse(column, p.id, fromSheet)
 	}
 	if clean(p.id) {
 		return true
@@ -317,6 +166,9 @@ func (p *parser) readParts() bool {
 		if len(text) == 0 || p.isEmpty(text) {
 			continue
 		}
+		if p.sheets && scientific(text) {
+			return p.refuse(c, text, fromSheet)
+		}
 		if !clean(text) {
 			if p.id = text; !p.readOdd(c) {
 				return false
@@ -330,7 +182,7 @@ func (p *parser) readParts() bool {
 		filled = len(p.joined)
 	}
 	if p.id = p.joined[:filled]; filled == 0 {
-		return p.refuse(p.rule.key[0], nil, "the key is empty")
+		return p.noKey()
 	}
 	return true
 }
@@ -344,7 +196,7 @@ func (p *parser) onlyFirst() bool {
 		}
 	}
 	p.id = p.cell(p.rule.key[0])
-	return len(p.id) > 0 && clean(p.id) && !slashed(p.id) && !p.isEmpty(p.id)
+	return len(p.id) > 0 && clean(p.id) && !slashed(p.id) && !p.isEmpty(p.id) && !(p.sheets && scientific(p.id))
 }
 
 // readOdd takes a key with bytes beyond ASCII, and refuses what no order number holds.
@@ -373,14 +225,17 @@ func (p *parser) readOdd(column int) bool {
 
 // readCompared reads what is compared beside the money.
 func (p *parser) readCompared() bool {
-	if p.account != "" && len(p.rule.account) > 0 {
-		if text := p.first(p.rule.account); string(text) != p.account {
-			return p.refuse(p.rule.account[0], text, "another account")
+	if p.account != "" && len(p.rule.RowRule.Account) > 0 {
+		if text, column := p.firstOf(p.rule.account); string(text) != p.account {
+			return p.refuse(column, text, "another account than the statement's")
 		}
 	}
 	p.hasAt = false
-	if len(p.rule.time) > 0 && (p.full || p.compared.Has(entry.CompareTime)) {
-		return p.readTime() || (p.lenient && !p.compared.Has(entry.CompareTime))
+	if p.full {
+		return p.readRest()
+	}
+	if len(p.rule.time) > 0 && p.compared.Has(entry.CompareTime) {
+		return p.readTime()
 	}
 	return true
 }
@@ -415,7 +270,7 @@ func (p *parser) canonical() []byte {
 	}
 	if p.compared.Has(entry.CompareFurther) {
 		for _, c := range p.rule.compare {
-			b = entry.AppendText(b, p.text(p.cell(c)))
+			b = entry.AppendText(b, p.text(p.cellIf(c)))
 		}
 	}
 	p.texts = b

@@ -50,5 +50,6 @@ type Diagnostic struct {
 	Line    int    `json:"line,omitempty"`
 	Column  int    `json:"column,omitempty"` // byte column from 1
 	Field   string `json:"field,omitempty"`
+	Value   string `json:"value,omitempty"`
 	Message string `json:"message"`
 }

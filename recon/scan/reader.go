@@ -19,7 +19,7 @@ type Reader struct {
 // Reader gives a reader of single records. The side must have been scanned, and a stream to its end.
 func (s *Side) Reader() *Reader {
 	l := *s.layout
-	l.full = true
+	l.full, l.fees = true, true
 	p := newParser(&l, s.opts.Hasher)
 	p.lenient = !s.layout.full
 	return &Reader{side: s, parser: p, brief: newParser(s.layout, s.opts.Hasher)}
@@ -31,12 +31,16 @@ func (r *Reader) Record(place uint64) (recon.Record, error) {
 		return recon.Record{}, err
 	}
 	record := r.parser.record()
-	if r.side.opts.Table {
-		record.Origin = recon.Origin{Table: r.side.opts.Name, Row: record.Key.String()}
-	} else {
-		record.Origin.File = r.side.opts.Name
-	}
+	record.Origin = r.side.origin(record.Key)
 	return record, nil
+}
+
+// origin says where a record of the side was read, but for its line.
+func (s *Side) origin(key recon.Key) recon.Origin {
+	if s.opts.Table {
+		return recon.Origin{Table: s.opts.Name, Row: key.String()}
+	}
+	return recon.Origin{File: s.opts.Name}
 }
 
 // Key gives the key of the record at a place that an entry had. Its memory lasts until the next call.
@@ -101,8 +105,9 @@ func (p *parser) record() recon.Record {
 	if p.hasAt {
 		r.Time = time.UnixMicro(p.micros).In(p.zone)
 	}
-	for _, c := range p.rule.compare {
-		r.Further = append(r.Further, recon.Text{Column: p.names[c], Value: string(p.text(p.cell(c)))})
+	r.Original, r.Settled = string(p.text(p.first(p.rule.original))), p.settled
+	for i, c := range p.rule.compare {
+		r.Further = append(r.Further, recon.Text{Column: p.rule.Compare[i], Value: string(p.text(p.cellIf(c)))})
 	}
 	return r
 }

@@ -1,8 +1,10 @@
 package scan
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 
 	"github.com/seed-3356bd69/touchstone/recon"
@@ -11,20 +13,23 @@ import (
 
 // Records gives a statement's records in the order of the file, each with its line; a recon.Reject among the errors is a
 // line that could not be read. The statement is scanned whole before the first record comes, so that no part of a file
-// that contradicts itself is ever used; what that scan said is in *result by then. Memory does not depend on its size.
+// that contradicts itself is ever used; what that scan said is in *result by then, and remarks on single lines are added
+// as they come. Memory does not depend on its size.
+//
+// A *Problem comes first. Where it came with a result, whoever goes on gets the lines all the same: not to reconcile them,
+// but to look at what is wrong.
 //
 // It is for statements that are looked at record by record. Whoever joins millions of them takes Scan's entries instead.
 func (s *Side) Records(ctx context.Context, result *Result) iter.Seq2[recon.Record, error] {
 	return func(yield func(recon.Record, error) bool) {
 		r, err := s.Scan(ctx, nothing{})
-		if err != nil {
-			yield(recon.Record{}, err)
-			return
-		}
-		if result != nil {
+		if r != nil && result != nil {
 			*result = *r
 		}
-		e := &each{side: s, reader: s.Reader(), yield: yield}
+		if err != nil && (!yield(recon.Record{}, err) || r == nil) {
+			return
+		}
+		e := &each{side: s, result: result, yield: yield, line: 1}
 		if err := s.again(ctx, e); err != nil && !errors.Is(err, errStopped) {
 			yield(recon.Record{}, s.explain(err))
 		}
@@ -33,8 +38,11 @@ func (s *Side) Records(ctx context.Context, result *Result) iter.Seq2[recon.Reco
 
 // again scans once more, in order, and tells of every record and reject.
 func (s *Side) again(ctx context.Context, e *each) error {
-	w := newWorker(0, s.layout, &s.opts, e)
-	w.refused = e.reject
+	whole := *s.layout
+	whole.full, whole.fees = true, true
+	w := newWorker(0, &whole, &s.opts, e)
+	w.lenient, w.refused, w.batch = !s.layout.full, e.reject, make([]entry.Entry, 0, 1)
+	e.parser = w.parser
 	cutter := newCutter(s.text, s.head.body, s.opts.Format.Lines.Quote)
 	return Guard(func() error {
 		for {
@@ -58,34 +66,71 @@ type nothing struct{}
 // Take drops a batch.
 func (nothing) Take(int, []entry.Entry) error { return nil }
 
-// each reads every record of a batch again and yields it.
+// each yields every line while its worker still holds it.
 type each struct {
 	side   *Side
-	reader *Reader
+	result *Result // nil: nobody wants to hear remarks
+	parser *parser
 	yield  func(recon.Record, error) bool
+	place  uint64
+	line   int // at place
 }
 
-// Take yields the records of a batch.
+// maxRemarks bounds the remarks on single lines.
+const maxRemarks = 1000
+
+// Take yields the record that was just read.
 func (e *each) Take(_ int, batch []entry.Entry) error {
-	for i := range batch {
-		place := batch[i].At.Place()
-		record, err := e.reader.Record(place)
-		if err != nil {
-			return err
-		}
-		if record.Origin.Table == "" {
-			record.Origin.Line = e.side.Line(place)
-		}
-		if !e.yield(record, nil) {
-			return errStopped
-		}
+	record := e.parser.record()
+	record.Origin = e.side.origin(record.Key)
+	if record.Origin.Table == "" {
+		record.Origin.Line = e.lineAt(batch[0].At.Place())
+		e.remark(record.Origin.Line)
 	}
-	return nil
-}
-
-func (e *each) reject(k keptReject) error {
-	if !e.yield(recon.Record{}, e.side.rejectAt(k)) {
+	if !e.yield(record, nil) {
 		return errStopped
 	}
 	return nil
+}
+
+// remark says that an amount's sign contradicts its kind, where either sign is allowed.
+func (e *each) remark(line int) {
+	p := e.parser
+	amount := &p.rule.RowRule.Amount
+	if amount.Sign != recon.SignAny || p.amount == 0 || e.result == nil || len(e.result.Diagnostics) >= maxRemarks {
+		return
+	}
+	n, column, ok := p.number(amount, p.rule.amount, p.decimals[p.label&255])
+	if !ok || (n < 0) == (p.label.Kind().Direction() < 0) {
+		return
+	}
+	e.result.Diagnostics = append(e.result.Diagnostics, Diagnostic{
+		Line: line, Field: p.nameOf(amount.Columns, column), Value: string(p.text(p.cell(column))),
+		Message: fmt.Sprintf("the amount's sign is not that of a %s", p.label.Kind()),
+	})
+}
+
+// nameOf is the format's name of a column.
+func (l *layout) nameOf(names []string, column int) string {
+	for _, name := range names {
+		if l.at[name] == column {
+			return name
+		}
+	}
+	return l.describe(column)
+}
+
+func (e *each) reject(k keptReject) error {
+	reject := e.side.rejectAt(k, e.lineAt(k.place), e.parser.columnOf(k.fault.column))
+	if !e.yield(recon.Record{}, reject) {
+		return errStopped
+	}
+	return nil
+}
+
+// lineAt counts on from the line before.
+func (e *each) lineAt(place uint64) int {
+	e.line += bytes.Count(e.side.text[e.place:place], []byte{'\n'})
+	e.place = place
+	return e.line
 }

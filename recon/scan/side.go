@@ -48,7 +48,7 @@ func OpenFile(path string, o Options) (*Side, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open statement: %w", err)
 	}
-	packed, err := unpack(f)
+	packed, err := unpack(f, &o)
 	switch {
 	case err != nil:
 		return nil, errors.Join(&Problem{File: o.Name, What: err.Error(), Try: "fetch the file again"}, f.Close())
@@ -111,8 +111,12 @@ func (s *Side) Close() error {
 }
 
 // Scan reads every line once and hands the entries to the sink. A *Problem means that the file must not be reconciled:
-// nothing that the sink took counts. The first scan of a stream makes its spool; later scans read that.
+// nothing that the sink took counts. One that was found at the end, by holding the whole file against what it states about
+// itself, comes with a result. The first scan of a stream makes its spool; later scans read that.
 func (s *Side) Scan(ctx context.Context, sink Sink) (*Result, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if s.stream != nil {
 		return s.scanStream(ctx, sink)
 	}
@@ -131,11 +135,11 @@ func (s *Side) bind(b []byte, whole bool) error {
 	if err != nil {
 		return err
 	}
-	l, diagnostics, err := bind(&s.opts, h.names, h.line)
+	l, diagnostics, err := bind(&s.opts, h.names, h.line, h.charset)
 	if err != nil {
 		return err
 	}
-	h.diagnostics = diagnostics
+	h.diagnostics = append(h.diagnostics, diagnostics...)
 	s.layout, s.head = l, *h
 	return nil
 }

@@ -2,6 +2,7 @@ package scan
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -18,15 +19,9 @@ type dayMemo struct {
 
 // readTime reads the line's time. An empty cell is no time.
 func (p *parser) readTime() bool {
-	column := p.rule.time[0]
-	var text []byte
+	text, column := p.firstOf(p.rule.time)
 	if p.rule.TimeAll && len(p.rule.time) > 1 {
-		for _, c := range p.rule.time {
-			text = append(append(text, p.cell(c)...), ' ')
-		}
-		text = bytes.TrimSpace(text)
-	} else {
-		text = p.first(p.rule.time)
+		text = p.wholeTime()
 	}
 	if len(text) == 0 {
 		return true
@@ -37,18 +32,39 @@ func (p *parser) readTime() bool {
 			return true
 		}
 	}
-	for _, layout := range p.layouts {
-		if at, err := time.ParseInLocation(layout, string(text), p.zone); err == nil {
-			at, ok := p.dated(layout, at)
-			if !ok {
-				return p.refuse(column, text, "a time without a year, and the statement's day is not known")
-			}
-			p.micros, p.hasAt = at.UnixMicro(), true
-			return true
+	if at, ok := p.parseTime(p.layouts, string(text)); ok {
+		p.micros, p.hasAt = at.UnixMicro(), true
+		return true
+	}
+	return p.refuse(column, p.cell(column), "not a time of the form "+strings.Join(p.layouts, " or "))
+}
+
+// wholeTime joins the parts of a time.
+func (p *parser) wholeTime() []byte {
+	var text []byte
+	for _, c := range p.rule.time {
+		if part := p.cell(c); !p.isEmpty(part) {
+			text = append(append(text, part...), ' ')
 		}
 	}
-	return p.refuse(column, text, "not a time of the form "+strings.Join(p.layouts, " or "))
+	return bytes.TrimSpace(text)
 }
+
+// parseTime reads a time by the first layout that fits.
+func (p *parser) parseTime(layouts []string, text string) (time.Time, bool) {
+	for _, layout := range layouts {
+		if !hasYear(layout) {
+			if at, ok := p.nearest(layout, text); ok {
+				return at, true
+			}
+		} else if at, err := time.ParseInLocation(layout, text, p.zone); err == nil {
+			return at, true
+		}
+	}
+	return time.Time{}, false
+}
+
+func hasYear(layout string) bool { return strings.Contains(layout, "06") }
 
 // quickTime reads a time of the usual layout by its digits. It declines where anything is unusual.
 func (p *parser) quickTime(text []byte) (int64, bool) {
@@ -75,22 +91,14 @@ func two(text []byte) int {
 	return int(a)*10 + int(b)
 }
 
-// dated gives a time whose layout has no year the year of the statement: the one that brings it closest to its day, so
-// that 31 December in a file of 1 January is of the year before.
-func (p *parser) dated(layout string, at time.Time) (time.Time, bool) {
-	if strings.Contains(layout, "06") {
-		return at, true
-	}
-	day, err := time.ParseInLocation("2006-01-02", p.date, p.zone)
-	if err != nil {
-		return at, false
-	}
-	best := at
-	for i, year := range []int{day.Year(), day.Year() - 1, day.Year() + 1} {
-		candidate := time.Date(year, at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), p.zone)
-		if i == 0 || candidate.Sub(day).Abs() < best.Sub(day).Abs() {
-			best = candidate
+// nearest gives a time without a year the year that brings it nearest to the statement's day: a row of 31 December in the
+// file of 1 January is of the year before. 29 February needs a year that has it.
+func (p *parser) nearest(layout, text string) (best time.Time, found bool) {
+	for year := p.noon.Year() - 1; year <= p.noon.Year()+1; year++ {
+		at, err := time.ParseInLocation("2006 "+layout, fmt.Sprintf("%04d %s", year, text), p.zone)
+		if err == nil && (!found || at.Sub(p.noon).Abs() < best.Sub(p.noon).Abs()) {
+			best, found = at, true
 		}
 	}
-	return best, true
+	return best, found
 }

@@ -3,6 +3,7 @@ package scan
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -30,7 +31,8 @@ type segmentStat struct {
 	ends    int64  // line ends in it
 	records int64
 	rejects int64
-	summary bool // the summary begins in it
+	summary bool     // the summary begins in it
+	lost    []figure // by total, of rejected lines
 }
 
 // worker reads segments.
@@ -44,6 +46,7 @@ type worker struct {
 	index   index
 
 	sums      []Sum
+	figures   []figure // by total, of accepted lines
 	last      int
 	ignored   map[string]int64
 	rejects   []keptReject
@@ -70,9 +73,9 @@ const maxComments = 1000
 func newWorker(number int, l *layout, o *Options, sink Sink) *worker {
 	w := &worker{
 		parser: newParser(l, o.Hasher), number: number, opts: o, sink: sink, batch: make([]entry.Entry, 0, batchSize),
-		ignored: map[string]int64{}, summaryAt: noPlace,
+		ignored: map[string]int64{}, summaryAt: noPlace, figures: make([]figure, len(l.totals)),
 	}
-	for _, c := range []byte{'\n', '\r', 0xef} {
+	for _, c := range []byte{'\n', '\r', ' ', '\t', 0xef} {
 		w.special[c] = true
 	}
 	for _, text := range append([][]byte{l.comment}, l.summary...) {
@@ -126,6 +129,9 @@ func (w *worker) runPlain(s segment, stat *segmentStat) error {
 			}
 		}
 		if err := w.row(w.take(line, n), s.place+uint64(at), stat); err != nil {
+			if err == errSummary {
+				return w.rest(s, next, stat)
+			}
 			return err
 		}
 		at = next
@@ -169,7 +175,10 @@ func (w *worker) runQuoted(s segment, stat *segmentStat) error {
 			return w.rest(s, s.from, stat)
 		}
 		if !skip {
-			if err := w.row(w.takeIndexed(line, w.index.sep[seps:upTo], uint32(from)), place, stat); err != nil {
+			if err := w.row(w.takeIndexed(line, w.index.sep[seps:upTo], uint32(from)), place, stat); err == errSummary {
+				stat.ends = 0
+				return w.rest(s, s.from, stat)
+			} else if err != nil {
 				return err
 			}
 		}
@@ -207,19 +216,42 @@ func (w *worker) apart(line []byte, place uint64) (skip, summary bool) {
 		}
 		return true, false
 	}
-	for _, first := range w.layout.summary {
-		if bytes.HasPrefix(line, first) {
-			w.summaryAt = min(w.summaryAt, place)
-			return true, true
-		}
+	if len(w.layout.summary) > 0 && w.isSummary(line) {
+		w.summaryAt = min(w.summaryAt, place)
+		return true, true
 	}
 	return false, false
+}
+
+// errSummary ends a segment's rows.
+var errSummary = errors.New("summary")
+
+// isSummary tells the line that ends the rows by its first cell.
+func (w *worker) isSummary(line []byte) bool {
+	first := bytes.TrimLeft(line, " \t")
+	if w.sep != 0 {
+		first, _, _ = bytes.Cut(first, []byte{w.sep})
+	}
+	first = w.trimmed(bytes.TrimRight(first, " \t"))
+	if w.spec.Lines.Quote {
+		first = bytes.Trim(first, `"`)
+	}
+	return slices.ContainsFunc(w.layout.summary, func(s []byte) bool { return string(s) == string(first) })
 }
 
 // row turns the line that was taken in into an entry, or keeps why it is a reject.
 func (w *worker) row(taken bool, place uint64, stat *segmentStat) error {
 	if !taken || !w.read() {
+		if len(w.layout.summary) > 0 && w.isSummary(w.line) { // written like a row: see apart
+			w.summaryAt = min(w.summaryAt, place)
+			return errSummary
+		}
 		stat.rejects++
+		if len(w.totals) > 0 {
+			if err := w.lose(taken, stat); err != nil {
+				return err
+			}
+		}
 		if w.refused != nil {
 			if err := w.flush(); err != nil {
 				return err
@@ -234,14 +266,19 @@ func (w *worker) row(taken bool, place uint64, stat *segmentStat) error {
 	}
 	if w.rule.Ignore != "" {
 		w.ignored[w.rule.Ignore]++
-		return nil
+		return w.sum()
 	}
 	stat.records++
 	if err := w.count(); err != nil {
 		return err
 	}
+	if len(w.perRow) > 0 {
+		if err := w.sum(); err != nil {
+			return err
+		}
+	}
 	w.batch = append(w.batch, w.entry(place))
-	if len(w.batch) == batchSize {
+	if len(w.batch) == cap(w.batch) {
 		return w.flush()
 	}
 	return nil
