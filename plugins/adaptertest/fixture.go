@@ -53,6 +53,9 @@ func (f Fixture) decode(t *testing.T, host *plugins.Host, update bool) {
 	first, digest := f.run(t, host, bytes.NewReader(data), data)
 	if f.Failure == "" {
 		f.sound(t, host, first)
+		if spec := f.formatOf(host); spec != nil {
+			f.scanned(t, spec, data, first.emitted)
+		}
 	}
 	if lines := int64(len(first.Records) + len(first.Rejects)); f.Failure == "" && lines != f.Lines {
 		t.Errorf("%d records and rejects, the file has %d lines", lines, f.Lines)
