@@ -41,6 +41,7 @@ type LineRule struct {
 	Trim      string   `json:"trim,omitempty" yaml:"trim"`           // ASCII characters cut from both ends of every value, for example "`\t "
 	Comment   string   `json:"comment,omitempty" yaml:"comment"`     // lines that begin with it are no rows
 	Summary   []string `json:"summary,omitempty" yaml:"summary"`     // first cell of the line that ends the rows: a summary's header, or a total line
+	End       string   `json:"end,omitempty" yaml:"end"`             // text in a comment behind the rows; a file without it is a truncated one
 	Skip      int      `json:"skip,omitempty" yaml:"skip"`           // lines before the header, whatever they hold
 	Trailing  bool     `json:"trailing,omitempty" yaml:"trailing"`   // a separator may end the line
 	Short     bool     `json:"short,omitempty" yaml:"short"`         // cells at the end may be missing: they are empty
@@ -130,12 +131,13 @@ const (
 // Total is one figure a statement states about itself, in a summary row under a name, or in a comment or summary line by
 // a pattern. The figure is held against the lines; a difference quarantines the file.
 type Total struct {
-	Names    []string `json:"names,omitempty" yaml:"names"`       // column of the summary, newest first
-	Pattern  string   `json:"pattern,omitempty" yaml:"pattern"`   // regular expression over the line's text with one group: the number
-	Of       TotalOf  `json:"of" yaml:"of"`                       //
-	Kinds    []Kind   `json:"kinds,omitempty" yaml:"kinds"`       // of the lines that count; all without it
-	Columns  []string `json:"columns,omitempty" yaml:"columns"`   // the figure is the sum of the first of them that the file has, over the lines of Kinds, rejected ones too as far as they can be read
-	Unit     Unit     `json:"unit,omitempty" yaml:"unit"`         // of amounts and fees
-	Sign     Sign     `json:"sign,omitempty" yaml:"sign"`         // of amounts and fees, as of lines
-	Required bool     `json:"required,omitempty" yaml:"required"` // a file without it is a truncated one
+	Names    []string `json:"names,omitempty" yaml:"names"`         // column of the summary, newest first
+	Pattern  string   `json:"pattern,omitempty" yaml:"pattern"`     // regular expression over the line's text with one group: the number
+	Of       TotalOf  `json:"of" yaml:"of"`                         //
+	Kinds    []Kind   `json:"kinds,omitempty" yaml:"kinds"`         // of the lines that count; all without it
+	Columns  []string `json:"columns,omitempty" yaml:"columns"`     // the figure is the sum of the first of them that the file has, over the lines of Kinds, rejected ones too as far as they can be read
+	Unit     Unit     `json:"unit,omitempty" yaml:"unit"`           // of amounts and fees
+	Sign     Sign     `json:"sign,omitempty" yaml:"sign"`           // of amounts and fees, as of lines
+	Required bool     `json:"required,omitempty" yaml:"required"`   // a file without it is a truncated one
+	WithRows bool     `json:"with_rows,omitempty" yaml:"with_rows"` // a file without it is a truncated one if it has rows that it is about
 }

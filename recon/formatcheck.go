@@ -3,6 +3,7 @@ package recon
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -61,6 +62,9 @@ func (c *formatCheck) lines() {
 	}
 	if len(l.Widths) > 0 && !c.spec.Header.None {
 		c.say("header.none", "a fixed-width file has no header", "none: true")
+	}
+	if l.End != "" && l.Comment == "" {
+		c.say("lines.end", "stands in a comment, and there are none", "comment: \"#\"")
 	}
 	switch c.spec.Charset {
 	case "", CharsetUTF8, CharsetGB18030:
@@ -204,6 +208,11 @@ func (c *formatCheck) total(i int, t Total) {
 	}
 	if !slices.Contains([]TotalOf{TotalCount, TotalAmount, TotalFee}, t.Of) {
 		c.say(field+".of", fmt.Sprintf("unknown (got %q)", t.Of), "count, amount or fee")
+	}
+	if t.Pattern != "" {
+		if p, err := regexp.Compile(t.Pattern); err != nil || p.NumSubexp() != 1 {
+			c.say(field+".pattern", fmt.Sprintf("not a regular expression with one group (got %q)", t.Pattern), `^#total: (\d+)`)
+		}
 	}
 	c.known(field+".columns", t.Columns...)
 	if t.Of != TotalCount && !t.Unit.Valid() {

@@ -44,8 +44,8 @@ func newAdapter(cfg adapterConfig) (*adapter, error) {
 	return &adapter{env: cfg.LookupEnv, now: cfg.Now, zone: zone, client: channel.NewClient()}, nil
 }
 
-// Describe names the bills. Their lines can be described, but the statement is a zip of two files which must agree, so
-// that only Decode reads it; the format is for files that were taken out of it.
+// Describe names the bills. The statement is a zip of two files: the host finds the one that the format describes, and only
+// Decode holds it against the summary beside it.
 func (a *adapter) Describe(context.Context) (plugins.Description, error) {
 	return plugins.Description{
 		Name: "alipay", Version: version, Channel: "alipay",

@@ -37,7 +37,7 @@ func TestBrokenBills(t *testing.T) {
 		{"summary without its total", packed(t, entry{"d.csv", good}, entry{"s.csv", strings.Replace(sum.text, "合计\t", "x\t", 1)}), "no line 合计"},
 		{"summary's amount altered", packed(t, entry{"d.csv", good}, entry{"s.csv", strings.ReplaceAll(sum.text, "1264.99", "1264.98")}), "订单金额（元） is 1264.98, details are 1264.99"},
 		{"no end", gbk(t, good[:strings.Index(good, "#-----------------------------------------业务明细列表结束")]), "cut off"},
-		{"no footer", gbk(t, good[:strings.Index(good, "#交易合计")]), "no footer"},
+		{"no footer", gbk(t, good[:strings.Index(good, "#交易合计")]), "count payment is not stated"},
 		{"refund altered", gbk(t, strings.Replace(good, "-50.00,-50.00", "-50.01,-50.01", 1)), "amount refund is 150.10, details are 150.11"},
 		{"a row lost", gbk(t, strings.Replace(good, strings.Split(good, "\n")[6]+"\n", "", 1)), "count payment is 4, details are 3"},
 		{"another account", gbk(t, good), "bill of account"},

@@ -25,9 +25,9 @@ func billOf(kind string) *bill {
 	sum := func(column string) *statement.Sum { return &statement.Sum{Column: column, Unit: recon.UnitMajor} }
 	switch kind {
 	case kindTrade:
-		return &bill{title: "支付宝业务", format: tradeFormat(), sums: []*statement.Sum{sum(colAmount), sum(colReceived), sum(colFee)}, end: "业务明细列表结束", footers: tradeFooters}
+		return &bill{title: "支付宝业务", format: tradeFormat(), sums: []*statement.Sum{sum(colAmount), sum(colReceived), sum(colFee)}, end: endTrade, footers: tradeFooters}
 	case kindAccount:
-		return &bill{title: "支付宝账务", format: accountFormat(), sums: []*statement.Sum{sum(colIn), sum(colOut)}, end: "账务明细列表结束", footers: func(map[recon.Kind]int64) int { return len(accountFormat().Totals) }}
+		return &bill{title: "支付宝账务", format: accountFormat(), sums: []*statement.Sum{sum(colIn), sum(colOut)}, end: endAccount, footers: func(map[recon.Kind]int64) int { return len(accountFormat().Totals) }}
 	}
 	return nil
 }

@@ -25,14 +25,20 @@ const (
 )
 
 // lines is what both bills share: '#' before everything that is no row, TABs behind values, nothing quoted.
-func lines(free ...string) recon.LineRule {
-	return recon.LineRule{Separator: ",", Trim: "\t ", Comment: "#", FreeText: free}
+func lines(end string, free ...string) recon.LineRule {
+	return recon.LineRule{Separator: ",", Trim: "\t ", Comment: "#", End: end, FreeText: free}
 }
+
+// What the line behind the rows says.
+const (
+	endTrade   = "业务明细列表结束"
+	endAccount = "账务明细列表结束"
+)
 
 // tradeFormat describes 业务明细, in the variants of 22, 25 and 29 columns.
 func tradeFormat() *recon.FormatSpec {
 	f := &recon.FormatSpec{
-		Name: "alipay trade", Channel: "alipay", Charset: recon.CharsetGB18030, Lines: lines(colGoods, colRemark), KindIn: colType,
+		Name: "alipay trade", Channel: "alipay", Charset: recon.CharsetGB18030, Lines: lines(endTrade, colGoods, colRemark), KindIn: colType,
 		Columns: []recon.Column{
 			{Name: colTrade}, {Name: colOrder}, {Name: colType}, {Name: colGoods, Optional: true}, {Name: colDone},
 			{Name: colAmount, Aliases: []string{"订单金额(元)", "订单金额"}},
@@ -46,10 +52,10 @@ func tradeFormat() *recon.FormatSpec {
 			rule("交易", recon.KindPayment, recon.SignPlain, colOrder), rule("退款", recon.KindRefund, recon.SignAny, colRefundNo, colOrder),
 		},
 		Totals: []recon.Total{
-			{Pattern: `^#交易合计：(\d+)笔`, Of: recon.TotalCount, Kinds: []recon.Kind{recon.KindPayment}},
-			{Pattern: `^#交易合计：.*商家实收共(-?[\d,]+(?:\.\d+)?)元`, Of: recon.TotalAmount, Kinds: []recon.Kind{recon.KindPayment}, Columns: []string{colReceived}, Unit: recon.UnitMajor},
-			{Pattern: `^#退款合计：(\d+)笔`, Of: recon.TotalCount, Kinds: []recon.Kind{recon.KindRefund}},
-			{Pattern: `^#退款合计：.*商家实收退款共(-?[\d,]+(?:\.\d+)?)元`, Of: recon.TotalAmount, Kinds: []recon.Kind{recon.KindRefund}, Columns: []string{colReceived}, Unit: recon.UnitMajor, Sign: recon.SignAny},
+			{Pattern: `^#交易合计：(\d+)笔`, Of: recon.TotalCount, Kinds: []recon.Kind{recon.KindPayment}, WithRows: true},
+			{Pattern: `^#交易合计：.*商家实收共(-?[\d,]+(?:\.\d+)?)元`, Of: recon.TotalAmount, Kinds: []recon.Kind{recon.KindPayment}, Columns: []string{colReceived}, Unit: recon.UnitMajor, WithRows: true},
+			{Pattern: `^#退款合计：(\d+)笔`, Of: recon.TotalCount, Kinds: []recon.Kind{recon.KindRefund}, WithRows: true},
+			{Pattern: `^#退款合计：.*商家实收退款共(-?[\d,]+(?:\.\d+)?)元`, Of: recon.TotalAmount, Kinds: []recon.Kind{recon.KindRefund}, Columns: []string{colReceived}, Unit: recon.UnitMajor, Sign: recon.SignAny, WithRows: true},
 		},
 	}
 	for _, name := range []string{
@@ -89,7 +95,7 @@ func accountFormat() *recon.FormatSpec {
 	in := []recon.Kind{recon.KindPayment}
 	out := []recon.Kind{recon.KindRefund, recon.KindFee, recon.KindSettlement}
 	f := &recon.FormatSpec{
-		Name: "alipay signcustomer", Channel: "alipay", Charset: recon.CharsetGB18030, Lines: lines(colGoods, colRemark), KindIn: colType,
+		Name: "alipay signcustomer", Channel: "alipay", Charset: recon.CharsetGB18030, Lines: lines(endAccount, colGoods, colRemark), KindIn: colType,
 		Columns: []recon.Column{
 			{Name: colSerial}, {Name: colFlow}, {Name: colOrder}, {Name: colGoods, Optional: true}, {Name: colAt},
 			{Name: colIn, Aliases: []string{"收入金额(+元)"}}, {Name: colOut, Aliases: []string{"支出金额(-元)"}}, {Name: colType}, {Name: colRemark, Optional: true},
@@ -99,10 +105,10 @@ func accountFormat() *recon.FormatSpec {
 			move(recon.KindFee, colSerial, "收费"), move(recon.KindSettlement, colSerial, "提现"),
 		},
 		Totals: []recon.Total{
-			{Pattern: `^#收入合计：(\d+)笔`, Of: recon.TotalCount, Kinds: in},
-			{Pattern: `^#收入合计：\d+笔，共(-?[\d,]+(?:\.\d+)?)元`, Of: recon.TotalAmount, Columns: []string{colIn}, Unit: recon.UnitMajor, Sign: recon.SignAny},
-			{Pattern: `^#支出合计：(\d+)笔`, Of: recon.TotalCount, Kinds: out},
-			{Pattern: `^#支出合计：\d+笔，共(-?[\d,]+(?:\.\d+)?)元`, Of: recon.TotalAmount, Columns: []string{colOut}, Unit: recon.UnitMajor, Sign: recon.SignAny},
+			{Pattern: `^#收入合计：(\d+)笔`, Of: recon.TotalCount, Kinds: in, WithRows: true},
+			{Pattern: `^#收入合计：\d+笔，共(-?[\d,]+(?:\.\d+)?)元`, Of: recon.TotalAmount, Columns: []string{colIn}, Unit: recon.UnitMajor, Sign: recon.SignAny, WithRows: true},
+			{Pattern: `^#支出合计：(\d+)笔`, Of: recon.TotalCount, Kinds: out, WithRows: true},
+			{Pattern: `^#支出合计：\d+笔，共(-?[\d,]+(?:\.\d+)?)元`, Of: recon.TotalAmount, Columns: []string{colOut}, Unit: recon.UnitMajor, Sign: recon.SignAny, WithRows: true},
 		},
 	}
 	for _, name := range []string{"对方账号", "账户余额（元）", "交易渠道", "业务基础订单号", "业务订单号", "业务账单来源", "业务描述"} {

@@ -51,7 +51,6 @@ func readHead(o *Options, b []byte, whole bool) (*head, error) {
 		}
 		switch {
 		case skip > 0: // some banks write their sums there
-			h.comments = append(h.comments, bytes.Clone(line))
 			skip--
 			h.comments = append(h.comments, keptComment{place, bytes.Clone(line)})
 		case len(bytes.TrimSpace(line)) == 0:

@@ -159,6 +159,9 @@ func (s *Side) control(r *Result, st *statement, found []figure) error {
 	if len(s.opts.Format.Lines.Summary) > 0 && !st.ended {
 		return &Problem{File: s.opts.Name, What: fmt.Sprintf("no summary: the file is cut off after line %d", s.lastLine()), Try: "fetch the file again"}
 	}
+	if end := s.opts.Format.Lines.End; end != "" && !slices.ContainsFunc(r.Comments, func(c Comment) bool { return strings.Contains(c.Text, end) }) {
+		return &Problem{File: s.opts.Name, What: fmt.Sprintf("no line %q: the file is cut off after line %d", end, s.lastLine()), Try: "fetch the file again"}
+	}
 	var wrong []string
 	for i := range s.layout.totals {
 		t := &s.layout.totals[i]
@@ -166,7 +169,7 @@ func (s *Side) control(r *Result, st *statement, found []figure) error {
 		switch {
 		case err != nil:
 			return err
-		case !stated && t.Required:
+		case !stated && (t.Required || (t.WithRows && found[i].counted != 0)):
 			wrong = append(wrong, c.Name+" is not stated")
 		case stated:
 			c.Counted = found[i].like(t, c.Declared)

@@ -118,10 +118,14 @@ func (c Channel) find() (plugins.Found, error) {
 func (c Channel) choose(kinds []plugins.StatementKind) (*recon.FormatSpec, error) {
 	var names []string
 	for _, k := range kinds {
-		if k.Format != nil && (c.Kind == "" || c.Kind == k.Name) {
-			return k.Format, nil
+		lines := k.Format
+		if lines == nil {
+			lines = k.Inside // of a container that the scanner opens too
 		}
-		if k.Format != nil {
+		if lines != nil && (c.Kind == "" || c.Kind == k.Name) {
+			return lines, nil
+		}
+		if lines != nil {
 			names = append(names, k.Name)
 		}
 	}
