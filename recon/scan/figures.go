@@ -119,7 +119,7 @@ func (b *binder) total(t total) error {
 func (b *binder) isPlain(t *total) bool {
 	for i := range b.rules {
 		r := &b.rules[i]
-		if r.absent || (t.kinds != 0 && t.kinds&(1<<r.kind) == 0 && r.kind != 0) {
+		if r.absent || (t.kinds != 0 && (r.Ignore != "" || (r.kind != 0 && t.kinds&(1<<r.kind) == 0))) {
 			continue
 		}
 		columns, a := r.amount, &r.RowRule.Amount
