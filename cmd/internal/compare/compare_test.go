@@ -137,7 +137,7 @@ func TestRequestsThatCannotBe(t *testing.T) {
 		"odd unit":          {func(r *Request) { r.Columns.Amount = "amount:jiao" }, "try: yuan"},
 		"odd state":         {func(r *Request) { r.Columns.States = map[string]string{"paid": "done"} }, "--map: paid"},
 		"odd kind":          {func(r *Request) { r.Columns.Kind, r.Columns.Kinds = "state", map[string]string{"x": "gift"} }, "--kind-map: x"},
-		"no such column":    {func(r *Request) { r.Columns.Key = []string{"nothing"} }, "ours.csv:1: nothing: the file has no such column"},
+		"no such column":    {func(r *Request) { r.Columns.Key = []string{"nothing"} }, "ours.csv:1: nothing: is missing"},
 		"odd breaks":        {func(r *Request) { r.Breaks = "breaks.xls" }, "--breaks: neither .csv nor .jsonl"},
 		"nowhere to write":  {func(r *Request) { r.Breaks = "/nonexistent/breaks.csv" }, "make file for breaks"},
 		"no file":           {func(r *Request) { r.Sources[1] = "/nonexistent/theirs.csv" }, "no such file"},
