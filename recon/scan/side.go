@@ -207,7 +207,7 @@ func Guard(do func() error) (err error) {
 }
 
 // streamBlock is how much text of a stream is handed to a worker at a time.
-const streamBlock = 1 << 20
+const streamBlock = 256 << 10
 
 // scanStream hands blocks of whole lines to the workers while the next block is unpacked, and writes the spool.
 func (s *Side) scanStream(ctx context.Context, sink Sink) (*Result, error) {
