@@ -323,7 +323,7 @@ func (f *faultRun) settle() {
 		f.t.Fatalf("sidecar ended with %v: %s", err, f.stderr)
 	}
 	time.Sleep(500 * time.Millisecond) // for what changes no write set
-	for deadline := time.Now().Add(20 * time.Second); f.pending() > 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(5 * time.Second); f.pending() > 0 && time.Now().Before(deadline); {
 		time.Sleep(50 * time.Millisecond) // for the consumer
 	}
 }
