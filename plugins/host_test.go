@@ -398,7 +398,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	if _, ok := errors.AsType[*plugins.ProcessError](err); !ok {
 		t.Fatalf("got %v", err)
 	}
-	if !strings.Contains(rig.log.String(), "out of memory") {
-		t.Errorf("log %.300s", rig.log.String())
+	log := rig.log.String() // a thread whose stack finds no room says it in words of its own
+	if !strings.Contains(log, "out of memory") && !strings.Contains(log, "cannot allocate memory") && !strings.Contains(log, "pthread_create failed") {
+		t.Errorf("log %.300s", log)
 	}
 }
