@@ -120,6 +120,18 @@ func quick() Limits {
 	return Limits{ShareWait: 300 * time.Millisecond, Settle: 50 * time.Millisecond, Timeout: time.Second}
 }
 
+// saved waits until the store took so many changes: the last of a call comes after its answer.
+func (p *pods) saved(n int) {
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		p.store.mu.Lock()
+		saves := p.store.saves
+		p.store.mu.Unlock()
+		if saves >= n {
+			return
+		}
+	}
+}
+
 func (p *pod) fetched(t *testing.T, sample string) (primary, shadowed []shadow.Call) {
 	t.Helper()
 	primary, shadowed, err := p.guard.Fetch(t.Context(), sample)
@@ -196,7 +208,8 @@ func TestGuardThatStartsAgainStillAnswers(t *testing.T) {
 	a := p.start(quick())
 	a.guard.Open("s1")
 	a.stable("s1", refund("29"))
-	a.stop() // nothing is left on its way to the store
+	p.saved(3) // opened, begun, ended
+	a.stop()
 	again := p.start(quick())
 	if status, _ := again.candidate("s1", refund("29")); status != 201 {
 		t.Errorf("the candidate got %d", status)
@@ -223,14 +236,7 @@ func TestStoreThatFailsIsEvidenceAndNeverHoldsTheStableRunUp(t *testing.T) {
 			a, b := p.start(quick()), p.start(quick())
 			a.guard.Open("s1")
 			a.stable("s1", refund("29"))
-			for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
-				p.store.mu.Lock()
-				saves := p.store.saves
-				p.store.mu.Unlock()
-				if saves == 3 || time.Now().After(deadline) { // opened, begun, ended
-					break
-				}
-			}
+			p.saved(3) // opened, begun, ended
 			c.breaks(p.store)
 			begun := time.Now()
 			if status, _ := a.stable("s1", refund("30")); status != 201 || time.Since(begun) > 250*time.Millisecond {

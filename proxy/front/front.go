@@ -250,7 +250,7 @@ func (p *Front) drain() error {
 	var cut atomic.Bool
 	p.stopWaiting((*conn).used)
 	grace := time.AfterFunc(min(unusedGrace, p.cfg.Bounds.Drain/2), func() { p.stopWaiting(func(*conn) bool { return true }) })
-	bound := time.AfterFunc(p.cfg.Bounds.Drain, func() { cut.Store(p.closeAll()) })
+	bound := time.AfterFunc(p.cfg.Bounds.Drain, func() { p.closeAll(&cut) })
 	err := p.library.drain(p.cfg.Bounds.Drain)
 	p.mu.Lock()
 	for len(p.open) > 0 {
@@ -278,13 +278,14 @@ func (p *Front) stopWaiting(meant func(*conn) bool) {
 	}
 }
 
-// closeAll closes every connection that is still open, and tells whether there was one.
-func (p *Front) closeAll() bool {
+// closeAll closes every connection that is still open, and says before that whether there is one: whoever waits for the
+// last of them to end looks at once.
+func (p *Front) closeAll(cut *atomic.Bool) {
 	p.mu.Lock()
 	left := slices.Collect(maps.Keys(p.open))
 	p.mu.Unlock()
+	cut.Store(len(left) > 0)
 	for _, a := range left {
 		_ = a.Close() // it may have gone just now
 	}
-	return len(left) > 0
 }
