@@ -44,6 +44,7 @@ type worker struct {
 	special [256]bool // first bytes of lines that may be no rows
 	batch   []entry.Entry
 	index   index
+	easy    []easy // by rule
 
 	sums      []Sum
 	figures   []figure // by total, of accepted lines
@@ -73,7 +74,7 @@ const maxComments = 1000
 func newWorker(number int, l *layout, o *Options, sink Sink) *worker {
 	w := &worker{
 		parser: newParser(l, o.Hasher), number: number, opts: o, sink: sink, batch: make([]entry.Entry, 0, batchSize),
-		ignored: map[string]int64{}, summaryAt: noPlace, figures: make([]figure, len(l.totals)),
+		easy: l.easyRules(), ignored: map[string]int64{}, summaryAt: noPlace, figures: make([]figure, len(l.totals)),
 	}
 	for _, c := range []byte{'\n', '\r', ' ', '\t', 0xef} {
 		w.special[c] = true
@@ -128,7 +129,15 @@ func (w *worker) runPlain(s segment, stat *segmentStat) error {
 				continue
 			}
 		}
-		if err := w.row(w.take(line, n), s.place+uint64(at), stat); err != nil {
+		taken := w.take(line, n)
+		if taken && !w.odd && w.readEasy(s.place+uint64(at)) {
+			stat.records++
+			if len(w.batch) == cap(w.batch) {
+				if err := w.flush(); err != nil {
+					return err
+				}
+			}
+		} else if err := w.row(taken, s.place+uint64(at), stat); err != nil {
 			if err == errSummary {
 				return w.rest(s, next, stat)
 			}
