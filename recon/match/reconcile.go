@@ -187,7 +187,7 @@ func (r *reconciliation) scanSide(ctx context.Context, side *scan.Side, sink sca
 }
 
 // partBytes is how large a partition of one side should be: it is joined in the second cache.
-const partBytes = 128 << 10
+const partBytes = 512 << 10
 
 // parts chooses the number of partitions.
 func (r *reconciliation) parts() int {
