@@ -6,12 +6,12 @@ import (
 )
 
 // easy is a rule whose lines are mostly read in one go: one key, one amount with two decimals, currency and state as they
-// are listed, and nothing else. Whatever is not as easy as that (a value with blanks around it, an odd sign, a reject) is
-// left to parser.read, which gives the same answer.
+// are listed, and nothing else. Whatever is not as easy as that (an odd sign, another number of decimals, a reject) is left
+// to parser.read, which gives the same answer.
 type easy struct {
 	ok         bool
-	key        int
-	others     []int // further parts of the key, empty in an easy line
+	keys       []int // the first that is filled is the key, or,
+	whole      bool  // of a key of several parts, the first part, where the others are empty
 	amount     int
 	alone      bool // the amount has no other column
 	currencyIn int
@@ -24,7 +24,7 @@ type easy struct {
 // easyRules tells which rules are easy. Nothing is compared beside the money, nothing else is read.
 func (l *layout) easyRules() []easy {
 	rules := make([]easy, len(l.rules))
-	if !l.simple || l.second != 0 || l.full || l.fees || l.compared != 0 || len(l.perRow) > 0 {
+	if !l.simple || l.full || l.fees || l.compared != 0 || len(l.perRow) > 0 {
 		return rules
 	}
 	for i := range l.rules {
@@ -39,11 +39,8 @@ func (l *layout) easyRule(r *rule) easy {
 	}
 	a := &r.RowRule.Amount
 	e := easy{
-		key: r.key[0], amount: r.amount[0], alone: len(r.amount) == 1, currencyIn: r.currencyIn, statusIn: r.statusIn,
-		currency: r.currency, sign: a.Sign, kind: r.kind,
-	}
-	if r.KeyAll {
-		e.others = r.key[1:]
+		keys: r.key, whole: r.KeyAll, amount: r.amount[0], alone: len(r.amount) == 1, currencyIn: r.currencyIn,
+		statusIn: r.statusIn, currency: r.currency, sign: a.Sign, kind: r.kind,
 	}
 	e.ok = a.Unit != recon.UnitMinor && (a.Sign == recon.SignPlain || a.Sign == recon.SignAny || a.Sign == recon.SignKind)
 	return e
@@ -54,7 +51,7 @@ func (w *worker) readEasy(place uint64) bool {
 	p := w.parser
 	number := uint16(1)
 	if p.kindIn >= 0 {
-		if number = p.byMatch.find(p.raw(p.kindIn)); number == 0 {
+		if number = p.word(&p.byMatch, p.kindIn); number == 0 {
 			return false
 		}
 	}
@@ -64,24 +61,24 @@ func (w *worker) readEasy(place uint64) bool {
 	}
 	currency, state := e.currency, uint16(1)
 	if e.currencyIn >= 0 {
-		if currency = p.currencies.find(p.raw(e.currencyIn)); currency == 0 {
+		if currency = p.word(&p.currencies, e.currencyIn); currency == 0 {
 			return false
 		}
 	}
 	if e.statusIn >= 0 {
-		if state = p.rules[number-1].states.find(p.raw(e.statusIn)); state == 0 {
+		if state = p.word(&p.rules[number-1].states, e.statusIn); state == 0 {
 			return false
 		}
 	}
 	amount, ok := hundredths(p.raw(e.amount))
+	if !ok {
+		amount, ok = hundredths(p.trimmed(p.raw(e.amount)))
+	}
 	if !ok || p.decimals[currency] != 2 || (amount == 0 && !e.alone) {
 		return false
 	}
-	id := p.raw(e.key)
-	if len(id) == 0 || p.trim[id[0]] || p.trim[id[len(id)-1]] || !clean(id) || p.isEmpty(id) || (p.sheets && scientific(id)) {
-		return false
-	}
-	if len(e.others) > 0 && !p.easyKey(e, id) {
+	id := p.easyKey(e)
+	if len(id) == 0 || !clean(id) || p.isEmpty(id) || (p.sheets && scientific(id)) {
 		return false
 	}
 	kind := e.kind
@@ -99,15 +96,53 @@ func (w *worker) readEasy(place uint64) bool {
 	return true
 }
 
-// easyKey tells whether the first part of a key is all of it, and has nothing to escape.
-func (p *parser) easyKey(e *easy, id []byte) bool {
-	for _, c := range e.others {
+// easyKey gives the key of an easy line, or nothing.
+func (p *parser) easyKey(e *easy) []byte {
+	for i, c := range e.keys {
+		id := p.raw(c)
+		if len(id) == 0 {
+			if e.whole {
+				return nil
+			}
+			continue
+		}
+		if p.trim[id[0]] || p.trim[id[len(id)-1]] {
+			id = p.trimmed(id)
+		}
+		if e.whole && (!p.blank(e.keys[i+1:]) || slashed(id)) {
+			return nil // parts are joined, and slashes in them escaped
+		}
+		return id
+	}
+	return nil
+}
+
+// blank tells whether some columns are empty.
+func (p *parser) blank(columns []int) bool {
+	for _, c := range columns {
 		if len(p.raw(c)) > 0 {
 			return false
 		}
 	}
-	return !slashed(id)
+	return true
 }
+
+// word finds what a column says among what it may say. The way in which a file writes it, with a mark in front or blanks
+// behind, is remembered.
+func (p *parser) word(l *lookup, column int) uint16 {
+	text := p.raw(column)
+	if code := l.find(text); code != 0 {
+		return code
+	}
+	code := l.find(p.trimmed(text))
+	if code != 0 && len(l.names) < maxWays {
+		l.add(string(text), code)
+	}
+	return code
+}
+
+// maxWays bounds the ways to write words that are remembered.
+const maxWays = 256
 
 // raw gives the bytes of a column, with blanks around the value if there are any.
 func (p *parser) raw(i int) []byte { return p.line[int32(p.cuts[i])+1 : p.cuts[i+1]] }
