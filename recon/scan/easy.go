@@ -100,14 +100,14 @@ func (w *worker) readEasy(place uint64) bool {
 func (p *parser) easyKey(e *easy) []byte {
 	for i, c := range e.keys {
 		id := p.raw(c)
+		if len(id) > 0 && (p.trim[id[0]] || p.trim[id[len(id)-1]]) {
+			id = p.trimmed(id)
+		}
 		if len(id) == 0 {
 			if e.whole {
 				return nil
 			}
 			continue
-		}
-		if p.trim[id[0]] || p.trim[id[len(id)-1]] {
-			id = p.trimmed(id)
 		}
 		if e.whole && (!p.blank(e.keys[i+1:]) || slashed(id)) {
 			return nil // parts are joined, and slashes in them escaped
@@ -120,7 +120,7 @@ func (p *parser) easyKey(e *easy) []byte {
 // blank tells whether some columns are empty.
 func (p *parser) blank(columns []int) bool {
 	for _, c := range columns {
-		if len(p.raw(c)) > 0 {
+		if len(p.trimmed(p.raw(c))) > 0 {
 			return false
 		}
 	}

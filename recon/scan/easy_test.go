@@ -19,7 +19,7 @@ func TestEasyLinesReadAsAnyOther(t *testing.T) {
 	one := func(of ...string) string { return of[rng.IntN(len(of))] }
 	joined := plainSpec()
 	for i := range joined.Rows {
-		joined.Rows[i].KeyAll = true
+		joined.Rows[i].KeyAll, joined.Rows[i].Key = true, []string{"order", "refund"}
 	}
 	marked := plainSpec()
 	marked.Lines.Separator, marked.Lines.Trim, marked.Lines.Quote = ",`", "`", false
