@@ -465,7 +465,7 @@ func TestPlanFollowsFromSizesMemoryAndDisk(t *testing.T) {
 		{Config{Memory: 16 << 10, Unique: true}, 0, PlanJoin},
 		{Config{Memory: 1 << 20, Plan: PlanDigest}, 1 << 20, PlanDigest},
 	} {
-		r := &reconciliation{cfg: c.cfg, sides: sides}
+		r := &reconciliation{cfg: &c.cfg, sides: sides}
 		if got := r.choose(c.free); got != c.want {
 			t.Errorf("%+v with %d bytes free: %q, want %q", c.cfg, c.free, got, c.want)
 		}
