@@ -33,12 +33,15 @@ func ParseSecret(text string) (Secret, error) {
 	return s, nil
 }
 
-// Hasher hashes keys and compared texts with SipHash-2-4 in its 128-bit form. It is a pseudorandom function: without the
-// secret nobody can choose keys that collide, or sets of records whose hashes add up to the same (which a multiplying hash
-// such as XXH3 does not promise, although it is faster). Each kind, and each use, has a subkey of its own, so that the
-// same number as a payment and as a refund are different keys. A Hasher is immutable and safe for any number of goroutines.
+// Hasher makes entries' hashes under a secret. Each kind, and each use, has a subkey of its own, so that the same number as
+// a payment and as a refund are different keys. A Hasher is immutable and safe for any number of goroutines.
+//
+// Keys are hashed by a strongly universal family (see multilinear): for two different keys, chosen by whoever does not see
+// hashes, all 127 bits are equal with probability 2^-127, which is proved and not only believed. Such a hash adds up in ways
+// that can be foreseen, so nothing is ever summed that has not been through SipHash-2-4, a pseudorandom function, as well.
 type Hasher struct {
-	keys  [16]subkey // by kind code
+	keys  *multilinear
+	long  subkey // of what is too long for keys
 	texts subkey
 	whole subkey
 	sums  subkey
@@ -47,27 +50,32 @@ type Hasher struct {
 
 type subkey struct{ k0, k1 uint64 }
 
+func (k subkey) hash(text []byte) (lo, hi uint64) { return siphash.Hash128(k.k0, k.k1, text) }
+
 // NewHasher derives the subkeys.
 func NewHasher(s Secret) *Hasher {
 	master := subkey{binary.LittleEndian.Uint64(s[:8]), binary.LittleEndian.Uint64(s[8:])}
 	derive := func(name string) subkey {
-		k0, k1 := siphash.Hash128(master.k0, master.k1, []byte(name))
+		k0, k1 := master.hash([]byte(name))
 		return subkey{k0, k1}
 	}
-	h := &Hasher{texts: derive("texts"), whole: derive("record"), sums: derive("checksum")}
-	print := derive("fingerprint")
+	h := &Hasher{keys: newMultilinear(derive("keys")), long: derive("long keys"), texts: derive("texts"), whole: derive("record"), sums: derive("checksum")}
+	print := derive("fingerprint of multilinear keys")
 	binary.LittleEndian.PutUint64(h.print[:], print.k0)
 	binary.LittleEndian.PutUint64(h.print[8:], print.k1)
-	for i, kind := range recon.Kinds() {
-		h.keys[i+1] = derive("key of " + string(kind))
-	}
 	return h
 }
 
 // Key hashes a key. kind is the code of its kind.
 func (h *Hasher) Key(kind int, id []byte) (tag, rest uint64) {
-	k := &h.keys[kind&15]
-	return siphash.Hash128(k.k0, k.k1, id)
+	if len(id) > maxKey {
+		var b [16]byte
+		lo, hi := h.long.hash(id)
+		binary.LittleEndian.PutUint64(b[:8], lo)
+		binary.LittleEndian.PutUint64(b[8:], hi)
+		return h.keys.hash(kind|longKey, b[:])
+	}
+	return h.keys.hash(kind, id)
 }
 
 // Texts hashes the compared fields that have no place of their own in an entry. They are length-prefixed: see AppendText.
@@ -82,10 +90,10 @@ func (h *Hasher) Record(e *Entry) (lo, hi uint64) {
 	binary.LittleEndian.PutUint64(b[8:], e.Rest)
 	binary.LittleEndian.PutUint64(b[16:], uint64(e.Amount))
 	binary.LittleEndian.PutUint16(b[24:], uint16(e.At.Label()))
-	return siphash.Hash128(h.whole.k0, h.whole.k1, b[:])
+	return h.whole.hash(b[:])
 }
 
-// Fingerprint tells secrets apart without telling anything about them.
+// Fingerprint tells secrets and ways to hash apart, without telling anything about them.
 func (h *Hasher) Fingerprint() [16]byte { return h.print }
 
 // Checksum is a keyed checksum of what is written down: without the secret nobody can make it right for other bytes. The

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math/bits"
+	"os"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/seed-3356bd69/touchstone/recon/digest"
 	"github.com/seed-3356bd69/touchstone/recon/entry"
@@ -22,9 +25,10 @@ func (r *reconciliation) entriesBytes() (n int64, known bool) {
 	return n, known
 }
 
-// choose settles the plan before anything is read. What fits is joined at once. What does not is digested first, where
-// it can be read twice: mostly few buckets differ, and only their entries have to fit. A stream is not read twice.
-func (r *reconciliation) choose() Plan {
+// choose settles the plan before anything is read. What fits is joined at once. What does not is spilled where the disk has
+// room for it: writing an entry and reading it back costs less than reading its line again. Else the sides are digested
+// first: mostly few buckets differ, and only their entries have to fit. A stream is not read twice.
+func (r *reconciliation) choose(free int64) Plan {
 	if r.cfg.Plan != PlanAuto {
 		return r.cfg.Plan
 	}
@@ -34,8 +38,22 @@ func (r *reconciliation) choose() Plan {
 		return PlanSpill
 	case n <= r.cfg.entryMemory() || r.cfg.Unique:
 		return PlanJoin
+	case free >= n+n/4: // the guess may be low
+		return PlanSpill
 	}
 	return PlanDigest
+}
+
+// freeBytes is the room on a folder's disk; 0 if nobody knows.
+func freeBytes(dir string) int64 {
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return 0
+	}
+	return int64(s.Bavail) * s.Bsize
 }
 
 // digested is what the first of two scans says.

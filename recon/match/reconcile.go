@@ -19,7 +19,7 @@ type Plan string
 
 // The plans.
 const (
-	PlanAuto   Plan = ""       // by sizes, memory and what the digests say
+	PlanAuto   Plan = ""       // by sizes, memory and room on the disk
 	PlanJoin   Plan = "join"   // every entry is kept until the join
 	PlanDigest Plan = "digest" // digests first; then the entries of buckets that differ, in a second scan
 	PlanSpill  Plan = "spill"  // as join, and what exceeds the memory goes to disk
@@ -143,7 +143,7 @@ func (r *reconciliation) progress(p Progress) {
 
 // scan reads the sides one after the other, each with all threads, as the plan says.
 func (r *reconciliation) scan(ctx context.Context) error {
-	plan := r.choose()
+	plan := r.choose(freeBytes(r.cfg.Temp))
 	if plan == PlanDigest {
 		if err := r.digest(ctx); err != nil {
 			return err
@@ -187,7 +187,7 @@ func (r *reconciliation) scanSide(ctx context.Context, side *scan.Side, sink sca
 }
 
 // partBytes is how large a partition of one side should be: it is joined in the second cache.
-const partBytes = 128 << 10
+const partBytes = 512 << 10
 
 // parts chooses the number of partitions.
 func (r *reconciliation) parts() int {

@@ -451,3 +451,35 @@ var errBroken = errors.New("connection lost")
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, errBroken }
+
+func TestPlanFollowsFromSizesMemoryAndDisk(t *testing.T) {
+	sides := openSides(t, 1, text(someRows(1000)), text(someRows(1000)))
+	for _, c := range []struct {
+		cfg  Config
+		free int64
+		want Plan
+	}{
+		{Config{Memory: 1 << 20}, 0, PlanJoin},
+		{Config{Memory: 16 << 10}, 1 << 20, PlanSpill},
+		{Config{Memory: 16 << 10}, 64 << 10, PlanDigest}, // 2000 entries are 64,000 bytes: room without any to spare
+		{Config{Memory: 16 << 10, Unique: true}, 0, PlanJoin},
+		{Config{Memory: 1 << 20, Plan: PlanDigest}, 1 << 20, PlanDigest},
+	} {
+		r := &reconciliation{cfg: &c.cfg, sides: sides}
+		if got := r.choose(c.free); got != c.want {
+			t.Errorf("%+v with %d bytes free: %q, want %q", c.cfg, c.free, got, c.want)
+		}
+	}
+	if freeBytes(t.TempDir()) <= 0 || freeBytes("/nowhere/at/all") != 0 {
+		t.Error("the room on a disk is not known")
+	}
+}
+
+// someRows gives rows that agree on every side.
+func someRows(n int) []row {
+	rows := make([]row, n)
+	for i := range rows {
+		rows[i] = row{fmt.Sprint("order-", i), "payment", 100, "CNY", "success", ""}
+	}
+	return rows
+}

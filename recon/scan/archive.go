@@ -2,6 +2,7 @@ package scan
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -110,13 +111,9 @@ func count(l *layout, o *Options, rows []byte, whole bool) (records, rejects int
 		rows = rows[:bytes.LastIndexByte(rows, '\n')+1]
 	}
 	w := newWorker(0, l, o, nothing{})
-	stat := segmentStat{}
 	s := segment{text: rows, to: len(rows), quoted: o.Format.Lines.Quote && bytes.IndexByte(rows, '"') >= 0}
-	run := w.runPlain
-	if s.quoted {
-		run = w.runQuoted
-	}
-	if err := run(s, &stat); err != nil {
+	stat, err := w.run(context.Background(), s)
+	if err != nil {
 		return 0, stat.rejects + 1
 	}
 	return stat.records, stat.rejects

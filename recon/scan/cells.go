@@ -14,12 +14,14 @@ func (p *parser) take(b []byte, n int) bool {
 	return p.checkCells(cut(p.cuts[1:], b, n, p.sep, p.need))
 }
 
-// takeIndexed takes a line of a quoted segment, whose separators are found already.
-func (p *parser) takeIndexed(line []byte, seps []uint32, from uint32) bool {
-	p.line, p.odd, p.wide, p.quoted = line, true, false, true
+// takeIndexed takes a line whose separators outside of quotes are found already.
+func (p *parser) takeIndexed(line []byte, seps []uint32, from uint32, quoted bool) bool {
+	p.line, p.odd, p.wide, p.quoted = line, quoted, false, quoted
 	p.plain = p.plain[:0]
-	for i := range min(len(seps), p.need) {
-		p.cuts[i+1] = seps[i] - from
+	n := min(len(seps), p.need)
+	cuts := p.cuts[1 : n+1]
+	for i, at := range seps[:n] {
+		cuts[i] = at - from
 	}
 	return p.checkCells(len(seps))
 }

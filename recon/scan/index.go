@@ -16,8 +16,8 @@ type index struct {
 // wordBytes is how many bytes one word of a mask stands for.
 const wordBytes = 64
 
-// build indexes a segment. A line's last byte may lack its '\n': see scanner.segment.
-func (x *index) build(b []byte, sep byte) {
+// build indexes a segment. Where it is not quoted, a quote is a byte like any other. A line's last byte may lack its '\n': see scanner.segment.
+func (x *index) build(b []byte, sep byte, quoted bool) {
 	x.reset(len(b))
 	inside := uint64(0) // all ones while a quoted cell is open
 	nsep, nend := 0, 0
@@ -29,8 +29,11 @@ func (x *index) build(b []byte, sep byte) {
 		} else {
 			valid = 1<<copy(tail[:], rest) - 1
 		}
-		q := prefixXor(maskOf(w, '"')) ^ inside
-		inside = uint64(int64(q) >> 63)
+		q := uint64(0)
+		if quoted {
+			q = prefixXor(maskOf(w, '"')) ^ inside
+			inside = uint64(int64(q) >> 63)
+		}
 		seps, ends := maskOf(w, sep)&^q&valid, maskOf(w, '\n')&^q&valid
 		for m := ends; m != 0; m &= m - 1 {
 			bit := lowest(m)

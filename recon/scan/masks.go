@@ -10,6 +10,9 @@ import (
 // Build says how this binary looks for separators.
 const Build = "plain"
 
+// indexed tells whether all separators of a segment are found before its lines are read.
+const indexed = false
+
 // maskOf gives the bits of one byte's places. Each of the eight words says in the high bits of its bytes which are not c
 // (the shorter form with a subtraction borrows into the byte above: it takes ",-" for two separators); stacked up, they are
 // a matrix of 8 by 8 bits with a row for each byte of a word, which is turned once.

@@ -10,6 +10,9 @@ import (
 // Build says how this binary looks for separators.
 const Build = "simd"
 
+// indexed tells whether all separators of a segment are found before its lines are read.
+const indexed = true
+
 // maskOf gives the bits of one byte's places, 32 bytes a comparison (AVX2).
 func maskOf(b *[wordBytes]byte, c byte) uint64 {
 	lo := archsimd.LoadUint8x32((*[32]uint8)(b[:32]))

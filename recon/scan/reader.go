@@ -68,8 +68,8 @@ func (r *Reader) take(p *parser, text []byte) bool {
 	if r.side.opts.Format.Lines.Quote && bytes.IndexByte(text[:n], '"') >= 0 {
 		end := quotedEnd(text)
 		line := bytes.TrimSuffix(text[:end], []byte{'\r'})
-		r.index.build(line, p.sep)
-		return p.takeIndexed(line, r.index.sep, 0)
+		r.index.build(line, p.sep, true)
+		return p.takeIndexed(line, r.index.sep, 0, true)
 	}
 	if n > 0 && text[n-1] == '\r' {
 		n--

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"github.com/seed-3356bd69/touchstone/recon/cpu"
 	"github.com/seed-3356bd69/touchstone/recon/entry"
@@ -145,6 +146,8 @@ func (s *Side) bind(b []byte, whole bool) error {
 }
 
 func (s *Side) scanMapped(ctx context.Context, sink Sink) (*Result, error) {
+	advise(s.text, unix.MADV_SEQUENTIAL)
+	defer advise(s.text, unix.MADV_RANDOM) // what is read after a scan is single lines
 	workers := s.workers(sink)
 	cutter := newCutter(s.text, s.head.body, s.opts.Format.Lines.Quote)
 	s.segments = make([]segmentStat, cutter.blocks())

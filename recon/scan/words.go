@@ -1,6 +1,9 @@
 package scan
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // wordOf packs a text of at most eight bytes into a number. It reads the bytes behind the text too, which are there in all
 // but the last cells of a file.
@@ -27,7 +30,9 @@ func (l *lookup) add(name string, code uint16) {
 }
 
 // clone gives a lookup of the same names with a memory of its own.
-func (l *lookup) clone() lookup { return lookup{names: l.names, codes: l.codes} }
+func (l *lookup) clone() lookup {
+	return lookup{names: slices.Clip(l.names), codes: slices.Clip(l.codes)}
+}
 
 // find gives a name's code; 0 stands for an unknown one.
 func (l *lookup) find(text []byte) uint16 {

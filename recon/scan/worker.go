@@ -44,6 +44,7 @@ type worker struct {
 	special [256]bool // first bytes of lines that may be no rows
 	batch   []entry.Entry
 	index   index
+	easy    []easy // by rule
 
 	sums      []Sum
 	figures   []figure // by total, of accepted lines
@@ -73,7 +74,7 @@ const maxComments = 1000
 func newWorker(number int, l *layout, o *Options, sink Sink) *worker {
 	w := &worker{
 		parser: newParser(l, o.Hasher), number: number, opts: o, sink: sink, batch: make([]entry.Entry, 0, batchSize),
-		ignored: map[string]int64{}, summaryAt: noPlace, figures: make([]figure, len(l.totals)),
+		easy: l.easyRules(), ignored: map[string]int64{}, summaryAt: noPlace, figures: make([]figure, len(l.totals)),
 	}
 	for _, c := range []byte{'\n', '\r', ' ', '\t', 0xef} {
 		w.special[c] = true
@@ -93,8 +94,8 @@ func (w *worker) run(ctx context.Context, s segment) (segmentStat, error) {
 		return stat, err
 	}
 	var err error
-	if s.quoted {
-		err = w.runQuoted(s, &stat)
+	if s.quoted || (indexed && w.simple) {
+		err = w.runIndexed(s, &stat)
 	} else {
 		err = w.runPlain(s, &stat)
 	}
@@ -128,7 +129,7 @@ func (w *worker) runPlain(s segment, stat *segmentStat) error {
 				continue
 			}
 		}
-		if err := w.row(w.take(line, n), s.place+uint64(at), stat); err != nil {
+		if err := w.rowOrEasy(w.take(line, n), s.place+uint64(at), stat); err != nil {
 			if err == errSummary {
 				return w.rest(s, next, stat)
 			}
@@ -146,45 +147,65 @@ func (w *worker) rest(s segment, from int, stat *segmentStat) error {
 	return nil
 }
 
-func (w *worker) runQuoted(s segment, stat *segmentStat) error {
+// runIndexed finds all separators of a segment first: of a quoted one it must, and with vector code it is faster.
+func (w *worker) runIndexed(s segment, stat *segmentStat) error {
 	text := s.text[s.from:s.to]
-	w.index.build(text, w.sep)
+	w.index.build(text, w.sep, s.quoted)
 	ends, from, seps := w.index.end, 0, 0
+	stat.ends = int64(len(ends))
 	if n := len(ends); len(text) > 0 && (n == 0 || int(ends[n-1]) != len(text)-1) { // no line end, or a quote that stays open
 		ends = append(ends, uint32(len(text)))
 		w.index.upTo = append(w.index.upTo, uint32(len(w.index.sep)))
 	}
 	for i, end := range ends {
-		n, upTo := int(end)-from, int(w.index.upTo[i])
-		place := s.place + uint64(s.from+from)
-		if n > w.opts.MaxLine {
-			return w.tooLong(place)
-		}
-		line := bytes.TrimSuffix(text[from:from+n], []byte{'\r'})
-		if bytes.IndexByte(line, '"') >= 0 {
-			if bad := badQuotes(line, w.sep); bad >= 0 {
-				return &quoteError{place: place + uint64(bad)}
-			}
-		}
-		skip, over := len(line) == 0, false
-		if len(line) > 0 && w.special[line[0]] {
-			skip, over = w.apart(line, place)
-		}
-		if over {
+		upTo := int(w.index.upTo[i])
+		if err := w.indexedLine(s, from, int(end), w.index.sep[seps:upTo], stat); err == errSummary {
 			stat.ends = 0
 			return w.rest(s, s.from, stat)
-		}
-		if !skip {
-			if err := w.row(w.takeIndexed(line, w.index.sep[seps:upTo], uint32(from)), place, stat); err == errSummary {
-				stat.ends = 0
-				return w.rest(s, s.from, stat)
-			} else if err != nil {
-				return err
-			}
+		} else if err != nil {
+			return err
 		}
 		from, seps = int(end)+1, upTo
 	}
-	stat.ends = int64(bytes.Count(text, []byte{'\n'}))
+	if s.quoted {
+		stat.ends = int64(bytes.Count(text, []byte{'\n'})) // those inside of cells too
+	}
+	return nil
+}
+
+// indexedLine reads the line text[from:end] of a segment, with its separators.
+func (w *worker) indexedLine(s segment, from, end int, seps []uint32, stat *segmentStat) error {
+	line, n, place := s.text[s.from+from:], end-from, s.place+uint64(s.from+from)
+	if n > w.opts.MaxLine {
+		return w.tooLong(place)
+	}
+	if n > 0 && line[n-1] == '\r' {
+		n--
+	}
+	if s.quoted && bytes.IndexByte(line[:n], '"') >= 0 {
+		if bad := badQuotes(line[:n], w.sep); bad >= 0 {
+			return &quoteError{place: place + uint64(bad)}
+		}
+	}
+	if n == 0 || w.special[line[0]] {
+		if skip, over := w.apart(line[:n], place); over {
+			return errSummary
+		} else if skip {
+			return nil
+		}
+	}
+	return w.rowOrEasy(w.takeIndexed(line[:n], seps, uint32(from), s.quoted), place, stat)
+}
+
+// rowOrEasy reads the line that was taken in, the short way if it is easy.
+func (w *worker) rowOrEasy(taken bool, place uint64, stat *segmentStat) error {
+	if !taken || w.odd || !w.readEasy(place) {
+		return w.row(taken, place, stat)
+	}
+	stat.records++
+	if len(w.batch) == cap(w.batch) {
+		return w.flush()
+	}
 	return nil
 }
 
