@@ -7,7 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -176,16 +176,14 @@ func TestTooManyUnreadableLinesAreAWrongFile(t *testing.T) {
 type held struct {
 	books        books
 	stage        string
-	once         sync.Once
+	hung         atomic.Bool
 	asleep, wake chan struct{}
 }
 
 func (h *held) at(stage string) {
-	if stage == h.stage {
-		h.once.Do(func() {
-			close(h.asleep)
-			<-h.wake
-		})
+	if stage == h.stage && h.hung.CompareAndSwap(false, true) {
+		close(h.asleep)
+		<-h.wake
 	}
 }
 
