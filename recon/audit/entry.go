@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -16,27 +17,18 @@ const entryVersion = 1
 // maxEntry bounds an entry's bytes; the log's format has room for 65,535.
 const maxEntry = 32 << 10
 
-// Subject is what an entry is about.
-type Subject struct {
-	Kind string `json:"kind"` // case, repair, batch, operation, ...
-	ID   string `json:"id"`
-}
-
-// String prints "case C-17".
-func (s Subject) String() string { return s.Kind + " " + s.ID }
-
 // Entry is one decision, or one write that is about to happen. Its canonical form is JSON with the fields in this order,
 // the facts of Basis sorted by name, no spaces, times in UTC: equal entries have equal bytes.
 type Entry struct {
 	Version int               `json:"v"`
 	ID      string            `json:"id"` // of the entry: one that comes twice says so by its id
 	Time    time.Time         `json:"time"`
-	Trace   string            `json:"trace,omitempty"` // trace id, hex
-	Actor   string            `json:"actor"`           // user:NAME or system:NAME
-	Action  string            `json:"action"`
-	Subject Subject           `json:"subject"`
-	Also    []Subject         `json:"also,omitempty"`    // further subjects: the case of a repair
-	Raw     string            `json:"raw,omitempty"`     // SHA-256 of the raw message or file that it rests on, hex
+	Trace   string            `json:"trace,omitempty"`   // trace id, hex
+	Actor   string            `json:"actor"`             // a person, or the part of the program that decided
+	Action  string            `json:"action"`            // for example "case close"
+	Subject string            `json:"subject"`           // id of the case, batch, payment or operation
+	Also    []string          `json:"also,omitempty"`    // further subjects: the case of a repair
+	SHA256  string            `json:"sha256,omitempty"`  // of the raw message or file that it rests on, hex
 	Archive string            `json:"archive,omitempty"` // where those bytes are kept
 	Basis   map[string]string `json:"basis,omitempty"`   // what was known and why it was decided
 }
@@ -65,7 +57,7 @@ func (e Entry) Encode() ([]byte, error) {
 
 func (e Entry) check() error {
 	for _, f := range []struct{ name, value string }{
-		{"id", e.ID}, {"actor", e.Actor}, {"action", e.Action}, {"subject.kind", e.Subject.Kind}, {"subject.id", e.Subject.ID},
+		{"id", e.ID}, {"actor", e.Actor}, {"action", e.Action}, {"subject", e.Subject},
 	} {
 		if f.value == "" {
 			return fmt.Errorf("%w: %s: is missing (entry %q)", ErrEntry, f.name, e.ID)
@@ -74,8 +66,8 @@ func (e Entry) check() error {
 	if e.Time.IsZero() {
 		return fmt.Errorf("%w: time: is missing (entry %q)", ErrEntry, e.ID)
 	}
-	if digest, err := hex.DecodeString(e.Raw); err != nil || (e.Raw != "" && len(digest) != 32) {
-		return fmt.Errorf("%w: raw: is no SHA-256 (got %q)", ErrEntry, e.Raw)
+	if digest, err := hex.DecodeString(e.SHA256); err != nil || (e.SHA256 != "" && len(digest) != 32) {
+		return fmt.Errorf("%w: sha256: is none (got %q)", ErrEntry, e.SHA256)
 	}
 	return nil
 }
@@ -105,14 +97,6 @@ func Decode(data []byte) (Entry, error) {
 }
 
 // About tells whether an entry is about this subject.
-func (e Entry) About(s Subject) bool {
-	if e.Subject == s {
-		return true
-	}
-	for _, other := range e.Also {
-		if other == s {
-			return true
-		}
-	}
-	return false
+func (e Entry) About(subject string) bool {
+	return e.Subject == subject || slices.Contains(e.Also, subject)
 }

@@ -19,7 +19,7 @@ type Found struct {
 
 // Find gives every entry about a subject, oldest first, each proved to be in the tree that the latest checkpoint signs. It
 // reads the whole log.
-func Find(ctx context.Context, dir string, verifier note.Verifier, about Subject) ([]Found, error) {
+func Find(ctx context.Context, dir string, verifier note.Verifier, subject string) ([]Found, error) {
 	t, err := readTree(ctx, dir, verifier)
 	if err != nil || t.head.Size == 0 {
 		return nil, err
@@ -28,7 +28,7 @@ func Find(ctx context.Context, dir string, verifier note.Verifier, about Subject
 	if err != nil {
 		return nil, fmt.Errorf("read audit log: %w", err)
 	}
-	needle, err := json.Marshal(about.ID)
+	needle, err := json.Marshal(subject)
 	if err != nil {
 		return nil, fmt.Errorf("read audit log: %w", err)
 	}
@@ -47,7 +47,7 @@ func Find(ctx context.Context, dir string, verifier note.Verifier, about Subject
 			if err != nil {
 				return nil, fmt.Errorf("read audit log: entry %d: %w; try: touchstone audit verify", index, err)
 			}
-			if !e.About(about) {
+			if !e.About(subject) {
 				continue
 			}
 			if err := t.included(ctx, builder, index, data); err != nil {
@@ -57,4 +57,28 @@ func Find(ctx context.Context, dir string, verifier note.Verifier, about Subject
 		}
 	}
 	return found, nil
+}
+
+// latest gives the ids of the last n entries that a checkpoint covers, or more.
+func latest(ctx context.Context, dir string, verifier note.Verifier, n uint64) (map[string]bool, error) {
+	ids := map[string]bool{}
+	t, err := readTree(ctx, dir, verifier)
+	if err != nil {
+		return nil, err
+	}
+	from := t.head.Size - min(n, t.head.Size)
+	for at := range layout.Range(from, t.head.Size-from, t.head.Size) {
+		entries, err := t.entries(ctx, at)
+		if err != nil {
+			return nil, fmt.Errorf("read audit log: bundle %d: %w; try: touchstone audit verify", at.Index, err)
+		}
+		for _, data := range entries {
+			e, err := Decode(data)
+			if err != nil {
+				return nil, fmt.Errorf("read audit log: %w; try: touchstone audit verify", err)
+			}
+			ids[e.ID] = true
+		}
+	}
+	return ids, nil
 }

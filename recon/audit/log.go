@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/transparency-dev/tessera"
 	"github.com/transparency-dev/tessera/storage/posix"
 	"golang.org/x/mod/sumdb/note"
+	"k8s.io/klog/v2"
 )
 
 // Bounds of writing. An awaited entry takes a sequence (two or three synced files) and at most one checkpoint interval.
@@ -117,6 +119,8 @@ func (l *Log) agreesWithWitness(ctx context.Context) error {
 // Append writes one entry and returns its place when a signed checkpoint covers it and the witness has that checkpoint.
 // After an error nothing that the entry was for may be done.
 func (l *Log) Append(ctx context.Context, e Entry) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.Patience)
+	defer cancel()
 	places, err := l.append(ctx, []Entry{e}, true)
 	if err != nil {
 		return 0, err
@@ -125,7 +129,8 @@ func (l *Log) Append(ctx context.Context, e Entry) (uint64, error) {
 }
 
 // AppendBatch writes entries of machines, in order, and returns their places when a signed checkpoint covers them. The
-// witness gets that checkpoint, or a later one, within seconds.
+// witness gets that checkpoint, or a later one, within seconds. It waits for places as long as ctx lets it, so that after
+// an error the log's files tell whether the entries are in.
 func (l *Log) AppendBatch(ctx context.Context, entries []Entry) ([]uint64, error) {
 	if len(entries) == 0 {
 		return nil, nil
@@ -142,8 +147,6 @@ func (l *Log) append(ctx context.Context, entries []Entry, witness bool) ([]uint
 			return nil, err // before any of them is written
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.Patience)
-	defer cancel()
 	places, err := l.sequence(ctx, encoded)
 	var size uint64
 	var checkpoint []byte
@@ -192,12 +195,14 @@ func (l *Log) sequence(ctx context.Context, encoded [][]byte) ([]uint64, error) 
 		}
 		return a.places, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: it has no place after %s: %w", ErrUnconfirmed, l.cfg.Patience, ctx.Err())
+		return nil, fmt.Errorf("%w: it has no place yet: %w", ErrUnconfirmed, ctx.Err())
 	}
 }
 
 // covered waits for a checkpoint that has this place in it.
 func (l *Log) covered(ctx context.Context, place uint64) (uint64, []byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.Patience)
+	defer cancel()
 	for {
 		raw, err := l.reader.ReadCheckpoint(ctx)
 		if err == nil {
@@ -219,12 +224,27 @@ func (l *Log) covered(ctx context.Context, place uint64) (uint64, []byte, error)
 
 func (l *Log) checkpoint(raw []byte) (*flog.Checkpoint, error) { return parse(raw, l.cfg.Key.verifier) }
 
+// LogTo sends what the log's library has to say to a logger. The library knows one for the whole process.
+func LogTo(logger *slog.Logger) { klog.SetSlogLogger(logger) }
+
 func parse(raw []byte, verifier note.Verifier) (*flog.Checkpoint, error) {
 	cp, _, _, err := flog.ParseCheckpoint(raw, verifier.Name(), verifier)
 	if err != nil {
 		return nil, fmt.Errorf("read checkpoint: %w", err)
 	}
 	return cp, nil
+}
+
+// settle waits until a checkpoint covers all that was sequenced, by this process or by one that died.
+func (l *Log) settle(ctx context.Context) error {
+	size, err := l.reader.IntegratedSize(ctx)
+	if err != nil {
+		return fmt.Errorf("read size of audit log: %w", err)
+	}
+	if size > 0 {
+		_, _, err = l.covered(ctx, size-1)
+	}
+	return err
 }
 
 func (l *Log) sinceWitness() time.Duration {
