@@ -153,3 +153,6 @@ func (b *Batch) move(ctx context.Context, tx *store.Tx, to State, now time.Time,
 func (b *Batch) moved(to State, now time.Time) {
 	b.State, b.Version, b.Moved = to, b.Version+1, now
 }
+
+// Archived is where the raw file is kept, below the archive's folder.
+func (f File) Archived() string { return archiveName(f.SHA256) }

@@ -2,9 +2,12 @@ package bus
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -17,14 +20,14 @@ import (
 // Names of the work queue.
 const (
 	workStream   = "TOUCHSTONE_WORK"
-	workSubject  = "touchstone.work.items"
+	workSubjects = "touchstone.work.*" // one for each name of an item
+	workPrefix   = "touchstone.work."
 	workConsumer = "workers"
 	workerInbox  = "_INBOX_WORKER"
 )
 
 const (
 	maxWorkBytes = 64 << 20         // of items that wait
-	workTwice    = 2 * time.Minute  // an item of the same name within it is the same item
 	workRetry    = 10 * time.Second // before an item whose handler failed comes again
 	lookEvery    = 2 * time.Second  // at the queue's length
 )
@@ -61,22 +64,33 @@ func (w *Work) Ready() error {
 	return nil
 }
 
-// Put adds an item and returns when the queue has it on disk. The same name within a short time is the same item, so any
-// number of schedulers may put what is due.
+// Put adds an item and returns when the queue has it on disk. An item whose name waits already, or is under way, is not
+// added: any number of schedulers may put what is due, again and again.
 func (w *Work) Put(ctx context.Context, name string, item []byte) error {
 	js := w.stream.Load()
 	if js == nil {
 		return errNotConnected
 	}
-	ack, err := (*js).Publish(ctx, workSubject, item, jetstream.WithMsgID(name))
-	if err != nil {
+	sum := sha256.Sum256([]byte(name)) // names are anybody's text, subjects are not
+	_, err := (*js).Publish(ctx, workPrefix+hex.EncodeToString(sum[:16]), item)
+	switch {
+	case thereAlready(err):
+		return nil
+	case err != nil:
 		return fmt.Errorf("put work item: %w", err)
 	}
-	if !ack.Duplicate {
-		w.metrics.put.Inc()
-	}
+	w.metrics.put.Inc()
 	return nil
 }
+
+// thereAlready tells that the stream holds the one item a subject may have.
+func thereAlready(err error) bool {
+	var refused *jetstream.APIError
+	return errors.As(err, &refused) && refused.ErrorCode == storeFailed && strings.Contains(refused.Description, "per subject")
+}
+
+// storeFailed is the code for all reasons why a stream did not store a message; the description tells them apart.
+const storeFailed = 10077
 
 // WorkHandler does one item. After nil the item is gone, after an error it comes again, here or elsewhere.
 type WorkHandler func(ctx context.Context, item []byte) error
@@ -130,8 +144,8 @@ func (w *Work) session(ctx context.Context, js jetstream.JetStream, handle WorkH
 
 func ensureWork(ctx context.Context, js jetstream.JetStream, lease time.Duration) (jetstream.Consumer, error) {
 	stream, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name: workStream, Subjects: []string{workSubject}, Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage,
-		Discard: jetstream.DiscardNew, MaxBytes: maxWorkBytes, Duplicates: workTwice,
+		Name: workStream, Subjects: []string{workSubjects}, Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage,
+		Discard: jetstream.DiscardNew, MaxBytes: maxWorkBytes, MaxMsgsPerSubject: 1, DiscardNewPerSubject: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up work queue: %w", err)
@@ -226,7 +240,7 @@ func (w *Work) look(ctx context.Context, consumer jetstream.Consumer) error {
 // workerSubjects are what a worker may publish to.
 func workerSubjects() []string {
 	return []string{
-		workSubject, "$JS.API.STREAM.CREATE." + workStream, "$JS.API.STREAM.UPDATE." + workStream, "$JS.API.STREAM.INFO." + workStream,
+		workSubjects, "$JS.API.STREAM.CREATE." + workStream, "$JS.API.STREAM.UPDATE." + workStream, "$JS.API.STREAM.INFO." + workStream,
 		"$JS.API.CONSUMER.CREATE." + workStream + ".>", "$JS.API.CONSUMER.INFO." + workStream + "." + workConsumer,
 		"$JS.API.CONSUMER.MSG.NEXT." + workStream + "." + workConsumer, "$JS.ACK." + workStream + ".>",
 	}

@@ -62,10 +62,8 @@ func TestEachItemGoesToOneWorker(t *testing.T) {
 	waitFor(t, "queue", func() bool { return a.Ready() == nil && b.Ready() == nil })
 	const items = 100
 	for i := range items {
-		for _, w := range []*Work{a, b} { // two schedulers that see the same
-			if err := w.Put(t.Context(), fmt.Sprint("item ", i), fmt.Append(nil, i)); err != nil {
-				t.Fatal(err)
-			}
+		if err := []*Work{a, b}[i%2].Put(t.Context(), fmt.Sprint("item ", i), fmt.Append(nil, i)); err != nil {
+			t.Fatal(err)
 		}
 	}
 	waitFor(t, "items", func() bool { return h.count() == items })
@@ -78,6 +76,37 @@ func TestEachItemGoesToOneWorker(t *testing.T) {
 			t.Errorf("item %s was done by %q", item, by)
 		}
 	}
+}
+
+// TestItemUnderWayIsNotPutAgain has schedulers put what a slow worker does at that time, and what waits behind it.
+func TestItemUnderWayIsNotPutAgain(t *testing.T) {
+	s := startWithWorkers(t, t.TempDir(), "127.0.0.1:0")
+	w, h := worker(s.URL(), time.Second), &hands{}
+	slow := make(chan struct{})
+	run(t, func(ctx context.Context) error {
+		return w.Run(ctx, func(ctx context.Context, item []byte) error {
+			<-slow
+			return h.by("w")(ctx, item)
+		})
+	})
+	waitFor(t, "queue", func() bool { return w.Ready() == nil })
+	for range 3 {
+		for _, name := range []string{"under way", "waiting"} {
+			if err := w.Put(t.Context(), name, []byte(name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if n := testutil.ToFloat64(w.metrics.put); n != 2 {
+		t.Errorf("%v items were enqueued, want 2", n)
+	}
+	close(slow)
+	waitFor(t, "items", func() bool { return h.count() == 2 })
+	waitFor(t, "place for another", func() bool {
+		return w.Put(t.Context(), "waiting", []byte("again")) == nil && testutil.ToFloat64(w.metrics.put) == 3
+	})
+	waitFor(t, "third item", func() bool { return h.count() == 3 })
 }
 
 func TestItemOfASilentWorkerGoesToAnother(t *testing.T) {
