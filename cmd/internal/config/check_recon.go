@@ -93,9 +93,6 @@ func (s *ReconStatement) check(c *Checker, path string) {
 	if s.Due < s.From {
 		c.Complain(path+".due", "is before from", "an hour after the file is usually there")
 	}
-	if (s.Adapter == nil) == (s.Folder == nil) {
-		c.Complain(path, "needs one of adapter and folder", "folder: {path: ./statements, file: \"bill-{day}.csv\", format: bill.json}")
-	}
 	if s.Adapter != nil {
 		checkPin(c, path+".adapter.sha256", s.Adapter.SHA256)
 	}
@@ -103,6 +100,12 @@ func (s *ReconStatement) check(c *Checker, path string) {
 		checkPattern(c, path+".folder.file", s.Folder.File)
 	}
 	s.Books.check(c, path+".books")
+	switch {
+	case s.Adapter == nil && s.Folder == nil:
+		c.Complain(path+".folder", "is missing, and so is adapter", `folder: {path: ./statements, file: "bill-{day}.csv", format: bill.json}`)
+	case s.Adapter != nil && s.Folder != nil:
+		c.Complain(path+".folder", "stands beside adapter", "one of the two")
+	}
 }
 
 func (b *ReconBooks) check(c *Checker, path string) {
