@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/recon/match"
+	"github.com/seed-3356bd69/touchstone/recon/scan"
 	"github.com/seed-3356bd69/touchstone/recon/store"
 )
 
@@ -40,14 +41,14 @@ type File struct {
 
 // Result is what main reconciliation found.
 type Result struct {
-	Books    SideTotals      `json:"books"`
-	Channel  SideTotals      `json:"channel"`
-	Matched  []match.Total   `json:"matched"`
-	Breaks   []BreakTotals   `json:"breaks,omitempty"`
-	Findings int64           `json:"findings"`
-	Rejects  []recon.Reject  `json:"rejects,omitempty"` // the first of them
-	Took     time.Duration   `json:"took"`
-	Control  json.RawMessage `json:"control,omitempty"` // what the file states about itself, beside what was counted
+	Books    SideTotals     `json:"books"`
+	Channel  SideTotals     `json:"channel"`
+	Matched  []match.Total  `json:"matched"`
+	Breaks   []BreakTotals  `json:"breaks,omitempty"`
+	Findings int64          `json:"findings"`
+	Rejects  []recon.Reject `json:"rejects,omitempty"` // the first of them
+	Took     time.Duration  `json:"took"`
+	Control  []scan.Control `json:"control,omitempty"` // what the file states about itself, beside what was counted
 }
 
 // SideTotals are the control totals of one side.

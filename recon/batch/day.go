@@ -35,6 +35,9 @@ func (l *Line) String() string {
 	text += fmt.Sprintf("; version %d %s", l.Latest.Number, l.Latest.State)
 	if r := l.Latest.Result; r != nil {
 		text += fmt.Sprintf(", books %d, channel %d, matched %d, findings %d", r.Books.Records, r.Channel.Records, count(r.Matched), r.Findings)
+		if n := r.Books.Rejected + r.Channel.Rejected; n > 0 {
+			text += fmt.Sprintf(", unreadable %d", n)
+		}
 	}
 	if c := l.Latest.Change; c != nil {
 		text += fmt.Sprintf(" (%d opened, %d gone, %d unchanged since the version before)", c.Opened, c.Gone, c.Unchanged)

@@ -164,7 +164,10 @@ func TestTooManyUnreadableLinesAreAWrongFile(t *testing.T) {
 	r := newRig(t, stores.Open(t, stores.File(t)))
 	r.books.write(t, day, file("P1 10.00"))
 	r.channel.sends(file("P1 10.00", "P2 ten"))
-	wants(t, r.look(t, "09:00"), batch.Closed, "findings 0")
+	wants(t, r.look(t, "09:00"), batch.Closed, "findings 0, unreadable 1")
+	if l := r.line(t); len(l.Latest.Result.Rejects) != 1 || len(l.Latest.Result.Control) != 1 || l.Latest.Result.Control[0].Declared != 2 {
+		t.Errorf("kept of the file: %+v", l.Latest.Result)
+	}
 	r.channel.sends(file("P1 10.00", "P2 ten", "P3 ten"))
 	if err := r.Rerun(t.Context(), r.id, false, "me"); err != nil {
 		t.Fatal(err)

@@ -188,7 +188,7 @@ func (s *sink) flush(ctx context.Context) error {
 
 func newResult(r *match.Result, findings int64, took time.Duration) *Result {
 	out := &Result{Matched: r.Matched.Rows(), Findings: findings, Took: took}
-	out.Books, out.Channel = sideTotals(r.Sides[0]), sideTotals(r.Sides[1])
+	out.Books, out.Channel, out.Control = sideTotals(r.Sides[0]), sideTotals(r.Sides[1]), r.Sides[1].Control
 	for _, b := range r.Breaks {
 		out.Breaks = append(out.Breaks, BreakTotals{b.Break, b.Count, b.Sides[0].Rows(), b.Sides[1].Rows()})
 	}
