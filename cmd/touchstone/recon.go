@@ -21,6 +21,9 @@ import (
 
 type reconCmd struct {
 	Compare compareCmd `cmd:"" help:"Hold two or three files or tables against each other; exit code 0 equal, 1 breaks, 2 error."`
+	Case    caseCmd    `cmd:"" help:"Work on cases, over the API of recon serve."`
+	Serve   serveCmd   `cmd:"" help:"Run the desk: the API of cases, and the audit log."`
+	Token   tokenCmd   `cmd:"" help:"Make a token for somebody who works on cases."`
 }
 
 // compareCmd is reconciliation without configuration. A column that the sides name differently is written ours=theirs.
