@@ -35,7 +35,6 @@ const (
 	keyBatch     = "batch"
 	keyPhase     = "phase"
 	keyWhy       = "why"
-	keyError     = "err"
 )
 
 // profile finds the line of a statement.

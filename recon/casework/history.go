@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/recon/store"
 )
 
@@ -20,15 +21,38 @@ type Event struct {
 	SHA256 string    `json:"sha256,omitempty"` // of an attachment
 	Audit  string    `json:"audit"`            // id of the audit entry
 	Trace  string    `json:"trace,omitempty"`
+
+	// The case after it.
+	Gap        *recon.Money `json:"gap,omitempty"`
+	Resolution Resolution   `json:"resolution,omitempty"`
 }
 
 func eventRows() store.Rows {
 	return store.Rows{Table: "case_events", Key: []string{"part", "case_id", "seq"},
-		Columns: []string{"at_us", "actor", "action", "from_state", "to_state", "note", "sha256", "audit", "trace"}}
+		Columns: []string{"at_us", "actor", "action", "from_state", "to_state", "note", "sha256", "audit", "trace", "gap_minor", "gap_currency", "resolution"}}
 }
 
 func (e *Event) row(part int, id string) []any {
-	return []any{part, id, e.Seq, store.Moment(e.At), e.Actor, e.Action, string(e.From), string(e.To), e.Note, e.SHA256, e.Audit, e.Trace}
+	gap := recon.Money{}
+	if e.Gap != nil {
+		gap = *e.Gap
+	}
+	return []any{
+		part, id, e.Seq, store.Moment(e.At), e.Actor, e.Action, string(e.From), string(e.To), e.Note, e.SHA256, e.Audit, e.Trace,
+		gap.Minor, string(gap.Currency), string(e.Resolution),
+	}
+}
+
+const eventColumns = "seq, at_us, actor, action, from_state, to_state, note, sha256, audit, trace, gap_minor, gap_currency, resolution"
+
+func scanEvent(row interface{ Scan(...any) error }, before ...any) (e Event, err error) {
+	var at int64
+	var gap recon.Money
+	err = row.Scan(append(before, &e.Seq, &at, &e.Actor, &e.Action, &e.From, &e.To, &e.Note, &e.SHA256, &e.Audit, &e.Trace, &gap.Minor, &gap.Currency, &e.Resolution)...)
+	if e.At = store.TimeOf(at); gap.Currency != "" {
+		e.Gap = &gap
+	}
+	return e, err
 }
 
 // addEvent adds one line; a line that is there already means that another was faster.
@@ -50,19 +74,17 @@ func (d *Desk) Events(ctx context.Context, id string) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := d.DB.Query(ctx, "SELECT seq, at_us, actor, action, from_state, to_state, note, sha256, audit, trace FROM case_events WHERE part = ? AND case_id = ? ORDER BY seq", part, id)
+	rows, err := d.DB.Query(ctx, "SELECT "+eventColumns+" FROM case_events WHERE part = ? AND case_id = ? ORDER BY seq", part, id)
 	if err != nil {
 		return nil, fmt.Errorf("read history of case %s: %w", id, err)
 	}
 	defer rows.Close()
-	var all []Event
+	all := []Event{}
 	for rows.Next() {
-		var e Event
-		var at int64
-		if err := rows.Scan(&e.Seq, &at, &e.Actor, &e.Action, &e.From, &e.To, &e.Note, &e.SHA256, &e.Audit, &e.Trace); err != nil {
+		e, err := scanEvent(rows)
+		if err != nil {
 			return nil, fmt.Errorf("read history of case %s: %w", id, err)
 		}
-		e.At = store.TimeOf(at)
 		all = append(all, e)
 	}
 	if err := rows.Err(); err != nil {

@@ -99,6 +99,12 @@ func each(t *testing.T, do func(*testing.T, *rig)) {
 	stores.Each(t, server, func(t *testing.T, db *store.DB) { do(t, newRig(t, db)) })
 }
 
+// onFile is for what is the same in every database.
+func onFile(t *testing.T, do func(*testing.T, *rig)) {
+	t.Helper()
+	do(t, newRig(t, openFile(t)))
+}
+
 func newRig(tb testing.TB, db *store.DB) *rig {
 	tb.Helper()
 	r := &rig{db: db, log: &book{}, clock: &clock{now: noon()}}

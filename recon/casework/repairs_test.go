@@ -344,7 +344,7 @@ func TestAReversalOfUnknownEnd(t *testing.T) {
 }
 
 func TestTicketsAndEndedRepairs(t *testing.T) {
-	each(t, func(t *testing.T, r *rig) {
+	onFile(t, func(t *testing.T, r *rig) {
 		r.open(t, batch("1"), atChannelOnly("P1", 100), atChannelOnly("P2", 100))
 		ctx := t.Context()
 		p := casework.Proposal{Kind: casework.RepairTicket, Request: "1", Reason: "bank transfer by hand"}

@@ -15,6 +15,7 @@ var ErrConflict = errors.New("another changed it meanwhile; try: look at it agai
 // swapCase replaces a case in the state and version that it was read in, and adds the line that says why.
 func swapCase(ctx context.Context, tx *store.Tx, old, next *Case, e Event) error {
 	next.Version = old.Version + 1
+	e.Gap, e.Resolution = next.Gap, next.Resolution
 	row, err := next.row()
 	if err != nil {
 		return err

@@ -16,7 +16,9 @@ import (
 const metricsPage = "deploy/METRICS.md"
 
 // notMetrics are the names with our prefix that are something else: tables in databases.
-func notMetrics() []string { return []string{"touchstone_applied", "touchstone_probe", "touchstone_schema"} }
+func notMetrics() []string {
+	return []string{"touchstone_applied", "touchstone_probe", "touchstone_schema"}
+}
 
 // metricPrefixes begin the names of metrics; those without our own are what scaling rules are written for.
 const metricPrefixes = `(touchstone|reconcile|worker)_`
@@ -45,7 +47,7 @@ func metricNames(s source) (names, violations []string) {
 // documented gives the names that begin a row of the page's tables.
 func documented(page []byte) []string {
 	var names []string
-	for _, m := range regexp.MustCompile("(?m)^\\|\\s*`(" + metricPrefixes + "[a-z0-9_]+)").FindAllSubmatch(page, -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\|\\s*`("+metricPrefixes+"[a-z0-9_]+)").FindAllSubmatch(page, -1) {
 		names = append(names, string(m[1]))
 	}
 	return names

@@ -53,7 +53,7 @@ func RoleOf(path string) (string, error) {
 			return root.Content[i+1].Value, nil
 		}
 	}
-	return "", Problems{{File: path, Line: root.Line, Column: root.Column, Field: "role", What: "is missing", Try: "role: sidecar, role: comparer, or role: recon"}}
+	return "", Problems{{File: path, Line: root.Line, Column: root.Column, Field: "role", What: "is missing", Try: "role: sidecar, comparer, recon or cases"}}
 }
 
 // Check loads a file as what its role says, and gives every complaint.
@@ -67,6 +67,8 @@ func Check(path string) error {
 		_, err = LoadComparer(path)
 	case "recon":
 		_, err = LoadRecon(path)
+	case "cases":
+		_, err = LoadCases(path)
 	default:
 		_, err = LoadSidecar(path)
 	}

@@ -12,6 +12,9 @@ CREATE TABLE case_events (
 	sha256     VARBINARY(64) NOT NULL,
 	audit      VARBINARY(64) NOT NULL,
 	trace      VARBINARY(64) NOT NULL,
+	gap_minor    BIGINT NOT NULL,
+	gap_currency VARBINARY(3) NOT NULL,
+	resolution   VARBINARY(16) NOT NULL,
 	PRIMARY KEY (part, case_id, seq)
 ) ENGINE = InnoDB PARTITION BY HASH (part) PARTITIONS 64;
 

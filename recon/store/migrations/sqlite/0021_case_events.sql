@@ -12,6 +12,9 @@ CREATE TABLE case_events (
 	sha256     TEXT NOT NULL,
 	audit      TEXT NOT NULL,
 	trace      TEXT NOT NULL,
+	gap_minor    INTEGER NOT NULL,
+	gap_currency TEXT NOT NULL,
+	resolution   TEXT NOT NULL,
 	PRIMARY KEY (part, case_id, seq)
 ) WITHOUT ROWID;
 
