@@ -23,7 +23,7 @@ import (
 )
 
 var (
-	killDays = flag.Int("days", 100, "days that TestKilledWorker simulates")
+	killDays = flag.Int("days", 60, "days that TestKilledWorker simulates")
 	killSeed = flag.Uint64("seed", 0, "of TestKilledWorker; 0 = by the clock")
 )
 

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon/store"
 	"github.com/seed-3356bd69/touchstone/test/mariadb"
@@ -31,7 +32,7 @@ func File(tb testing.TB) string { return "sqlite://" + filepath.Join(tb.TempDir(
 func Schema(tb testing.TB, server *mariadb.Server) string {
 	tb.Helper()
 	name := strings.ToLower(regexp.MustCompile(`\W+`).ReplaceAllString(tb.Name(), "_"))
-	name = name[max(0, len(name)-60):]
+	name = fmt.Sprintf("%s_%x", name[max(0, len(name)-44):], time.Now().UnixNano()) // a benchmark comes several times
 	admin, err := server.Open("")
 	if err != nil {
 		tb.Fatal(err)
