@@ -83,7 +83,7 @@ func profileOf(s *config.ReconStatement, host adapterHost) (*batch.Profile, erro
 	for _, day := range s.Holidays {
 		p.Holidays = append(p.Holidays, string(day))
 	}
-	if p.Books, err = openBooks(&s.Books); err != nil {
+	if p.Books, err = booksOf(&s.Books); err != nil {
 		return nil, err
 	}
 	if s.Adapter != nil {

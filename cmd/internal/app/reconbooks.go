@@ -15,8 +15,8 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon/scan"
 )
 
-// openBooks gives our own side: a file a day, or the day's rows of a table.
-func openBooks(c *config.ReconBooks) (batch.Books, error) {
+// booksOf gives our own side: a file a day, or the day's rows of a table.
+func booksOf(c *config.ReconBooks) (batch.Books, error) {
 	format, err := compare.ReadSpec(string(c.Format))
 	if err != nil {
 		return nil, err
