@@ -72,12 +72,7 @@ func workerBus(ctx context.Context, q *config.Queue, log *slog.Logger) (bus.Logi
 		return login, nil, nil, fmt.Errorf("start the queue: %w", err)
 	}
 	login.URL = s.URL()
-	component := daemon.Component{Name: "bus", Bound: partBound, Run: func(ctx context.Context) error {
-		<-ctx.Done()
-		s.Close()
-		return nil
-	}}
-	return login, []daemon.Component{component}, s.Close, nil
+	return login, []daemon.Component{ownBus(s)}, s.Close, nil
 }
 
 // worker is one process that schedules and works.
