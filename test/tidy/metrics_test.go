@@ -16,7 +16,9 @@ import (
 const metricsPage = "deploy/METRICS.md"
 
 // notMetrics are the names with our prefix that are something else: tables in databases.
-func notMetrics() []string { return []string{"touchstone_applied", "touchstone_probe", "touchstone_schema"} }
+func notMetrics() []string {
+	return []string{"touchstone_applied", "touchstone_probe", "touchstone_schema"}
+}
 
 // metricNames gives the names in a file's string literals; a name in pieces cannot be held against the page.
 func metricNames(s source) (names, violations []string) {

@@ -53,7 +53,7 @@ func RoleOf(path string) (string, error) {
 			return root.Content[i+1].Value, nil
 		}
 	}
-	return "", Problems{{File: path, Line: root.Line, Column: root.Column, Field: "role", What: "is missing", Try: "role: sidecar, role: comparer or role: cases"}}
+	return "", Problems{{File: path, Line: root.Line, Column: root.Column, Field: "role", What: "is missing", Try: "role: sidecar, or role: comparer"}}
 }
 
 // Check loads a file as what its role says, and gives every complaint.
@@ -62,11 +62,11 @@ func Check(path string) error {
 	if err != nil {
 		return err
 	}
-	switch role {
-	case "comparer":
+	if role == "comparer" {
 		_, err = LoadComparer(path)
 		return err
-	case "cases":
+	}
+	if role == "cases" {
 		_, err = LoadCases(path)
 		return err
 	}
