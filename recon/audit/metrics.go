@@ -18,9 +18,9 @@ type Metrics struct {
 // NewMetrics registers the metrics; once for a registry.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
-		entries:  prometheus.NewCounter(prometheus.CounterOpts{Name: "touchstone_audit_entries_total", Help: "Audit entries that a witnessed checkpoint covers."}),
+		entries:  prometheus.NewCounter(prometheus.CounterOpts{Name: "touchstone_audit_entries_total", Help: "Audit entries that a checkpoint covers."}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "touchstone_audit_failures_total", Help: "Entries that could not be acknowledged, by where it failed; what they were for was not done."}, []string{"where"}),
-		seconds:  prometheus.NewHistogram(prometheus.HistogramOpts{Name: "touchstone_audit_append_seconds", Help: "From handing over entries to the witnessed checkpoint that covers them.", Buckets: []float64{.01, .025, .05, .1, .15, .2, .3, .5, 1, 5}}),
+		seconds:  prometheus.NewHistogram(prometheus.HistogramOpts{Name: "touchstone_audit_append_seconds", Help: "From handing over entries to the checkpoint that covers them.", Buckets: []float64{.01, .025, .05, .1, .15, .2, .3, .5, 1, 5}}),
 		size:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "touchstone_audit_size", Help: "Entries of the log, as its latest checkpoint says."}),
 		waiting:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "touchstone_audit_outbox_waiting", Help: "Outbox rows seen at the last look that the log did not have."}),
 	}

@@ -58,7 +58,11 @@ func owners() map[string]string {
 		"github.com/pressly/goose":                   "recon/store",
 		"github.com/sethvargo/go-retry":              "recon/store",
 		"google.golang.org/protobuf/types/dynamicpb": "comparer/response",
-		"github.com/transparency-dev/tessera":        "recon/audit",
+		"github.com/transparency-dev":                "recon/audit",
+		"k8s.io/klog":                                "recon/audit",
+		"github.com/coreos/go-oidc":                  "cmd/internal/access",
+		"github.com/getkin/kin-openapi":              "recon/casework/api",
+		"github.com/parquet-go/parquet-go":           "recon/casework/export",
 	}
 }
 

@@ -60,7 +60,12 @@ func RunCases(ctx context.Context, cfg *config.Cases, p Process) (err error) {
 	if err != nil {
 		return err
 	}
+	channels := newAskedChannels(cfg.Channels, log, registry)
+	if len(channels) > 0 {
+		desk.Channels = channels
+	}
 	group := daemon.NewGroup(log,
+		daemon.Component{Name: "adapters", Bound: partBound, Run: channels.run},
 		daemon.Component{Name: "outbox", Bound: partBound, Run: func(ctx context.Context) error {
 			entries.Drain(ctx, db, log)
 			return nil

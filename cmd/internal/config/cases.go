@@ -24,9 +24,20 @@ type Cases struct {
 	SLA         CasesSLA     `yaml:"sla"`
 	Tokens      []CasesToken `yaml:"tokens"`
 	OIDC        *CasesOIDC   `yaml:"oidc"`
-	Books       *CasesBooks  `yaml:"books"`   // nil: nothing is supplemented
-	Service     *CasesCalls  `yaml:"service"` // nil: nothing is reversed
+	Channels    []CasesAsked `yaml:"channels"` // that can be asked; the books take over nothing unasked
+	Books       *CasesBooks  `yaml:"books"`    // nil: nothing is supplemented
+	Service     *CasesCalls  `yaml:"service"`  // nil: nothing is reversed
 	Telemetry   Telemetry    `yaml:"telemetry"`
+}
+
+// CasesAsked is the adapter of a channel that is asked for its state of one transaction.
+type CasesAsked struct {
+	Name     string                `yaml:"name" required:"true"` // of the channel, as cases have it
+	Path     Path                  `yaml:"path" required:"true"`
+	SHA256   string                `yaml:"sha256" required:"true"` // of the adapter, 64 hex digits
+	BaseURL  *url.URL              `yaml:"base_url" schemes:"http,https"`
+	Settings map[string]string     `yaml:"settings"`
+	Secrets  map[string]SecretFile `yaml:"secrets"` // environment variables of the adapter
 }
 
 // CasesAudit is the audit log; the desk is its only writer.
@@ -106,8 +117,8 @@ func (m *Cases) check(c *Checker) {
 	switch {
 	case m.Store != "" && m.StoreFile.Set():
 		c.Complain("store", "stands beside store_file", "one of the two")
-	case strings.HasPrefix(m.Store, "mysql:"):
-		c.Complain("store", "holds a password", "store_file: FILE, with the URL in it")
+	case m.Store != "" && !strings.HasPrefix(m.Store, "sqlite:"): // blamed on store_file: what stands in store may be a password, and is not shown
+		c.Complain("store_file", "is missing: store is for files, and the URL of a server holds a password", "store_file: FILE, with the URL in it, instead of store")
 	case m.Store == "" && !m.StoreFile.Set():
 		c.Complain("store", "is missing", "store: sqlite:///var/lib/touchstone/state.db, or store_file: FILE")
 	case store.CheckURL(m.StoreURL()) != nil && m.StoreFile.Set():
@@ -116,13 +127,11 @@ func (m *Cases) check(c *Checker) {
 		c.Complain("store", "is no URL of a store", "sqlite:///var/lib/touchstone/state.db")
 	}
 	m.checkPeople(c)
+	m.checkRepairs(c)
 	for i := range m.SLA.Rules {
 		if _, err := m.SLA.Rules[i].rule(); err != nil {
 			c.Complain(fmt.Sprintf("sla.rules[%d].over", i), "is no amount: "+err.Error(), "over: '10000.00', with its currency")
 		}
-	}
-	if m.Books != nil {
-		parseDSN(c, "books.dsn_file", m.Books.DSN)
 	}
 	if m.OIDC != nil && m.OIDC.Issuer != nil && m.OIDC.Issuer.Scheme == "http" && !hostOf(m.OIDC.Issuer).Loopback() {
 		c.Complain("oidc.issuer", "is not encrypted: whoever is on the way could name any key", "https://…")
@@ -143,6 +152,23 @@ func (m *Cases) checkPeople(c *Checker) {
 			c.Complain(path+".sha256", "stands here a second time", "a token of one's own: four eyes need two people")
 		} else {
 			seen[key] = true
+		}
+	}
+}
+
+func (m *Cases) checkRepairs(c *Checker) {
+	if m.Books != nil {
+		parseDSN(c, "books.dsn_file", m.Books.DSN)
+		if len(m.Channels) == 0 {
+			c.Complain("books", "may be changed and there is no channel to ask: nothing is taken over unasked", "channels, with the adapter of each")
+		}
+	}
+	seen := map[string]bool{}
+	for i, ch := range m.Channels {
+		path := fmt.Sprintf("channels[%d]", i)
+		checkName(c, path+".name", ch.Name, seen)
+		if raw, err := hex.DecodeString(ch.SHA256); err != nil || len(raw) != 32 {
+			c.Complain(path+".sha256", "is no SHA-256 in hex", "what touchstone plugin list prints")
 		}
 	}
 }
