@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"errors"
 	"slices"
 	"strings"
@@ -13,20 +12,18 @@ import (
 
 // dialect is all in which the two databases differ.
 type dialect struct {
-	name      string // of its folder of migrations
-	goose     goose.Dialect
-	isolation sql.IsolationLevel
-	conflict  func(key, set []string) string // the end of an INSERT whose key may be there
-	again     func(error) bool               // the server undid the transaction: it may be tried again
+	name     string // of its folder of migrations
+	goose    goose.Dialect
+	conflict func(key, set []string) string // the end of an INSERT whose key may be there
+	again    func(error) bool               // the server undid the transaction: it may be tried again
 }
 
 func sqliteDialect() dialect {
 	return dialect{name: "sqlite", goose: goose.DialectSQLite3, conflict: sqliteConflict, again: sqliteBusy}
 }
 
-// mysqlDialect reads what is committed: a transaction that lost a race then sees the winner, not a snapshot of before.
 func mysqlDialect() dialect {
-	return dialect{name: "mysql", goose: goose.DialectMySQL, isolation: sql.LevelReadCommitted, conflict: mysqlConflict, again: mysqlBusy}
+	return dialect{name: "mysql", goose: goose.DialectMySQL, conflict: mysqlConflict, again: mysqlBusy}
 }
 
 func sqliteConflict(key, set []string) string {

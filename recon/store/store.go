@@ -75,7 +75,7 @@ func openServer(c *mysql.Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store %s/%s: %w", c.Addr, c.DBName, err)
 	}
-	db := sql.OpenDB(connector)
+	db := sql.OpenDB(committed{connector})
 	db.SetMaxOpenConns(maxConnections)
 	db.SetMaxIdleConns(maxConnections)
 	db.SetConnMaxIdleTime(idleTime)

@@ -166,6 +166,25 @@ func TestNoUpdateIsLost(t *testing.T) {
 	})
 }
 
+// TestTransactionSeesTheWinner has a transaction on a server read again after another one committed.
+func TestTransactionSeesTheWinner(t *testing.T) {
+	db := stores.Open(t, stores.Schema(t, server))
+	if err := db.Tx(t.Context(), func(tx *store.Tx) error {
+		for want := range 2 {
+			var n int
+			if err := tx.QueryRow(t.Context(), "SELECT COUNT(*) FROM outbox").Scan(&n); err != nil || n != want {
+				return fmt.Errorf("sees %d rows, want %d: %w", n, want, err)
+			}
+			if err := db.Tx(t.Context(), func(other *store.Tx) error { return other.Audit(t.Context(), store.Entry{Actor: "winner"}) }); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestDeadlockIsTriedAgain makes two transactions want each other's row.
 func TestDeadlockIsTriedAgain(t *testing.T) {
 	db := stores.Open(t, stores.Schema(t, server))

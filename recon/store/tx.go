@@ -47,7 +47,7 @@ func (db *DB) Tx(ctx context.Context, do func(*Tx) error) error {
 }
 
 func (db *DB) once(ctx context.Context, do func(*Tx) error) (err error) {
-	tx, err := db.write.BeginTx(ctx, &sql.TxOptions{Isolation: db.dialect.isolation})
+	tx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
