@@ -36,6 +36,8 @@ type cli struct {
 	Comparer comparerCmd `cmd:"" help:"Run the comparer: evidence in, verdict out."`
 	Shadow   shadowCmd   `cmd:"" help:"Prepare the shadow database, compare it with the primary, empty it."`
 	Recon    reconCmd    `cmd:"" help:"Reconcile: hold books and statements against each other."`
+	Worker   workerCmd   `cmd:"" help:"Run a worker of daily reconciliation: statements are pulled, reconciled and closed by schedule."`
+	Audit    auditCmd    `cmd:"" help:"Verify and read audit logs; make their keys."`
 	Noise    noiseCmd    `cmd:"" help:"Ask the stable release read-only questions twice, and propose noise rules for what differs."`
 	Plugin   pluginCmd   `cmd:"" help:"Write, check, list, describe and run channel adapters."`
 	Explain  explainCmd  `cmd:"" help:"Print the whole chain of one order from what a run stored."`

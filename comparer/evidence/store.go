@@ -6,13 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 
-	_ "modernc.org/sqlite" // driver "sqlite"
-
 	"github.com/seed-3356bd69/touchstone/comparer"
+	"github.com/seed-3356bd69/touchstone/recon/store"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
@@ -48,7 +46,7 @@ func Create(ctx context.Context, path string) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("create evidence folder: %w", err)
 	}
-	s, err := open(path, "rwc")
+	s, err := open(path, store.ReadWrite)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +58,7 @@ func Create(ctx context.Context, path string) (*Store, error) {
 
 // Open opens an existing file for reading.
 func Open(ctx context.Context, path string) (*Store, error) {
-	s, err := open(path, "ro")
+	s, err := open(path, store.ReadOnly)
 	if err != nil {
 		return nil, err
 	}
@@ -70,14 +68,10 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	return s, nil
 }
 
-func open(path, mode string) (*Store, error) {
-	pragmas := url.Values{"mode": {mode}, "_pragma": {"journal_mode(WAL)", "busy_timeout(10000)", "synchronous(NORMAL)"}}
-	if mode == "ro" {
-		pragmas["_pragma"] = []string{"busy_timeout(10000)", "query_only(1)"}
-	}
-	db, err := sql.Open("sqlite", "file:"+path+"?"+pragmas.Encode())
+func open(path string, mode store.Mode) (*Store, error) {
+	db, err := store.SQLite(path, mode, store.SyncNormal)
 	if err != nil {
-		return nil, fmt.Errorf("open evidence file %s: %w", path, err)
+		return nil, fmt.Errorf("open evidence file: %w", err)
 	}
 	db.SetMaxOpenConns(1) // one writer is what SQLite has
 	return &Store{db: db}, nil

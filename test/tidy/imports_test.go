@@ -54,9 +54,15 @@ func owners() map[string]string {
 		"github.com/dolthub/go-mysql-server":         "cmd/touchstone-demo",
 		"go.yaml.in/yaml":                            "cmd/internal/config",
 		"gopkg.in/yaml.v3":                           "cmd/internal/config",
-		"modernc.org/sqlite":                         "comparer/evidence",
+		"modernc.org/sqlite":                         "recon/store",
+		"github.com/pressly/goose":                   "recon/store",
+		"github.com/sethvargo/go-retry":              "recon/store",
 		"google.golang.org/protobuf/types/dynamicpb": "comparer/response",
-		"github.com/transparency-dev/tessera":        "recon/audit",
+		"github.com/transparency-dev":                "recon/audit",
+		"k8s.io/klog":                                "recon/audit",
+		"github.com/coreos/go-oidc":                  "cmd/internal/access",
+		"github.com/getkin/kin-openapi":              "recon/casework/api",
+		"github.com/parquet-go/parquet-go":           "recon/casework/export",
 	}
 }
 

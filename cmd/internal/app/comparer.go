@@ -97,10 +97,14 @@ func comparerBus(ctx context.Context, cfg *config.Comparer, log *slog.Logger) (b
 		return own, nil, nil, fmt.Errorf("start the embedded bus: %w", err)
 	}
 	own.URL = s.URL()
-	component := daemon.Component{Name: "bus", Bound: partBound, Run: func(ctx context.Context) error {
+	return own, []daemon.Component{ownBus(s)}, s.Close, nil
+}
+
+// ownBus closes the process's own bus as the last of all parts.
+func ownBus(s *bus.Server) daemon.Component {
+	return daemon.Component{Name: "bus", Bound: partBound, Run: func(ctx context.Context) error {
 		<-ctx.Done()
 		s.Close()
 		return nil
 	}}
-	return own, []daemon.Component{component}, s.Close, nil
 }

@@ -16,10 +16,11 @@ import (
 type Role string
 
 // The roles. Evidence promotes releases, so a sidecar can add to it and can neither read nor remove it. What sidecars
-// share is theirs to read and to write.
+// share is theirs to read and to write. A worker has the work queue, and nothing else.
 const (
 	RoleSidecar  Role = "sidecar"
 	RoleComparer Role = "comparer"
+	RoleWorker   Role = "worker"
 )
 
 // User is a login of the embedded bus.
@@ -146,6 +147,11 @@ func permissions(role Role) (*server.Permissions, error) {
 		return &server.Permissions{
 			Publish:   &server.SubjectPermission{Allow: append(valueSubjects(), subjects)},
 			Subscribe: &server.SubjectPermission{Allow: []string{sidecarInbox + ".>"}},
+		}, nil
+	case RoleWorker:
+		return &server.Permissions{
+			Publish:   &server.SubjectPermission{Allow: workerSubjects()},
+			Subscribe: &server.SubjectPermission{Allow: []string{workerInbox + ".>"}},
 		}, nil
 	case RoleComparer:
 		return &server.Permissions{

@@ -2,7 +2,6 @@ package compare
 
 import (
 	"bufio"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/recon/match"
 	"github.com/seed-3356bd69/touchstone/recon/scan"
+	"github.com/seed-3356bd69/touchstone/recon/sheet"
 )
 
 // breakFile takes the breaks of a run, one a line. It is written beside its final name and moved there when it is whole.
@@ -23,7 +23,7 @@ type breakFile struct {
 	names []string
 	file  *os.File
 	out   *bufio.Writer
-	rows  *csv.Writer // of a CSV file
+	rows  *sheet.Writer // of a CSV file
 }
 
 // newBreakFile opens the file, whose name says its form. An empty path gives a file that takes nothing.
@@ -42,7 +42,7 @@ func newBreakFile(path string, sides []*scan.Side) (*breakFile, error) {
 	}
 	b.out = bufio.NewWriter(b.file)
 	if form == ".csv" {
-		b.rows = csv.NewWriter(b.out)
+		b.rows = sheet.NewWriter(b.out)
 		return b, b.header()
 	}
 	return b, nil
@@ -78,9 +78,6 @@ func (b *breakFile) csv(d *match.Difference) error {
 	for _, r := range d.Records {
 		row = append(row, recordCells(r)...)
 	}
-	for i := range row {
-		row[i] = defuse(row[i])
-	}
 	return b.rows.Write(row)
 }
 
@@ -96,17 +93,6 @@ func recordCells(r *recon.Record) []string {
 		at = r.Time.Format(time.DateTime)
 	}
 	return []string{r.Origin.String(), r.Amount.Major(), string(r.Amount.Currency), string(r.Status), fee, at}
-}
-
-// defuse keeps a spreadsheet from taking a cell for a formula. A number with its sign is none.
-func defuse(cell string) string {
-	if cell == "" || !strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return cell
-	}
-	if _, err := recon.ParseDecimal(cell, 3); err == nil && cell[0] == '-' {
-		return cell
-	}
-	return "'" + cell
 }
 
 // breakLine is one break as JSON.
@@ -151,10 +137,7 @@ func (b *breakFile) finish(result *match.Result) error {
 			}
 		}
 	}
-	if b.rows != nil {
-		b.rows.Flush()
-	}
-	if err := errors.Join(b.rowsError(), b.out.Flush(), b.file.Sync(), b.file.Close()); err != nil {
+	if err := errors.Join(b.flushRows(), b.out.Flush(), b.file.Sync(), b.file.Close()); err != nil {
 		return fmt.Errorf("write breaks: %w", err)
 	}
 	if err := os.Rename(b.file.Name(), b.path); err != nil {
@@ -164,11 +147,11 @@ func (b *breakFile) finish(result *match.Result) error {
 	return nil
 }
 
-func (b *breakFile) rowsError() error {
+func (b *breakFile) flushRows() error {
 	if b.rows == nil {
 		return nil
 	}
-	return b.rows.Error()
+	return b.rows.Flush()
 }
 
 // rejected is the break of a line that could not be read.
@@ -187,7 +170,7 @@ func (b *breakFile) reject(side string, r recon.Reject) error {
 	row[0], row[first-1] = rejected, r.Field
 	for i, name := range b.names {
 		if name == side {
-			row[first+6*i] = defuse(r.Error())
+			row[first+6*i] = r.Error()
 		}
 	}
 	return b.rows.Write(row)

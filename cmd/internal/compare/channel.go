@@ -30,16 +30,16 @@ type Channel struct {
 // Spec gives the description.
 func (c Channel) Spec(ctx context.Context) (*recon.FormatSpec, error) {
 	if strings.HasSuffix(c.Format, ".json") {
-		return readSpec(c.Format)
+		return ReadSpec(c.Format)
 	}
 	return c.ask(ctx)
 }
 
-// readSpec reads a FormatSpec from a file. A complaint says where.
-func readSpec(path string) (*recon.FormatSpec, error) {
+// ReadSpec reads a FormatSpec from a file of JSON. A complaint says where.
+func ReadSpec(path string) (*recon.FormatSpec, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("--format: %w", err)
+		return nil, fmt.Errorf("read format: %w", err)
 	}
 	spec := &recon.FormatSpec{}
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -88,7 +88,7 @@ func (c Channel) ask(ctx context.Context) (_ *recon.FormatSpec, err error) {
 		return nil, fmt.Errorf("--format: %w", err)
 	}
 	defer host.Close()
-	return c.choose(host.Description().Kinds)
+	return Lines(c.Format, c.Kind, host.Description().Kinds)
 }
 
 func (c Channel) find() (plugins.Found, error) {
@@ -114,20 +114,20 @@ func (c Channel) find() (plugins.Found, error) {
 	return plugins.Found{}, fmt.Errorf("--format: no %s%s in %s (there are: %s); try: --adapters FOLDER, or FILE.json", plugins.BinaryPrefix, c.Format, folder, strings.Join(names, ", "))
 }
 
-// choose gives the kind that was asked for, or the first that is described.
-func (c Channel) choose(kinds []plugins.StatementKind) (*recon.FormatSpec, error) {
+// Lines gives how an adapter describes the lines of a statement kind; with "" of the first that it describes.
+func Lines(adapter, kind string, kinds []plugins.StatementKind) (*recon.FormatSpec, error) {
 	var names []string
 	for _, k := range kinds {
 		lines := k.Format
 		if lines == nil {
 			lines = k.Inside // of a container that the scanner opens too
 		}
-		if lines != nil && (c.Kind == "" || c.Kind == k.Name) {
+		if lines != nil && (kind == "" || kind == k.Name) {
 			return lines, nil
 		}
 		if lines != nil {
 			names = append(names, k.Name)
 		}
 	}
-	return nil, fmt.Errorf("--format-kind: adapter %s describes no lines of %q; try: one of %s", c.Format, c.Kind, strings.Join(names, ", "))
+	return nil, fmt.Errorf("adapter %s describes no lines of %q; try: one of the kinds %s", adapter, kind, strings.Join(names, ", "))
 }

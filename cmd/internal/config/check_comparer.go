@@ -104,9 +104,7 @@ func (b Books) check(c *Checker, path string) {
 }
 
 func (h *Channel) check(c *Checker) {
-	if raw, err := hex.DecodeString(h.SHA256); err != nil || len(raw) != 32 {
-		c.Complain("sides.channel.sha256", "is not a SHA-256", "the 64 hex digits that sha256sum prints for the adapter")
-	}
+	checkPin(c, "sides.channel.sha256", h.SHA256)
 	switch {
 	case h.File == "" && h.Fetch == nil:
 		c.Complain("sides.channel", "has neither file nor fetch", "file: bill.csv, or fetch: {base_url: …, account: …}")
@@ -126,5 +124,12 @@ func (h *Hash) check(c *Checker) {
 	size := map[string]int{"SHA1": 20, "SHA256": 32, "MD5": 16}[h.Type]
 	if raw, err := hex.DecodeString(h.Value); err != nil || len(raw) != size {
 		c.Complain("sides.channel.hash.value", fmt.Sprintf("is not a %s", h.Type), fmt.Sprintf("%d hex digits", 2*size))
+	}
+}
+
+// checkPin wants the hash of an adapter's binary.
+func checkPin(c *Checker, path, text string) {
+	if raw, err := hex.DecodeString(text); err != nil || len(raw) != 32 {
+		c.Complain(path, "is not a SHA-256", "the 64 hex digits that sha256sum prints for the adapter")
 	}
 }

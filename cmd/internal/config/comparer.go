@@ -45,7 +45,7 @@ func (b ComparerBus) Embedded() bool { return b.URL == nil }
 // BusUser may connect to the embedded bus, with the rights of its role.
 type BusUser struct {
 	Name         string     `yaml:"name" required:"true"`
-	Role         string     `yaml:"role" required:"true" oneof:"sidecar,comparer"`
+	Role         string     `yaml:"role" required:"true" oneof:"sidecar,comparer,worker"`
 	PasswordFile SecretFile `yaml:"password_file" required:"true"`
 }
 

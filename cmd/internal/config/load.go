@@ -53,7 +53,7 @@ func RoleOf(path string) (string, error) {
 			return root.Content[i+1].Value, nil
 		}
 	}
-	return "", Problems{{File: path, Line: root.Line, Column: root.Column, Field: "role", What: "is missing", Try: "role: sidecar, or role: comparer"}}
+	return "", Problems{{File: path, Line: root.Line, Column: root.Column, Field: "role", What: "is missing", Try: "role: sidecar, comparer, recon or cases"}}
 }
 
 // Check loads a file as what its role says, and gives every complaint.
@@ -62,11 +62,16 @@ func Check(path string) error {
 	if err != nil {
 		return err
 	}
-	if role == "comparer" {
+	switch role {
+	case "comparer":
 		_, err = LoadComparer(path)
-		return err
+	case "recon":
+		_, err = LoadRecon(path)
+	case "cases":
+		_, err = LoadCases(path)
+	default:
+		_, err = LoadSidecar(path)
 	}
-	_, err = LoadSidecar(path)
 	return err
 }
 

@@ -1,0 +1,189 @@
+package app
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-3356bd69/touchstone/cmd/internal/access"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/daemon"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/telemetry"
+	"github.com/seed-3356bd69/touchstone/recon/audit"
+	"github.com/seed-3356bd69/touchstone/recon/casework"
+	"github.com/seed-3356bd69/touchstone/recon/casework/api"
+	"github.com/seed-3356bd69/touchstone/recon/store"
+)
+
+// askTimeout bounds one call of a payment service or an issuer.
+const askTimeout = 20 * time.Second
+
+// RunCases runs the desk until ctx ends: the API of cases, and the audit log, of which it is the one writer.
+func RunCases(ctx context.Context, cfg *config.Cases, p Process) (err error) {
+	registry, health := telemetry.NewRegistry(p.Version), &telemetry.Health{}
+	log := p.Log.With(telemetry.KeyRole, "cases")
+	audit.LogTo(log.With(telemetry.KeyComponent, "audit"))
+	ln, err := net.Listen("tcp", string(cfg.Listen))
+	if err != nil {
+		return fmt.Errorf("listen for the API: %w", err)
+	}
+	defer ln.Close()
+	db, err := store.Open(ctx, cfg.StoreURL())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.Measure(registry)
+	entries, err := openAudit(ctx, cfg.Audit, registry, p)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), partBound)
+		defer cancel()
+		err = errors.Join(err, entries.Close(bounded))
+	}()
+	desk, closeDesk, err := newDesk(ctx, cfg, db, entries, registry)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeDesk()) }()
+	who, err := people(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	channels := newAskedChannels(cfg.Channels, log, registry)
+	if len(channels) > 0 {
+		desk.Channels = channels
+	}
+	group := daemon.NewGroup(log,
+		daemon.Component{Name: "adapters", Bound: partBound, Run: channels.run},
+		daemon.Component{Name: "outbox", Bound: partBound, Run: func(ctx context.Context) error {
+			entries.Drain(ctx, db, log)
+			return nil
+		}},
+		daemon.Component{Name: "api", Bound: 2 * httpDrain, Run: func(ctx context.Context) error {
+			mux := telemetry.AdminMux(registry, health)
+			mux.Handle("/api/", (&api.API{Desk: desk, Who: who}).Handler())
+			return daemon.Serve(ctx, log, ln, mux, httpDrain)
+		}},
+	)
+	health.Add("parts", func(context.Context) error { return group.Ready() })
+	if cfg.Audit.Witness == "" {
+		log.Warn("the audit log has no witness: whoever holds its key could build it anew; try: audit.witness")
+	}
+	log.Info("cases listen", telemetry.KeyAddress, ln.Addr().String())
+	return group.Run(ctx)
+}
+
+func openAudit(ctx context.Context, cfg config.CasesAudit, registry prometheus.Registerer, p Process) (*audit.Log, error) {
+	key, err := audit.ReadKey(cfg.Key.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	settings := audit.Config{Dir: string(cfg.Folder), Key: key, Who: "touchstone recon serve " + p.Version, Metrics: audit.NewMetrics(registry), Now: time.Now}
+	if cfg.Witness != "" {
+		if settings.Witness, err = audit.NewFolder(string(cfg.Witness)); err != nil {
+			return nil, err
+		}
+	}
+	return audit.Open(ctx, settings)
+}
+
+// newDesk wires the desk to where repairs are applied.
+func newDesk(ctx context.Context, cfg *config.Cases, db *store.DB, entries *audit.Log, registry prometheus.Registerer) (*casework.Desk, func() error, error) {
+	done := func() error { return nil }
+	sla, err := cfg.SLA.Policy()
+	if err != nil {
+		return nil, done, err
+	}
+	files, err := casework.NewAttachments(string(cfg.Attachments))
+	if err != nil {
+		return nil, done, err
+	}
+	desk := &casework.Desk{DB: db, Log: entries, SLA: sla, Now: time.Now, Attachments: files, Targets: map[casework.RepairKind]casework.Target{}, Metrics: casework.NewMetrics(registry)}
+	if s := cfg.Service; s != nil {
+		desk.Targets[casework.RepairReversal] = &casework.Service{Base: s.URL, Client: &http.Client{Timeout: askTimeout}, Token: s.Token.Text()}
+	}
+	if cfg.Books == nil {
+		return desk, done, nil
+	}
+	books, err := openBooks(cfg.Books.DSN)
+	if err != nil {
+		return nil, done, err
+	}
+	target, err := casework.NewBooks(ctx, books, cfg.Books.Tables)
+	if err != nil {
+		return nil, done, errors.Join(err, books.Close())
+	}
+	desk.Targets[casework.RepairSupplement] = target
+	return desk, books.Close, nil
+}
+
+func openBooks(dsn config.SecretFile) (*sql.DB, error) {
+	c, err := mysql.ParseDSN(dsn.Text())
+	if err != nil {
+		return nil, fmt.Errorf("open books: %s holds no data source name", dsn.Path())
+	}
+	connector, err := mysql.NewConnector(c)
+	if err != nil {
+		return nil, fmt.Errorf("open books: %w", err)
+	}
+	return sql.OpenDB(connector), nil
+}
+
+// people are those of the configuration and those of the issuer.
+func people(ctx context.Context, cfg *config.Cases) (api.Who, error) {
+	var holders access.Tokens
+	for _, t := range cfg.Tokens {
+		holders = append(holders, access.Holder{Name: t.Name, Role: t.Role, Hash: t.SHA256})
+	}
+	if cfg.OIDC == nil {
+		return holders, nil
+	}
+	o := cfg.OIDC
+	issuer, err := access.NewOIDC(ctx, &http.Client{Timeout: askTimeout}, o.Issuer.String(), o.Audience, access.Claims{Name: o.Name, Roles: o.Groups, Role: o.Roles}, time.Now)
+	return access.Any{holders, issuer}, err
+}
+
+// AuditLog is a log that a person looks at: its folder, the public half of its key and its witness, "" = none.
+type AuditLog struct {
+	Folder, Key, Witness string
+}
+
+// ErrNotVerified means that a log was changed or damaged.
+var ErrNotVerified = errors.New("the audit log is not what was written")
+
+// Verify prints what verification found.
+func (a AuditLog) Verify(ctx context.Context, p Process, out io.Writer) error {
+	audit.LogTo(p.Log)
+	verifier, err := audit.ReadVerifier(a.Key)
+	if err != nil {
+		return err
+	}
+	var witness *audit.Folder
+	if a.Witness != "" {
+		if witness, err = audit.NewFolder(a.Witness); err != nil {
+			return err
+		}
+	}
+	report, err := audit.Verify(ctx, a.Folder, verifier, witness)
+	if err != nil {
+		return err
+	}
+	if err := report.Print(out); err != nil {
+		return err
+	}
+	if !report.Whole() {
+		return ErrNotVerified
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/telemetry"
+	"github.com/seed-3356bd69/touchstone/plugins"
+	"github.com/seed-3356bd69/touchstone/recon/batch"
+	"github.com/seed-3356bd69/touchstone/recon/casework"
+	"github.com/seed-3356bd69/touchstone/recon/entry"
+	"github.com/seed-3356bd69/touchstone/recon/store"
+)
+
+// Recon is daily reconciliation with its store open.
+type Recon struct {
+	*batch.Runner
+}
+
+// OpenRecon opens the store and puts together what the configuration names. Now is the clock of hours and deadlines.
+func OpenRecon(ctx context.Context, cfg *config.Recon, p Process, reg prometheus.Registerer, now func() time.Time) (*Recon, error) {
+	log := p.Log.With(telemetry.KeyRole, "recon")
+	metrics := plugins.NewMetrics(reg)
+	var profiles []*batch.Profile
+	for i := range cfg.Channels {
+		profile, err := profileOf(&cfg.Channels[i], adapterHost{logger: log, metrics: metrics})
+		if err != nil {
+			return nil, err
+		}
+		profiles = append(profiles, profile)
+	}
+	db, err := store.Open(ctx, cfg.StoreURL())
+	if err != nil {
+		return nil, err
+	}
+	db.Measure(reg)
+	archive := batch.Archive{Folder: string(cfg.Archive)}
+	if err := archive.Sweep(now()); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &Recon{&batch.Runner{
+		DB: db, Archive: archive, Profiles: profiles, Memory: int64(cfg.Memory), Threads: cfg.Threads, Temp: string(cfg.Temp), Worker: workerName(),
+		Cases: caseIntake{&casework.Intake{SLA: casework.DefaultSLA(), Now: now}}, Now: now, Log: log, Metrics: batch.NewMetrics(reg),
+	}}, nil
+}
+
+// Close gives the store back.
+func (r *Recon) Close() error { return r.DB.Close() }
+
+// workerName tells the processes of all machines apart.
+func workerName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return host + "/" + strconv.Itoa(os.Getpid())
+}
+
+func profileOf(s *config.ReconStatement, host adapterHost) (*batch.Profile, error) {
+	zone, err := time.LoadLocation(s.Zone)
+	if err != nil {
+		return nil, fmt.Errorf("zone of %s: %w", s.Name, err)
+	}
+	p := &batch.Profile{
+		Channel: s.Name, Account: s.Account, Kind: s.Kind, Zone: zone, Provisional: s.Provisional, From: s.From, Due: s.Due, Every: s.Every,
+		MaxRejected: int64(s.MaxRejected), Compared: compared(s.Compare),
+	}
+	for _, name := range s.Off {
+		for d := time.Sunday; d <= time.Saturday; d++ {
+			if strings.EqualFold(d.String(), name) {
+				p.Off = append(p.Off, d)
+			}
+		}
+	}
+	for _, day := range s.Holidays {
+		p.Holidays = append(p.Holidays, string(day))
+	}
+	if p.Books, err = booksOf(&s.Books); err != nil {
+		return nil, err
+	}
+	if s.Adapter != nil {
+		p.Source = &adapterSource{host: host, config: s.Adapter}
+		return p, nil
+	}
+	p.Source, err = openFolder(s.Folder)
+	return p, err
+}
+
+func compared(names []string) (out entry.Compared) {
+	fields := map[string]entry.Compared{
+		"fee": entry.CompareFee, "time": entry.CompareTime, "order": entry.CompareOrder, "account": entry.CompareAccount,
+		"channel_txn": entry.CompareChannelTxn, "further": entry.CompareFurther,
+	}
+	for _, name := range names {
+		out |= fields[name]
+	}
+	return out
+}

@@ -1,0 +1,141 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seed-3356bd69/touchstone/recon/ledger"
+	"github.com/seed-3356bd69/touchstone/recon/store"
+)
+
+// LoadRecon gives a whole and checked configuration, or Problems.
+func LoadRecon(path string) (*Recon, error) {
+	r := &Recon{}
+	c, err := Load(path, r)
+	if err != nil {
+		return nil, err
+	}
+	r.check(c)
+	if err := c.Err(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// StoreURL is where the state is. It may hold a password.
+func (r *Recon) StoreURL() string {
+	if r.StoreFile.Set() {
+		return r.StoreFile.Text()
+	}
+	return r.Store
+}
+
+// check holds the rules between the keys.
+func (r *Recon) check(c *Checker) {
+	r.checkStore(c)
+	if r.Queue != nil {
+		r.Queue.check(c)
+		checkCollisions(c, []listener{{"listen", r.Listen}, {"queue.listen", r.Queue.Listen}})
+	}
+	seen := map[string]int{}
+	for i := range r.Channels {
+		s := &r.Channels[i]
+		path := fmt.Sprintf("channels[%d]", i)
+		s.check(c, path)
+		name := s.Name + "/" + s.Account + "/" + s.Kind
+		if earlier, twice := seen[name]; twice {
+			c.Complain(path+".name", fmt.Sprintf("has the account and kind of channels[%d]", earlier), "one entry for each channel, account and kind")
+		}
+		seen[name] = i
+	}
+}
+
+func (r *Recon) checkStore(c *Checker) {
+	switch {
+	case c.Blamed("store") || c.Blamed("store_file"):
+	case (r.Store == "") == !r.StoreFile.Set():
+		c.Complain("store", "needs one of store and store_file", "store: sqlite:///var/lib/touchstone/state.db")
+	case r.Store != "" && strings.HasPrefix(r.Store, "mysql:"):
+		c.Complain("store", "is a server, whose URL holds a password", "store_file: FILE, with the URL in it")
+	default:
+		if err := store.CheckURL(r.StoreURL()); err != nil {
+			path := "store"
+			if r.StoreFile.Set() {
+				path = "store_file"
+			}
+			c.Complain(path, "names no store: "+strings.TrimPrefix(err.Error(), "store: "), "")
+		}
+	}
+}
+
+func (q *Queue) check(c *Checker) {
+	switch {
+	case c.Blamed("queue"):
+	case (q.Listen == "") == (q.URL == nil):
+		c.Complain("queue", "needs one of listen and url", "listen: 127.0.0.1:4223, with data, for a bus of its own")
+	case q.URL == nil && q.Data == "":
+		c.Complain("queue.data", "is missing", "data: ./queue")
+	case q.URL == nil && !q.Listen.Loopback():
+		c.Complain("queue.listen", "is open to other machines without encryption", "127.0.0.1:4223, or url of a bus with TLS")
+	}
+}
+
+func (s *ReconStatement) check(c *Checker, path string) {
+	for _, part := range []struct{ name, text string }{{"name", s.Name}, {"account", s.Account}, {"kind", s.Kind}} {
+		if strings.ContainsAny(part.text, "/@#") || len(part.text) > 64 {
+			c.Complain(path+"."+part.name, "has a /, @ or #, or more than 64 bytes", "a plain name")
+		}
+	}
+	if _, err := time.LoadLocation(s.Zone); err != nil {
+		c.Complain(path+".zone", "is not a zone", "Asia/Shanghai")
+	}
+	if s.Due < s.From {
+		c.Complain(path+".due", "is before from", "an hour after the file is usually there")
+	}
+	if s.Adapter != nil {
+		checkPin(c, path+".adapter.sha256", s.Adapter.SHA256)
+	}
+	if s.Folder != nil {
+		checkPattern(c, path+".folder.file", s.Folder.File)
+	}
+	s.Books.check(c, path+".books")
+	switch {
+	case s.Adapter == nil && s.Folder == nil:
+		c.Complain(path+".folder", "is missing, and so is adapter", `folder: {path: ./statements, file: "bill-{day}.csv", format: bill.json}`)
+	case s.Adapter != nil && s.Folder != nil:
+		c.Complain(path+".folder", "stands beside adapter", "one of the two")
+	}
+}
+
+func (b *ReconBooks) check(c *Checker, path string) {
+	switch {
+	case c.Blamed(path):
+	case (b.File == "") == !b.TableFile.Set():
+		c.Complain(path, "needs one of file and table_file", "file: \"books-{day}.csv\", with path")
+	case b.File != "":
+		checkPattern(c, path+".file", b.File)
+		if b.Path == "" {
+			c.Complain(path+".path", "is missing", "path: ./books")
+		}
+	case b.Time == "":
+		c.Complain(path+".time", "is missing", "time: paid_at, the column that says on which day a row is")
+	default:
+		if source, err := ledger.ParseURL(b.TableFile.Text()); err != nil {
+			c.Complain(path+".table_file", "names no table: "+err.Error(), "")
+		} else if source.Time.Column != "" {
+			c.Complain(path+".table_file", "has a range of time of its own", "without time, from and until")
+		}
+	}
+}
+
+// checkPattern wants a file's name that is another one each day, and stays in its folder.
+func checkPattern(c *Checker, path, pattern string) {
+	switch {
+	case c.Blamed(path):
+	case !strings.Contains(pattern, "{day}") && !strings.Contains(pattern, "{yyyymmdd}"):
+		c.Complain(path, "is the same on every day", "bill-{day}.csv, or bill-{yyyymmdd}.csv")
+	case strings.Contains(pattern, "/"):
+		c.Complain(path, "has a folder", "path for the folder")
+	}
+}

@@ -1,0 +1,85 @@
+package config
+
+import (
+	"net/url"
+	"time"
+)
+
+// Recon is the configuration of daily reconciliation: touchstone recon run, status, rerun, close, and touchstone worker.
+type Recon struct {
+	Role      string           `yaml:"role" required:"true" oneof:"recon"`
+	Store     string           `yaml:"store"`      // sqlite:///path, or:
+	StoreFile SecretFile       `yaml:"store_file"` // holds a mysql:// URL with its password
+	Archive   Path             `yaml:"archive" required:"true"`
+	Temp      Path             `yaml:"temp"` // for what does not fit in memory; default: the system's
+	Memory    Size             `yaml:"memory" default:"1GiB" min:"16MiB" max:"1024GiB"`
+	Threads   int              `yaml:"threads" default:"1" min:"1" max:"256"`
+	Listen    Addr             `yaml:"listen"` // of a worker: metrics and health
+	Queue     *Queue           `yaml:"queue"`  // nil: recon run does the work itself
+	Telemetry Telemetry        `yaml:"telemetry"`
+	Channels  []ReconStatement `yaml:"channels" required:"true"`
+	Back      int              `yaml:"back" default:"1" min:"1" max:"31"` // a worker expects the statements of so many days before today
+}
+
+// Queue is where workers get their work: a bus of their own (Listen), or a place in another one (URL).
+type Queue struct {
+	Listen       Addr          `yaml:"listen"`
+	Data         Path          `yaml:"data"` // of the queue's own bus
+	URL          *url.URL      `yaml:"url" schemes:"nats,tls"`
+	User         string        `yaml:"user" default:"worker"`
+	PasswordFile SecretFile    `yaml:"password_file" required:"true"`
+	Lease        time.Duration `yaml:"lease" default:"30s" min:"1s" max:"10m"` // of a worker that gives no sign of life
+	Slots        int           `yaml:"slots" default:"1" min:"1" max:"64"`     // statements at a time
+}
+
+// Embedded tells whether the worker runs the bus itself.
+func (q *Queue) Embedded() bool { return q.URL == nil }
+
+// ReconStatement is one line of statements: what an account gets from a channel, day by day. Hours are those of the day
+// after the statement's, in the channel's zone.
+type ReconStatement struct {
+	Name        string        `yaml:"name" required:"true"`
+	Account     string        `yaml:"account" required:"true"`
+	Kind        string        `yaml:"kind" default:"trade"`
+	Zone        string        `yaml:"zone" default:"Asia/Shanghai"`
+	Provisional time.Duration `yaml:"provisional" default:"2h" min:"0s" max:"23h"` // close on the books alone
+	From        time.Duration `yaml:"from" default:"9h" min:"0s" max:"23h"`        // the file is pulled from here on
+	Due         time.Duration `yaml:"due" default:"10h" min:"0s" max:"23h"`        // without a file there is an alert
+	Every       time.Duration `yaml:"every" default:"10m" min:"1s" max:"12h"`      // between two pulls
+	Off         []string      `yaml:"off" oneof:"sunday,monday,tuesday,wednesday,thursday,friday,saturday"`
+	Holidays    []Day         `yaml:"holidays"`
+	MaxRejected int           `yaml:"max_rejected" default:"100" min:"0" max:"1000000000"`
+	Compare     []string      `yaml:"compare" oneof:"fee,time,order,account,channel_txn,further"` // beside key, amount, currency and state
+	Adapter     *ReconAdapter `yaml:"adapter"`                                                    // gets the statement from the channel, or:
+	Folder      *ReconFolder  `yaml:"folder"`                                                     // statements that somebody puts there
+	Books       ReconBooks    `yaml:"books" required:"true"`
+}
+
+// ReconAdapter says which adapter gets the statement.
+type ReconAdapter struct {
+	Name     string                `yaml:"name" required:"true"`
+	Path     Path                  `yaml:"path" required:"true"`
+	SHA256   string                `yaml:"sha256" required:"true"`
+	BaseURL  *url.URL              `yaml:"base_url" schemes:"http,https"`
+	Settings map[string]string     `yaml:"settings"`
+	Secrets  map[string]SecretFile `yaml:"secrets"`
+}
+
+// ReconFolder is a folder of statements. In File, {account} and {day} stand for those of the statement, {yyyymmdd} for the
+// day without dashes.
+type ReconFolder struct {
+	Path   Path          `yaml:"path" required:"true"`
+	File   string        `yaml:"file" required:"true"`
+	Format Path          `yaml:"format" required:"true"` // a FormatSpec as JSON
+	Done   string        `yaml:"done"`                   // file beside it that says that it is whole, such as {file}.done; "" = it must not have changed for settle
+	Settle time.Duration `yaml:"settle" default:"1m" min:"0s" max:"1h"`
+}
+
+// ReconBooks is our own side: a file a day, or a table.
+type ReconBooks struct {
+	Path      Path       `yaml:"path"`       // folder of File
+	File      string     `yaml:"file"`       // as ReconFolder.File
+	TableFile SecretFile `yaml:"table_file"` // holds mysql://user:password@host/schema?table=payments
+	Time      string     `yaml:"time"`       // column of the table that says on which day a row is
+	Format    Path       `yaml:"format" required:"true"`
+}

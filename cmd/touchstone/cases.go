@@ -1,0 +1,473 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/seed-3356bd69/touchstone/cmd/internal/access"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/app"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
+	"github.com/seed-3356bd69/touchstone/recon/casework"
+	"github.com/seed-3356bd69/touchstone/recon/casework/api"
+)
+
+type serveCmd struct {
+	Config string `arg:"" help:"Configuration file with role: cases."`
+}
+
+func (cmd *serveCmd) Run(c *cli, s *streams) error {
+	cfg, err := config.LoadCases(cmd.Config)
+	if err != nil {
+		return err
+	}
+	return c.serve(s, func(ctx context.Context, p app.Process) error { return app.RunCases(ctx, cfg, p) })
+}
+
+type tokenCmd struct {
+	Name string        `arg:"" help:"Whose it is: one person, one token."`
+	Role casework.Role `required:"" enum:"viewer,operator,reviewer,admin" help:"viewer, operator, reviewer or admin."`
+}
+
+func (cmd *tokenCmd) Run(_ *cli, s *streams) error {
+	token, hash := access.NewToken()
+	_, err := fmt.Fprintf(s.out, "token, shown once and kept nowhere: %s\nfor the configuration:\n  tokens:\n    - {name: %s, role: %s, sha256: %s}\n", token, cmd.Name, cmd.Role, hash)
+	return err
+}
+
+// caseCmd works over the API, not on the store: one process alone may write the audit log, and it is there that roles are
+// checked.
+type caseCmd struct {
+	URL   *url.URL `env:"TOUCHSTONE_CASES" placeholder:"http://127.0.0.1:9480" required:"" help:"Of touchstone recon serve."`
+	Token string   `env:"TOUCHSTONE_TOKEN_FILE" type:"existingfile" required:"" placeholder:"FILE" help:"File with your token."`
+
+	List    caseListCmd    `cmd:"" help:"List cases, those opened first first."`
+	Show    caseShowCmd    `cmd:"" help:"Print a case with its history and repairs."`
+	Take    caseTakeCmd    `cmd:"" help:"Become the owner of a case."`
+	Assign  caseAssignCmd  `cmd:"" help:"Make somebody the owner (admin)."`
+	Comment caseCommentCmd `cmd:"" help:"Comment."`
+	Attach  caseAttachCmd  `cmd:"" help:"Attach a file."`
+	Move    caseMoveCmd    `cmd:"" help:"Bring a case to open, in-transit, supported or disputed."`
+	Propose caseProposeCmd `cmd:"" help:"Propose a repair, described in a JSON file."`
+	Approve caseApproveCmd `cmd:"" help:"Approve a repair that somebody else proposed (reviewer)."`
+	Reject  caseRejectCmd  `cmd:"" help:"End a repair that nobody began to apply (reviewer)."`
+	Apply   caseApplyCmd   `cmd:"" help:"Apply an approved repair, or finish one that was begun (reviewer)."`
+	Begun   caseBegunCmd   `cmd:"" help:"List repairs whose end is not known."`
+	Close   caseCloseCmd   `cmd:"" help:"Close a case."`
+	Reopen  caseReopenCmd  `cmd:"" help:"Take a closed case up again (reviewer)."`
+	SLA     caseSLACmd     `cmd:"" name:"sla" help:"Tell how the cases opened since a time kept the SLA; exit code 1 when they did not."`
+	Export  caseExportCmd  `cmd:"" help:"Write breaks, cases or the suspense journal to a file."`
+}
+
+type caseFilter struct {
+	State   string `help:"open, in-transit, supported, disputed or closed."`
+	Open    bool   `help:"Only cases that are not closed."`
+	Overdue bool   `help:"Only cases that should be closed."`
+	Owner   string `help:"Only of this person."`
+	Channel string `help:"Only of this channel."`
+	Day     string `placeholder:"2006-01-02" help:"Only of this day."`
+	Break   string `help:"Only of this class, such as amount-mismatch."`
+}
+
+func (f *caseFilter) query() url.Values {
+	q := url.Values{}
+	for name, value := range map[string]string{"state": f.State, "owner": f.Owner, "channel": f.Channel, "day": f.Day, "break": f.Break} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if f.Open {
+		q.Set("open", "true")
+	}
+	if f.Overdue {
+		q.Set("overdue", "true")
+	}
+	return q
+}
+
+type caseListCmd struct {
+	caseFilter
+	Business string `help:"All cases of an order's, refund's or reversal's own number."`
+	Limit    int    `default:"100" help:"At most so many."`
+	JSON     bool   `help:"Print JSON lines."`
+}
+
+type caseShowCmd struct {
+	ID   string `arg:"" help:"Case."`
+	JSON bool   `help:"Print JSON."`
+}
+
+type caseTakeCmd struct {
+	ID string `arg:"" help:"Case."`
+}
+
+type caseAssignCmd struct {
+	ID    string `arg:"" help:"Case."`
+	Owner string `arg:"" help:"Who shall own it."`
+}
+
+type caseCommentCmd struct {
+	ID   string `arg:"" help:"Case."`
+	Text string `arg:"" help:"Comment."`
+}
+
+type caseAttachCmd struct {
+	ID   string `arg:"" help:"Case."`
+	File string `arg:"" type:"existingfile" help:"File."`
+	Name string `help:"Name that is shown (default: the file's path)."`
+}
+
+type caseMoveCmd struct {
+	ID       string    `arg:"" help:"Case."`
+	State    string    `arg:"" help:"open, in-transit, supported or disputed."`
+	Reason   string    `required:"" help:"Why."`
+	Expected time.Time `placeholder:"2006-01-02T15:04:05+08:00" help:"Of a case in transit: when its other side should be there."`
+}
+
+type caseProposeCmd struct {
+	ID   string `arg:"" help:"Case."`
+	File string `arg:"" type:"existingfile" help:"JSON file: kind, request, reason, and what to change; docs/cases.md."`
+}
+
+// caseDecision is what both decisions about a repair need.
+type caseDecision struct {
+	ID     string `arg:"" help:"Repair."`
+	Reason string `required:"" help:"Why."`
+}
+
+type caseApproveCmd struct{ caseDecision }
+
+type caseRejectCmd struct{ caseDecision }
+
+type caseApplyCmd struct {
+	ID        string `arg:"" help:"Repair."`
+	Reference string `help:"Of a ticket: where it was done by hand."`
+}
+
+type caseBegunCmd struct{}
+
+type caseCloseCmd struct {
+	ID         string `arg:"" help:"Case."`
+	Resolution string `arg:"" help:"repaired, ticket, not-a-break or written-off."`
+	Reason     string `required:"" help:"Why."`
+}
+
+type caseReopenCmd struct {
+	ID     string `arg:"" help:"Case."`
+	Reason string `required:"" help:"Why."`
+}
+
+type caseSLACmd struct {
+	Since time.Time `required:"" placeholder:"2006-01-02T15:04:05+08:00" help:"Cases opened from here on."`
+}
+
+type caseExportCmd struct {
+	What string `arg:"" help:"breaks, cases or suspense."`
+	File string `arg:"" help:"File that ends in .csv, .jsonl or .parquet."`
+	caseFilter
+}
+
+// asker speaks with the API.
+type asker struct {
+	base  *url.URL
+	token string
+}
+
+const askTimeout = 2 * time.Minute
+
+func (c *caseCmd) asker() (*asker, error) {
+	token, err := os.ReadFile(c.Token)
+	if err != nil {
+		return nil, fmt.Errorf("read token: %w", err)
+	}
+	return &asker{c.URL, strings.TrimSpace(string(token))}, nil
+}
+
+// send sends a request and gives its answer, which must be closed; an error that the server names is the error.
+func (a *asker) send(ctx context.Context, method, path string, query url.Values, kind string, body io.Reader) (*http.Response, error) {
+	at := a.base.JoinPath("/api/v1/", path)
+	at.RawQuery = query.Encode()
+	req, err := http.NewRequestWithContext(ctx, method, at.String(), body)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", a.base, err)
+	}
+	req.Header.Set("Authorization", "Bearer "+a.token)
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w; try: touchstone recon serve FILE, or --url", a.base, err)
+	}
+	if resp.StatusCode < 300 {
+		return resp, nil
+	}
+	var refused struct{ Error string }
+	err = json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&refused)
+	if err != nil || refused.Error == "" {
+		refused.Error = fmt.Sprintf("%s answered %s", a.base, resp.Status)
+	}
+	return nil, errors.Join(errors.New(refused.Error), resp.Body.Close())
+}
+
+// ask sends JSON and decodes JSON.
+func (c *caseCmd) ask(method, path string, query url.Values, body, into any) (err error) {
+	a, err := c.asker()
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	kind := "application/json"
+	if method == http.MethodGet {
+		text, kind = nil, ""
+	}
+	resp, err := a.send(ctx, method, path, query, kind, strings.NewReader(string(text)))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, resp.Body.Close()) }()
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+		return fmt.Errorf("read answer of %s: %w", c.URL, err)
+	}
+	return nil
+}
+
+// act does something to a case and prints what it is now.
+func (c *caseCmd) act(s *streams, path string, body any) error {
+	var now casework.Case
+	if err := c.ask(http.MethodPost, path, nil, body, &now); err != nil {
+		return err
+	}
+	return printCase(s.out, &now)
+}
+
+func (c *caseCmd) repair(s *streams, path string, body any) error {
+	var now casework.Repair
+	if err := c.ask(http.MethodPost, path, nil, body, &now); err != nil {
+		return err
+	}
+	return printRepair(s.out, &now)
+}
+
+func printCase(w io.Writer, c *casework.Case) error {
+	gap := "?"
+	if c.Gap != nil {
+		gap = c.Gap.String()
+	}
+	state := string(c.State)
+	if c.Resolution != "" {
+		state += " (" + string(c.Resolution) + ")"
+	}
+	owner := c.Owner
+	if owner == "" {
+		owner = "-"
+	}
+	_, err := fmt.Fprintf(w, "%s  %s  %s  %s  %s %s  %s  %s  due %s\n", c.ID, c.Channel, c.Day, c.Key, gap, c.Label, c.Break, state+"  "+owner, c.Due.Local().Format(time.DateTime))
+	return err
+}
+
+func printRepair(w io.Writer, r *casework.Repair) error {
+	text := fmt.Sprintf("%s  %s  %s  proposed by %s", r.ID, r.Proposal.Kind, r.State, r.Proposer)
+	if r.Approver != "" {
+		text += ", approved by " + r.Approver
+	}
+	if r.Outcome != "" {
+		text += ": " + r.Outcome
+	}
+	_, err := fmt.Fprintln(w, text)
+	return err
+}
+
+func (cmd *caseListCmd) Run(c *cli, s *streams) error {
+	query := cmd.query()
+	if cmd.Business != "" {
+		query.Set("business", cmd.Business)
+	}
+	lines, defined := json.NewEncoder(s.out), map[casework.Label]bool{}
+	for left := cmd.Limit; left > 0; {
+		query.Set("limit", fmt.Sprint(min(left, 500)))
+		var page casework.Page
+		if err := c.Recon.Case.ask(http.MethodGet, "cases", query, nil, &page); err != nil {
+			return err
+		}
+		for i := range page.Cases {
+			one := &page.Cases[i]
+			if cmd.JSON {
+				if err := lines.Encode(one); err != nil {
+					return err
+				}
+				continue
+			}
+			defined[one.Label] = true
+			if err := printCase(s.out, one); err != nil {
+				return err
+			}
+		}
+		if left -= len(page.Cases); page.Next == "" {
+			break
+		}
+		query.Set("after", page.Next)
+	}
+	return printDefinitions(s.out, defined)
+}
+
+// printDefinitions says what the printed labels mean: others use the words the other way round.
+func printDefinitions(w io.Writer, labels map[casework.Label]bool) error {
+	for _, l := range []casework.Label{casework.LabelOver, casework.LabelShort, casework.LabelEven, casework.LabelMixed} {
+		if labels[l] {
+			if _, err := fmt.Fprintln(w, l.Definition()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (cmd *caseShowCmd) Run(c *cli, s *streams) error {
+	var file api.File
+	if err := c.Recon.Case.ask(http.MethodGet, "cases/"+url.PathEscape(cmd.ID), nil, nil, &file); err != nil {
+		return err
+	}
+	if cmd.JSON {
+		encoder := json.NewEncoder(s.out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(file)
+	}
+	return printFile(s.out, &file)
+}
+
+func printFile(w io.Writer, f *api.File) error {
+	if err := printCase(w, &f.Case); err != nil {
+		return err
+	}
+	late := ""
+	if f.Overdue {
+		late = ", overdue"
+	}
+	fmt.Fprintf(w, "%s\nage %s%s; batch %s; trace %s\n", f.Definition, f.Age, late, f.Case.Batch, f.Case.Trace)
+	for i, r := range f.Case.Detail.Records {
+		side := []string{"internal", "channel", "shadow"}[min(i, 2)]
+		if r == nil {
+			fmt.Fprintf(w, "  %-9s absent\n", side)
+			continue
+		}
+		fmt.Fprintf(w, "  %-9s %s %s at %s\n", side, r.Amount, r.Status, r.Origin)
+	}
+	for _, e := range f.Events {
+		fmt.Fprintf(w, "  %3d %s %s %s", e.Seq, e.At.Local().Format(time.DateTime), e.Actor, e.Action)
+		if e.From != e.To {
+			fmt.Fprintf(w, " %s to %s", e.From, e.To)
+		}
+		if e.Note != "" {
+			fmt.Fprintf(w, ": %s", e.Note)
+		}
+		if e.SHA256 != "" {
+			fmt.Fprintf(w, " (sha256 %s)", e.SHA256)
+		}
+		fmt.Fprintln(w)
+	}
+	for i := range f.Repairs {
+		fmt.Fprint(w, "  ")
+		if err := printRepair(w, &f.Repairs[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (cmd *caseTakeCmd) Run(c *cli, s *streams) error {
+	return c.Recon.Case.act(s, "cases/"+url.PathEscape(cmd.ID)+"/take", struct{}{})
+}
+
+func (cmd *caseAssignCmd) Run(c *cli, s *streams) error {
+	return c.Recon.Case.act(s, "cases/"+url.PathEscape(cmd.ID)+"/assign", map[string]string{"owner": cmd.Owner})
+}
+
+func (cmd *caseCommentCmd) Run(c *cli, s *streams) error {
+	return c.Recon.Case.act(s, "cases/"+url.PathEscape(cmd.ID)+"/comments", map[string]string{"text": cmd.Text})
+}
+
+func (cmd *caseMoveCmd) Run(c *cli, s *streams) error {
+	body := map[string]string{"state": cmd.State, "reason": cmd.Reason}
+	if !cmd.Expected.IsZero() {
+		body["expected"] = cmd.Expected.Format(time.RFC3339)
+	}
+	return c.Recon.Case.act(s, "cases/"+url.PathEscape(cmd.ID)+"/moves", body)
+}
+
+func (cmd *caseCloseCmd) Run(c *cli, s *streams) error {
+	return c.Recon.Case.act(s, "cases/"+url.PathEscape(cmd.ID)+"/close", map[string]string{"resolution": cmd.Resolution, "reason": cmd.Reason})
+}
+
+func (cmd *caseReopenCmd) Run(c *cli, s *streams) error {
+	return c.Recon.Case.act(s, "cases/"+url.PathEscape(cmd.ID)+"/reopen", map[string]string{"reason": cmd.Reason})
+}
+
+func (cmd *caseProposeCmd) Run(c *cli, s *streams) error {
+	text, err := os.ReadFile(cmd.File)
+	if err != nil {
+		return fmt.Errorf("read proposal: %w", err)
+	}
+	if !json.Valid(text) {
+		return fmt.Errorf("%s: is no JSON; try: docs/cases.md", cmd.File)
+	}
+	return c.Recon.Case.repair(s, "cases/"+url.PathEscape(cmd.ID)+"/repairs", json.RawMessage(text))
+}
+
+func (d *caseDecision) send(c *cli, s *streams, decision string) error {
+	return c.Recon.Case.repair(s, "repairs/"+url.PathEscape(d.ID)+"/"+decision, map[string]string{"reason": d.Reason})
+}
+
+func (cmd *caseApproveCmd) Run(c *cli, s *streams) error { return cmd.send(c, s, "approve") }
+
+func (cmd *caseRejectCmd) Run(c *cli, s *streams) error { return cmd.send(c, s, "reject") }
+
+func (cmd *caseApplyCmd) Run(c *cli, s *streams) error {
+	return c.Recon.Case.repair(s, "repairs/"+url.PathEscape(cmd.ID)+"/apply", map[string]string{"reference": cmd.Reference})
+}
+
+func (cmd *caseBegunCmd) Run(c *cli, s *streams) error {
+	var all struct{ Repairs []casework.Repair }
+	if err := c.Recon.Case.ask(http.MethodGet, "repairs", nil, nil, &all); err != nil {
+		return err
+	}
+	for i := range all.Repairs {
+		if err := printRepair(s.out, &all.Repairs[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (cmd *caseSLACmd) Run(c *cli, s *streams) error {
+	var kept struct {
+		casework.Kept
+		Want int64
+		Met  bool
+	}
+	if err := c.Recon.Case.ask(http.MethodGet, "sla", url.Values{"since": {cmd.Since.Format(time.RFC3339)}}, nil, &kept); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "closed in time %d, too late %d; open and overdue %d, open with time left %d: %d.%02d %% of %d.%02d %%\n",
+		kept.Closed, kept.Late, kept.Overdue, kept.Open, kept.Share/100, kept.Share%100, kept.Want/100, kept.Want%100)
+	if !kept.Met {
+		return &codedError{code: exitBreaks}
+	}
+	return nil
+}

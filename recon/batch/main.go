@@ -1,0 +1,259 @@
+package batch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/seed-3356bd69/touchstone/recon"
+	"github.com/seed-3356bd69/touchstone/recon/entry"
+	"github.com/seed-3356bd69/touchstone/recon/match"
+	"github.com/seed-3356bd69/touchstone/recon/scan"
+	"github.com/seed-3356bd69/touchstone/recon/store"
+)
+
+// main is the second stage: the books and the file are held against each other, in both directions, and what was found is
+// confirmed. whole is false where the file is wrong: the batch is aborted then, and the statement quarantined.
+func (c *claim) main(ctx context.Context, b *Batch) (whole bool, err error) {
+	if b.State == Pending {
+		if err := c.prepare(ctx, b); err != nil {
+			return false, err
+		}
+	}
+	if err := c.forget(ctx, b); err != nil {
+		return false, err
+	}
+	begin := time.Now()
+	found := &sink{claim: c, batch: b}
+	result, wrong, err := c.reconcile(ctx, b, found)
+	switch {
+	case wrong != nil:
+		return false, c.quarantine(ctx, b, wrong)
+	case err != nil:
+		return false, err
+	}
+	if err := found.flush(ctx); err != nil {
+		return false, err
+	}
+	out := newResult(result, found.count, time.Since(begin))
+	return true, c.confirm(ctx, b, out)
+}
+
+func (c *claim) prepare(ctx context.Context, b *Batch) error {
+	now := c.r.Now()
+	if err := c.tx(ctx, func(tx *store.Tx) error {
+		return b.move(ctx, tx, Preparing, now, c.r.Worker, "", nil, nil)
+	}); err != nil {
+		return err
+	}
+	b.moved(Preparing, now)
+	return nil
+}
+
+// forget removes the findings of a run that did not come to its end.
+func (c *claim) forget(ctx context.Context, b *Batch) error {
+	for {
+		page, err := ofBatch(b.ID).next(ctx, c.r.DB)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		if err := c.tx(ctx, func(tx *store.Tx) error {
+			for _, f := range page {
+				if _, err := tx.Exec(ctx, "DELETE FROM findings WHERE key_id = ? AND batch = ? AND key_kind = ? AND occurrence = ?", f.Key.ID, b.ID, string(f.Key.Kind), f.Occurrence); err != nil {
+					return fmt.Errorf("forget findings of %s: %w", b.ID, err)
+				}
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+}
+
+// reconcile opens both sides and joins them. wrong is what makes the file unusable as a whole.
+func (c *claim) reconcile(ctx context.Context, b *Batch, found *sink) (result *match.Result, wrong, err error) {
+	options := scan.Options{Hasher: entry.NewHasher(entry.NewSecret()), Compared: c.p.Compared, Workers: max(1, c.r.Threads), Spool: c.r.Temp, Date: c.s.Day}
+	channel, err := c.channel(ctx, b, options)
+	if err != nil {
+		return nil, problemOf(err, b.File.Name), err
+	}
+	defer func() { err = errors.Join(err, channel.Close()) }()
+	books, err := c.p.Books.Open(ctx, c.s.ID, options)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open books: %w", err)
+	}
+	defer func() { err = errors.Join(err, books.Close()) }()
+	result, err = match.Reconcile(ctx, match.Config{
+		Compared: c.p.Compared, Threads: max(1, c.r.Threads), Memory: c.r.Memory, Temp: c.r.Temp, Progress: c.r.Progress,
+		Each: func(d *match.Difference) error { return found.take(ctx, d) },
+	}, books, channel)
+	if err != nil {
+		return nil, problemOf(err, channel.Name()), err
+	}
+	if r := result.Sides[1]; r.Rejected > c.p.MaxRejected {
+		return nil, fmt.Errorf("%s: %d of %d lines cannot be read, more than %d; the first: %w", b.File.Name, r.Rejected, r.Rejected+r.Records, c.p.MaxRejected, firstReject(r.Rejects)), nil
+	}
+	return result, nil, nil
+}
+
+func firstReject(all []recon.Reject) error {
+	if len(all) == 0 {
+		return errors.New("not kept")
+	}
+	return all[0]
+}
+
+// problemOf gives what is wrong with the channel's file as a whole, or nil where the error is about something else.
+func problemOf(err error, file string) error {
+	if p, ok := errors.AsType[*scan.Problem](err); ok && p.File == file {
+		return p
+	}
+	return nil
+}
+
+// channel opens the archived file. A day without bookings is a file without lines.
+func (c *claim) channel(ctx context.Context, b *Batch, o scan.Options) (*scan.Side, error) {
+	o.Name = b.File.Name
+	if b.File.Empty {
+		o.Format = nothing()
+		return scan.OpenStream(io.NopCloser(strings.NewReader("key,amount\n")), o)
+	}
+	format, err := c.p.Source.Format(ctx, c.s.ID)
+	if err != nil {
+		return nil, fmt.Errorf("read format of statement: %w", err)
+	}
+	o.Format, o.Account = format, c.account(format)
+	return scan.OpenFile(c.r.Archive.Path(b.File.SHA256), o)
+}
+
+// account is whose lines the file may hold, where its lines say whose they are.
+func (c *claim) account(f *recon.FormatSpec) string {
+	for i := range f.Rows {
+		if len(f.Rows[i].Account) > 0 {
+			return c.s.Account
+		}
+	}
+	return ""
+}
+
+// nothing is the format of a file that has a header and no lines.
+func nothing() *recon.FormatSpec {
+	return &recon.FormatSpec{
+		Name: "empty day", Lines: recon.LineRule{Separator: ","},
+		Columns: []recon.Column{{Name: "key"}, {Name: "amount"}},
+		Rows:    []recon.RowRule{{Kind: recon.KindPayment, Key: []string{"key"}, Currency: "CNY", Amount: recon.Amount{Columns: []string{"amount"}, Unit: recon.UnitMinor}}},
+	}
+}
+
+// sink stores findings as they come.
+type sink struct {
+	claim *claim
+	batch *Batch
+	page  []Finding
+	count int64
+}
+
+func (s *sink) take(ctx context.Context, d *match.Difference) error {
+	s.page = append(s.page, newFinding(d))
+	if len(s.page) < pageSize {
+		return nil
+	}
+	return s.flush(ctx)
+}
+
+func (s *sink) flush(ctx context.Context) error {
+	if len(s.page) == 0 {
+		return nil
+	}
+	rows, err := findingRows(s.batch.ID, s.page)
+	if err != nil {
+		return err
+	}
+	if err := s.claim.tx(ctx, func(tx *store.Tx) error {
+		added, err := tx.Add(ctx, rows)
+		if err == nil && added != int64(len(s.page)) {
+			err = fmt.Errorf("store findings of %s: %d of %d are new", s.batch.ID, added, len(s.page))
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+	s.count, s.page = s.count+int64(len(s.page)), s.page[:0]
+	return nil
+}
+
+func newResult(r *match.Result, findings int64, took time.Duration) *Result {
+	out := &Result{Matched: r.Matched.Rows(), Findings: findings, Took: took}
+	out.Books, out.Channel, out.Control = sideTotals(r.Sides[0]), sideTotals(r.Sides[1]), r.Sides[1].Control
+	for _, b := range r.Breaks {
+		out.Breaks = append(out.Breaks, BreakTotals{b.Break, b.Count, b.Sides[0].Rows(), b.Sides[1].Rows()})
+	}
+	for _, s := range r.Sides {
+		out.Rejects = append(out.Rejects, s.Rejects[:min(len(s.Rejects), keptRejects)]...)
+	}
+	return out
+}
+
+// keptRejects is how many rejects of a side are kept with the result.
+const keptRejects = 100
+
+func sideTotals(s match.SideResult) SideTotals {
+	return SideTotals{Name: s.Name, Records: s.Records, Rejected: s.Rejected, In: s.In.Rows()}
+}
+
+// confirm binds the result to the batch. The findings that are stored must be those that were counted.
+func (c *claim) confirm(ctx context.Context, b *Batch, out *Result) error {
+	var broken int64
+	for _, t := range out.Breaks {
+		broken += t.Count
+	}
+	body, err := json.Marshal(out)
+	if err != nil {
+		return fmt.Errorf("encode result of %s: %w", b.ID, err)
+	}
+	now := c.r.Now()
+	basis := fmt.Sprintf("books %d, channel %d, matched %d, findings %d", out.Books.Records, out.Channel.Records, count(out.Matched), broken)
+	err = c.tx(ctx, func(tx *store.Tx) error {
+		var stored int64
+		if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM findings WHERE batch = ?", b.ID).Scan(&stored); err != nil {
+			return fmt.Errorf("count findings of %s: %w", b.ID, err)
+		}
+		if stored != broken || stored != out.Findings {
+			return fmt.Errorf("conservation broken: batch %s has %d breaks, %d found, %d stored", b.ID, broken, out.Findings, stored)
+		}
+		return b.move(ctx, tx, Confirmed, now, c.r.Worker, basis, []string{"result"}, []any{body})
+	})
+	if err != nil {
+		return err
+	}
+	b.moved(Confirmed, now)
+	b.Result = out
+	return nil
+}
+
+func count(totals []match.Total) (n int64) {
+	for _, t := range totals {
+		n += t.Count
+	}
+	return n
+}
+
+// quarantine aborts the batch of a wrong file. Another file is waited for.
+func (c *claim) quarantine(ctx context.Context, b *Batch, wrong error) error {
+	now := c.r.Now()
+	c.r.Metrics.quarantined()
+	err := c.save(ctx, func(s *Statement) {
+		s.enter(Quarantined, wrong.Error(), now)
+		s.Next = c.again(0)
+	}, func(tx *store.Tx) error {
+		return b.move(ctx, tx, Aborted, now, c.r.Worker, wrong.Error(), nil, nil)
+	})
+	if err == nil {
+		b.moved(Aborted, now)
+	}
+	return err
+}

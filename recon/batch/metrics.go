@@ -1,0 +1,75 @@
+package batch
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics count what stages did. A nil Metrics counts nothing.
+type Metrics struct {
+	pulls       *prometheus.CounterVec
+	quarantines prometheus.Counter
+	closes      *prometheus.HistogramVec
+	fenced      prometheus.Counter
+	phases      *prometheus.GaugeVec
+	late        prometheus.Gauge
+}
+
+// NewMetrics registers the metrics; once for a registry.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		pulls:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "touchstone_recon_pulls_total", Help: "Attempts to get a statement, by answer."}, []string{"answer"}),
+		quarantines: prometheus.NewCounter(prometheus.CounterOpts{Name: "touchstone_recon_quarantined_total", Help: "Files that were wrong as a whole."}),
+		closes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "touchstone_recon_close_seconds", Help: "From the file (final) or its hour (provisional) to the close of a statement.", Buckets: prometheus.ExponentialBuckets(1, 4, 8),
+		}, []string{"close"}),
+		fenced: prometheus.NewCounter(prometheus.CounterOpts{Name: "touchstone_recon_fenced_total", Help: "Times a worker found that another had taken its statement."}),
+		phases: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "touchstone_recon_statements", Help: "Statements of the last days, by phase."}, []string{"phase"}),
+		late:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "touchstone_recon_late", Help: "Statements that have no usable file after their hour."}),
+	}
+	for _, answer := range []string{string(Ready), string(EmptyDay), string(NotReady), "failed"} {
+		m.pulls.WithLabelValues(answer)
+	}
+	for _, p := range Phases() {
+		m.phases.WithLabelValues(string(p))
+	}
+	reg.MustRegister(m.pulls, m.quarantines, m.closes, m.fenced, m.phases, m.late)
+	return m
+}
+
+func (m *Metrics) pulled(answer string) {
+	if m != nil {
+		m.pulls.WithLabelValues(answer).Inc()
+	}
+}
+
+func (m *Metrics) quarantined() {
+	if m != nil {
+		m.quarantines.Inc()
+	}
+}
+
+func (m *Metrics) closed(name string, took time.Duration) {
+	if m != nil {
+		m.closes.WithLabelValues(name).Observe(took.Seconds())
+	}
+}
+
+// Fenced counts a call of Advance that ended with ErrFenced.
+func (m *Metrics) Fenced() {
+	if m != nil {
+		m.fenced.Inc()
+	}
+}
+
+// counted sets the gauges.
+func (m *Metrics) counted(phases map[Phase]int, late int) {
+	if m == nil {
+		return
+	}
+	for _, p := range Phases() {
+		m.phases.WithLabelValues(string(p)).Set(float64(phases[p]))
+	}
+	m.late.Set(float64(late))
+}

@@ -1,0 +1,150 @@
+package batch_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seed-3356bd69/touchstone/recon/batch"
+	"github.com/seed-3356bd69/touchstone/recon/store"
+	"github.com/seed-3356bd69/touchstone/test/stores"
+)
+
+// book is a ledger whose calls fail when a test says so.
+type book struct {
+	mu      sync.Mutex
+	txns    map[string]string
+	posts   int
+	postErr error // after the booking
+	lost    error // instead of it
+	findErr error
+}
+
+func (b *book) Post(_ context.Context, p *batch.Payment) (string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.posts++
+	if b.lost != nil {
+		return "", b.lost
+	}
+	if b.txns[p.ID] == "" {
+		b.txns[p.ID] = fmt.Sprint("txn-", len(b.txns)+1)
+	}
+	return b.txns[p.ID], b.postErr
+}
+
+func (b *book) Find(_ context.Context, id string) (string, bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	txn, found := b.txns[id]
+	return txn, found, b.findErr
+}
+
+func payments(db *store.DB, b *book) *batch.Payments {
+	return &batch.Payments{DB: db, Ledger: b, Actor: "test", Now: time.Now}
+}
+
+func TestPaymentIsBookedOnce(t *testing.T) {
+	stores.Each(t, server, func(t *testing.T, db *store.DB) {
+		b := &book{txns: map[string]string{}}
+		s := payments(db, b)
+		var group errgroup.Group
+		var mu sync.Mutex
+		got := map[batch.Handled]int{}
+		for range 64 {
+			group.Go(func() error {
+				handled, err := s.Prepare(t.Context(), "P1", json.RawMessage(`{"fen":1}`))
+				mu.Lock()
+				defer mu.Unlock()
+				got[handled]++
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil || got[batch.Accepted] != 1 {
+			t.Fatalf("prepared: %v, %v", got, err)
+		}
+		if _, err := s.Prepare(t.Context(), "P1", json.RawMessage(`{"fen":2}`)); !errors.Is(err, batch.ErrConflict) {
+			t.Errorf("another payload: %v", err)
+		}
+		var refused *batch.MoveError
+		if err := s.Settle(t.Context(), "P1"); !errors.As(err, &refused) {
+			t.Errorf("settled before it was confirmed: %v", err)
+		}
+
+		b.postErr = errors.New("connection reset") // the booking is there, its answer is not
+		b.findErr = errors.New("connection refused")
+		if err := s.Confirm(t.Context(), "P1"); !errors.Is(err, batch.ErrUnknown) {
+			t.Fatalf("confirmed without knowing: %v", err)
+		}
+		b.findErr = nil
+		if err := s.Confirm(t.Context(), "P1"); err != nil {
+			t.Fatal(err)
+		}
+		p, err := batch.ReadPayment(t.Context(), db, "P1")
+		if err != nil || p.State != batch.Confirmed || p.Txn != b.txns["P1"] || p.Txn == "" {
+			t.Fatalf("got %+v, %v", p, err)
+		}
+		for range 2 {
+			if err := errors.Join(s.Confirm(t.Context(), "P1"), s.Settle(t.Context(), "P1")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if b.posts != 1 {
+			t.Errorf("posted %d times", b.posts)
+		}
+		for action, n := range map[string]int{"payment PENDING to PREPARING": 1, "payment PREPARING to CONFIRMED": 1, "payment CONFIRMED to SETTLED": 1} {
+			if got := audited(t, db, action)["P1"]; got != n {
+				t.Errorf("%s: %d times in the audit", action, got)
+			}
+		}
+	})
+}
+
+// TestPaymentOfAKilledProcess confirms what a process had booked when it died.
+func TestPaymentOfAKilledProcess(t *testing.T) {
+	db := stores.Open(t, stores.File(t))
+	b := &book{txns: map[string]string{"P1": "txn-before"}}
+	s := payments(db, b)
+	if _, err := s.Prepare(t.Context(), "P1", json.RawMessage(`{}`)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Abort(t.Context(), "P1"); err == nil {
+		t.Fatal("a booked payment was aborted")
+	}
+	if err := s.Confirm(t.Context(), "P1"); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := batch.ReadPayment(t.Context(), db, "P1"); err != nil || p.Txn != "txn-before" || b.posts != 0 {
+		t.Fatalf("%+v after %d posts, %v", p, b.posts, err)
+	}
+}
+
+func TestPaymentThatIsNotBookedMayEnd(t *testing.T) {
+	db := stores.Open(t, stores.File(t))
+	b := &book{txns: map[string]string{}, lost: errors.New("refused")}
+	s := payments(db, b)
+	if _, err := s.Prepare(t.Context(), "P1", json.RawMessage(`{}`)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Confirm(t.Context(), "P1"); !errors.Is(err, batch.ErrUnknown) {
+		t.Fatalf("got %v", err)
+	}
+	b.findErr = errors.New("connection refused")
+	if err := s.Abort(t.Context(), "P1"); !errors.Is(err, batch.ErrUnknown) {
+		t.Fatalf("aborted without knowing: %v", err)
+	}
+	b.findErr = nil
+	if err := s.Abort(t.Context(), "P1"); err != nil {
+		t.Fatal(err)
+	}
+	var refused *batch.MoveError
+	if err := s.Confirm(t.Context(), "P1"); !errors.As(err, &refused) || refused.From != "ABORTED" || refused.To != "CONFIRMED" {
+		t.Errorf("confirmed after its end: %v", err)
+	}
+}

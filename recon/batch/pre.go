@@ -1,0 +1,109 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seed-3356bd69/touchstone/recon/store"
+)
+
+// pre is the first stage: the file is fetched, hashed and archived, and a batch is made of it. nil means that there is
+// nothing to reconcile now; the statement says why.
+func (c *claim) pre(ctx context.Context) (_ *Batch, err error) {
+	in, err := c.r.Archive.receive()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, in.drop()) }()
+	got, err := c.p.Source.Fetch(ctx, c.s.ID, in)
+	if err != nil {
+		c.r.Metrics.pulled("failed")
+		return nil, fmt.Errorf("fetch statement: %w", err)
+	}
+	c.r.Metrics.pulled(string(got.Readiness))
+	switch got.Readiness {
+	case NotReady:
+		return nil, c.wait(ctx, got)
+	case EmptyDay:
+		if in.size > 0 {
+			return nil, fmt.Errorf("fetch statement: an empty day of %d bytes", in.size)
+		}
+	case Ready:
+		if in.size == 0 {
+			return nil, c.wait(ctx, Fetched{Why: got.Name + " is there and empty, which a day without bookings is not", RetryAfter: got.RetryAfter})
+		}
+	default:
+		return nil, fmt.Errorf("fetch statement: unknown answer (got %q)", got.Readiness)
+	}
+	if err := in.keep(); err != nil {
+		return nil, err
+	}
+	file := File{Name: got.Name, Size: in.size, SHA256: in.sum(), Declared: got.Declared, Adapter: got.Adapter, Empty: got.Readiness == EmptyDay}
+	return c.open(ctx, file)
+}
+
+// wait notes that there is no file yet.
+func (c *claim) wait(ctx context.Context, got Fetched) error {
+	return c.save(ctx, func(s *Statement) {
+		s.Attempts++
+		if s.Phase != Quarantined { // a quarantined statement waits as well, and its reason is the more important one
+			s.enter(Waiting, "no file: "+got.Why, c.r.Now())
+		}
+		if !s.ClosedAt.IsZero() { // it was pulled again after its close, and nothing else came
+			s.enter(Closed, "", c.r.Now())
+			s.Next = time.Time{}
+			return
+		}
+		s.Next = c.again(got.RetryAfter)
+	}, nil)
+}
+
+// open makes the batch of a file. A file that was seen before changes nothing.
+func (c *claim) open(ctx context.Context, file File) (*Batch, error) {
+	now := c.r.Now()
+	id := batchID(c.s.ID, file.SHA256, c.s.Round)
+	known, err := readBatch(ctx, c.r.DB, id)
+	if err != nil {
+		return nil, err
+	}
+	if known != nil {
+		return nil, c.known(ctx, known)
+	}
+	b := &Batch{ID: id, Statement: c.s.ID, Number: c.s.Versions + 1, State: Pending, Version: 1, File: file, Made: now, Moved: now}
+	err = c.save(ctx, func(s *Statement) {
+		s.Attempts++
+		s.enter(Running, "reconciles "+file.Name, now)
+		s.Batch, s.Versions, s.Ready, s.Next = id, b.Number, now, now
+	}, func(tx *store.Tx) error {
+		if err := b.insert(ctx, tx); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, store.Entry{
+			Time: now, Actor: c.r.Worker, Action: "batch PENDING", Subject: id, SHA256: file.SHA256, Archive: archiveName(file.SHA256),
+			Basis: fmt.Sprintf("%s, %d bytes, declared %q, adapter %q", file.Name, file.Size, file.Declared, file.Adapter),
+		})
+	})
+	return b, err
+}
+
+const sameFile = "the same file came again; "
+
+// known ends a pull that brought a file which a batch was made of before: the same content is no news.
+func (c *claim) known(ctx context.Context, b *Batch) error {
+	return c.save(ctx, func(s *Statement) {
+		s.Attempts++
+		if b.State == Settled && b.Superseded == "" {
+			s.enter(Closed, "", c.r.Now())
+			s.Next = time.Time{}
+			return
+		}
+		s.enter(Quarantined, sameFile+strings.TrimPrefix(s.Why, sameFile), c.r.Now())
+		if b.Superseded != "" {
+			s.Why = fmt.Sprintf("an earlier version came again (%s), which %s superseded", b.ID, b.Superseded)
+		}
+		s.Next = c.again(0)
+	}, nil)
+}

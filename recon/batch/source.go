@@ -1,0 +1,77 @@
+package batch
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/seed-3356bd69/touchstone/recon"
+	"github.com/seed-3356bd69/touchstone/recon/entry"
+	"github.com/seed-3356bd69/touchstone/recon/scan"
+)
+
+// Readiness tells whether there is a file. Not ready is never an empty day.
+type Readiness string
+
+// The answers of a source.
+const (
+	Ready    Readiness = "ready"
+	EmptyDay Readiness = "empty day"
+	NotReady Readiness = "not ready"
+)
+
+// Fetched is what a source says about the bytes it wrote. It has checked them against the channel's own hash.
+type Fetched struct {
+	Readiness  Readiness
+	Name       string        // of the file, for messages
+	Declared   string        // the channel's own hash, "SHA1 79bb…"; "" = it declared none
+	Adapter    string        // name and version of who fetched it; "" for a plain folder
+	Why        string        // for NotReady: what the source saw
+	RetryAfter time.Duration // for NotReady: not before this long; 0 = the profile's own pace
+}
+
+// Source is where statements come from: an adapter that speaks to the channel, or a folder.
+type Source interface {
+	// Fetch writes the statement's bytes as the channel sent them. Bytes written before an error are void.
+	Fetch(ctx context.Context, id ID, w io.Writer) (Fetched, error)
+	// Format says how the lines of the statement are read.
+	Format(ctx context.Context, id ID) (*recon.FormatSpec, error)
+}
+
+// Books is our own side: a table, or a file.
+type Books interface {
+	// Open begins to read the books of the statement's account and day. o has what both sides must agree in; Books adds the
+	// format and a name that no statement has.
+	Open(ctx context.Context, id ID, o scan.Options) (*scan.Side, error)
+}
+
+// Profile is one line of statements: what an account gets from a channel, day by day.
+type Profile struct {
+	Channel string
+	Account string
+	Kind    string
+	Zone    *time.Location // of days and hours
+
+	// Hours of the day after the statement's.
+	Provisional time.Duration // close on the books alone; < 0 = none
+	From        time.Duration // the file is pulled from here on
+	Due         time.Duration // without a file an alert is raised
+
+	Every       time.Duration  // between two pulls
+	Off         []time.Weekday // days without a statement
+	Holidays    []string       // further days without one, 2006-01-02
+	MaxRejected int64          // lines that cannot be read, beyond which a file is wrong as a whole
+
+	Source   Source
+	Books    Books
+	Compared entry.Compared // beside key, amount, currency and state
+}
+
+// ID names the profile's statement of a day.
+func (p *Profile) ID(day string) ID { return ID{p.Channel, p.Account, p.Kind, day} }
+
+// hour is a moment of the day after a statement's day.
+func (p *Profile) hour(day time.Time, at time.Duration) time.Time {
+	clock := time.Time{}.Add(at)
+	return time.Date(day.Year(), day.Month(), day.Day()+1, clock.Hour(), clock.Minute(), clock.Second(), 0, p.Zone)
+}

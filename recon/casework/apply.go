@@ -1,0 +1,130 @@
+package casework
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/seed-3356bd69/touchstone/recon/store"
+)
+
+// Apply applies an approved repair, or finishes one that was begun: then its target is asked first what became of it. A
+// ticket is applied by whoever did it elsewhere: reference says under which number. Every way through it that a crash can
+// cut short leads here again.
+func (d *Desk) Apply(ctx context.Context, who Actor, id, reference string) (Repair, error) {
+	if err := who.check(ActApply); err != nil {
+		return Repair{}, err
+	}
+	r, err := d.Repair(ctx, id)
+	if err != nil {
+		return r, err
+	}
+	if r.State == RepairApplied {
+		return r, nil // a call that was answered too late
+	}
+	if r.State != RepairApplying {
+		if err := r.State.Move(RepairApplying); err != nil {
+			return r, err
+		}
+	}
+	if err := d.mayApply(ctx, &r, reference); err != nil {
+		return r, err
+	}
+	why := "approved"
+	if r.State == RepairApplying {
+		why = "begun earlier; its end is not known"
+	}
+	entry, err := d.logRepair(ctx, who, ActApply, &r, why)
+	if err != nil {
+		return r, err
+	}
+	if r.State == RepairApproved {
+		if r, err = d.moveRepair(ctx, who, r, RepairApplying, "apply", "begun", entry); err != nil {
+			return r, err
+		}
+	}
+	return d.carryOut(ctx, who, r, reference, entry)
+}
+
+// mayApply looks once more at all that was looked at before.
+func (d *Desk) mayApply(ctx context.Context, r *Repair, reference string) error {
+	if err := r.fourEyes(); err != nil {
+		return err
+	}
+	if r.Proposal.Kind == RepairTicket {
+		return checkNote("reference", reference)
+	}
+	if d.Targets[r.Proposal.Kind] == nil {
+		return fmt.Errorf("kind: %w: there is no target for a %s here; try: repairs in the configuration", ErrInput, r.Proposal.Kind)
+	}
+	if r.Proposal.Kind != RepairSupplement || r.State == RepairApplying {
+		return nil
+	}
+	c, err := d.Get(ctx, r.Case)
+	if err != nil {
+		return err
+	}
+	if err := notClosed(&c); err != nil {
+		return err
+	}
+	now, err := d.ask(ctx, &c)
+	if err != nil {
+		return err
+	}
+	if !reflect.DeepEqual(substance(now), substance(r.Answer)) {
+		return fmt.Errorf("%w: channel %s says %s %s now and said %s %s when it was proposed", ErrRefused, c.Channel, now.Status, now.Amount, r.Answer.Status, r.Answer.Amount)
+	}
+	return nil
+}
+
+// substance is an answer without its raw message, which has a time in it.
+func substance(a *Answer) Answer {
+	if a == nil {
+		return Answer{}
+	}
+	out := *a
+	out.SHA256, out.Archive = "", ""
+	return out
+}
+
+func (d *Desk) carryOut(ctx context.Context, who Actor, r Repair, reference, entry string) (Repair, error) {
+	if r.Proposal.Kind == RepairTicket {
+		return d.moveRepair(ctx, who, r, RepairApplied, "applied", "ticket "+reference, entry)
+	}
+	target := d.Targets[r.Proposal.Kind]
+	standing, seen, err := target.Look(ctx, &r)
+	if err == nil && standing == StandingReady {
+		seen, err = "applied", target.Apply(ctx, &r)
+		if errors.Is(err, ErrRefused) {
+			standing, seen, err = StandingRefused, err.Error(), nil
+		}
+	}
+	switch {
+	case err != nil:
+		return r, fmt.Errorf("repair %s was begun and its end is not known; try: apply it again, its target is asked first: %w", r.ID, err)
+	case standing == StandingRefused:
+		failed, err := d.moveRepair(ctx, who, r, RepairFailed, "failed", seen, entry)
+		return failed, errors.Join(err, fmt.Errorf("repair %s: %w: %s", r.ID, ErrRefused, seen))
+	}
+	return d.moveRepair(ctx, who, r, RepairApplied, "applied", seen, entry)
+}
+
+// Begun gives the repairs whose end is not known: a process died, or a target did not answer. Nobody applies them again
+// by itself: a person does, and their target is asked first.
+func (d *Desk) Begun(ctx context.Context) ([]Repair, error) {
+	rows, err := d.DB.Query(ctx, "SELECT "+repairColumns()+" FROM repairs WHERE state = ? AND moved_us < ? ORDER BY moved_us, id LIMIT ?", string(RepairApplying), store.Moment(d.Now()), maxPage)
+	if err != nil {
+		return nil, fmt.Errorf("read begun repairs: %w", err)
+	}
+	defer rows.Close()
+	all := []Repair{}
+	for rows.Next() {
+		r, err := scanRepair(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read begun repairs: %w", err)
+		}
+		all = append(all, r)
+	}
+	return all, rows.Err()
+}

@@ -1,0 +1,170 @@
+package casework_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seed-3356bd69/touchstone/recon"
+	"github.com/seed-3356bd69/touchstone/recon/casework"
+	"github.com/seed-3356bd69/touchstone/recon/store"
+)
+
+func TestOneCaseForABreak(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		var found []casework.Finding
+		for i := range 450 { // more than a page
+			found = append(found, atChannelOnly(fmt.Sprint("P", i), 100+int64(i)))
+		}
+		found = append(found, found[3]) // twice
+		if got := r.open(t, batch("1"), found...); got != (casework.Change{Opened: 450, Unchanged: 1}) {
+			t.Fatalf("got %+v", got)
+		}
+		var group errgroup.Group
+		for range 8 {
+			group.Go(func() error { r.open(t, batch("1"), found...); return nil })
+		}
+		_ = group.Wait()
+		page, err := r.desk.List(t.Context(), casework.Filter{Channel: "wechat", Open: true, Limit: 400})
+		if err != nil || len(page.Cases) != 400 || page.Next == "" {
+			t.Fatalf("%d cases, %v", len(page.Cases), err)
+		}
+		rest, err := r.desk.List(t.Context(), casework.Filter{Channel: "wechat", Open: true, Limit: 400, After: page.Next})
+		if err != nil || len(rest.Cases) != 50 || rest.Next != "" {
+			t.Fatalf("%d more cases, %v", len(rest.Cases), err)
+		}
+		c := r.one(t, "P7")
+		if c.Gap.Minor != 107 || c.Label != casework.LabelOver || c.State != casework.StateOpen || c.Order != "P7" || c.Detail.Records[1].Origin.Line != 7 || c.Trace == "" {
+			t.Errorf("got %+v", c)
+		}
+		if want := c.Opened.Add(4 * time.Hour); !c.Due.Equal(want) || !c.Expected.Equal(noon().Add(-2*time.Hour)) {
+			t.Errorf("due %s, want %s", c.Due, want)
+		}
+		waiting, err := r.db.Waiting(t.Context())
+		if err != nil || waiting != 450 || r.history(t, c.ID) != "recon open" {
+			t.Errorf("%d audit entries, history %s, %v", waiting, r.history(t, c.ID), err)
+		}
+	})
+}
+
+func TestANewVersionOfAFileKeepsDecisions(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		same, moved, gone, decided, dispute := otherAmount("same", 100, 101), otherAmount("moved", 100, 101), otherAmount("gone", 100, 101), otherAmount("decided", 100, 101), otherAmount("dispute", 100, 101)
+		r.open(t, batch("1"), same, moved, gone, decided, dispute)
+		if _, err := r.desk.Close(t.Context(), operator("li"), r.one(t, "decided").ID, casework.ResolvedNoBreak, "rounding of the channel"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.desk.Close(t.Context(), operator("li"), r.one(t, "moved").ID, casework.ResolvedNoBreak, "one cent"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.desk.Move(t.Context(), operator("li"), r.one(t, "dispute").ID, casework.StateDisputed, time.Time{}, "mail of 11:00"); err != nil {
+			t.Fatal(err)
+		}
+		fresh := otherAmount("fresh", 5, 6)
+		moved = otherAmount("moved", 100, 900)
+		for round, want := range []casework.Change{{Opened: 1, Reopened: 1, Unchanged: 3}, {Unchanged: 5}} { // the second: a crash had it run again
+			if got := r.open(t, batch("2"), same, moved, decided, dispute, fresh); got != want {
+				t.Errorf("round %d: got %+v, want %+v", round, got, want)
+			}
+		}
+		for round, want := range []casework.Change{{Closed: 1}, {}} {
+			if got := r.withdraw(t, batch("2"), gone); got != want {
+				t.Errorf("round %d: got %+v, want %+v", round, got, want)
+			}
+		}
+		for id, want := range map[string]string{
+			"same": "open", "moved": "open", "gone": "closed withdrawn", "decided": "closed not-a-break", "dispute": "disputed", "fresh": "open",
+		} {
+			c := r.one(t, id)
+			if got := strings.TrimSpace(string(c.State) + " " + string(c.Resolution)); got != want {
+				t.Errorf("%s is %s, want %s", id, got, want)
+			}
+			if id != "gone" && c.Batch != batch("2").ID {
+				t.Errorf("%s is of %s", id, c.Batch)
+			}
+		}
+		if got := r.history(t, r.one(t, "moved").ID); got != "recon open, li close, recon reopen" {
+			t.Errorf("history %s", got)
+		}
+		if got := r.open(t, batch("3"), gone); got != (casework.Change{Reopened: 1}) { // it is back
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+func TestALaterFileSettlesWhatWasInTransit(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		f := atChannelOnly("late", 100)
+		f.Transit, f.Expected = true, noon().Add(24*time.Hour)
+		r.open(t, batch("1"), f)
+		c := r.one(t, "late")
+		if c.State != casework.StateInTransit || !c.Due.Equal(noon().Add(28*time.Hour)) {
+			t.Fatalf("got %s, due %s", c.State, c.Due)
+		}
+		next := batch("9")
+		next.Day = "2026-11-27"
+		all := []casework.Settled{{Statement: batch("1").Statement, Key: f.Key, Occurrence: 1, Break: f.Break}, {Statement: "unknown", Key: f.Key, Occurrence: 1, Break: f.Break}}
+		for _, want := range []casework.Change{{Closed: 1}, {}} {
+			var got casework.Change
+			if err := r.db.Tx(t.Context(), func(tx *store.Tx) (err error) {
+				got, err = r.intake.Settle(t.Context(), tx, next, all)
+				return err
+			}); err != nil || got != want {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		}
+		events, err := r.desk.Events(t.Context(), c.ID)
+		if err != nil || len(events) != 2 || !strings.Contains(events[1].Note, "2026-11-27") || r.one(t, "late").Resolution != casework.ResolvedSettled {
+			t.Errorf("history %+v, %v", events, err)
+		}
+	})
+}
+
+func TestSLAIsCounted(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		for i := range 4 {
+			r.open(t, batch("1"), otherAmount(fmt.Sprint("a", i), 1, 2))
+		}
+		late := otherAmount("far", 1, 2)
+		late.Expected = noon().Add(100 * time.Hour)
+		r.open(t, batch("1"), late)
+		finish := func(id string) {
+			if _, err := r.desk.Close(t.Context(), operator("li"), r.one(t, id).ID, casework.ResolvedTicket, "T-1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		finish("a0")
+		finish("a1")
+		r.clock.add(5 * time.Hour)
+		finish("a2")
+		k, err := r.desk.Keeping(t.Context(), noon())
+		if err != nil || k != (casework.Kept{Closed: 2, Late: 1, Overdue: 1, Open: 1, Share: 5000}) || r.desk.SLA.Met(k) {
+			t.Errorf("got %+v, %v", k, err)
+		}
+		over, err := r.desk.List(t.Context(), casework.Filter{Overdue: r.clock.Now()})
+		if err != nil || len(over.Cases) != 1 || over.Cases[0].Key.ID != "a3" {
+			t.Errorf("overdue %+v, %v", over.Cases, err)
+		}
+	})
+}
+
+// TestBusinessIDsAreExact keeps ids apart that a collation would take for one.
+func TestBusinessIDsAreExact(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		for _, id := range []string{"p1", "P1", "p1 ", "ｐ1", "p'1"} {
+			r.open(t, batch("1"), otherAmount(id, 1, 2))
+		}
+		for _, id := range []string{"p1", "P1", "p1 ", "ｐ1", "p'1"} {
+			if c := r.one(t, id); c.Key != (recon.Key{Kind: recon.KindPayment, ID: id}) {
+				t.Errorf("got %+v", c.Key)
+			}
+		}
+		if all, err := r.desk.Of(context.Background(), "p2"); err != nil || len(all) != 0 {
+			t.Errorf("got %v, %v", all, err)
+		}
+	})
+}

@@ -1,0 +1,9 @@
+-- +goose Up
+CREATE TABLE outbox (
+	seq  BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
+	id   VARBINARY(64) NOT NULL UNIQUE,
+	body MEDIUMBLOB NOT NULL
+) ENGINE = InnoDB;
+
+-- +goose Down
+DROP TABLE outbox;

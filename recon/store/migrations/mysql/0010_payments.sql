@@ -1,0 +1,14 @@
+-- +goose Up
+CREATE TABLE payments (
+	id       VARBINARY(255) NOT NULL PRIMARY KEY,
+	digest   VARBINARY(64) NOT NULL,
+	payload  MEDIUMBLOB NOT NULL,
+	state    VARBINARY(16) NOT NULL,
+	version  BIGINT NOT NULL,
+	txn      VARBINARY(255) NOT NULL,
+	made_us  BIGINT NOT NULL,
+	moved_us BIGINT NOT NULL
+) ENGINE = InnoDB PARTITION BY KEY (id) PARTITIONS 64;
+
+-- +goose Down
+DROP TABLE payments;
