@@ -85,7 +85,7 @@ func carries(t *testing.T, contract int, w packer) {
 			}
 			want = append(want, record)
 		}
-		payload, err := w.take()
+		payload, err := w.take(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +114,7 @@ func damaged(t *testing.T, contract int, w packer) {
 			t.Fatal(err)
 		}
 	}
-	payload, err := w.take()
+	payload, err := w.take(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestRecordsOutsideTheContract(t *testing.T) {
 			if err := w.add(&good); err != nil { // nothing of the refused record stays behind
 				t.Fatal(err)
 			}
-			payload, err := w.take()
+			payload, err := w.take(nil)
 			if err != nil {
 				t.Fatal(err)
 			}

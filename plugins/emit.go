@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/seed-3356bd69/touchstone/plugins/internal/pb"
@@ -12,15 +13,16 @@ import (
 
 // streamEmitter packs what the author emits into sealed messages.
 type streamEmitter struct {
-	send    func(*pb.DecodeOutput) error
+	send    func(*frame) error
+	from    *buffers
 	batch   packer
 	columns *columnWriter // the same, where the contract has it: called without an interface, a record stays on the stack
 	rejects []*pb.Reject
 	seal    *seal
 }
 
-func newStreamEmitter(contract int, send func(*pb.DecodeOutput) error) *streamEmitter {
-	e := &streamEmitter{send: send, seal: newSeal()}
+func newStreamEmitter(contract int, send func(*frame) error) *streamEmitter {
+	e := &streamEmitter{send: send, from: &buffers{}, seal: newSeal()}
 	if contract < 2 {
 		e.batch = newBatchWriter()
 		return e
@@ -36,6 +38,21 @@ func (e *streamEmitter) Record(r recon.Record) error {
 		return e.old(r)
 	}
 	if err := e.columns.add(&r); err != nil {
+		return err
+	}
+	e.seal.records++
+	if e.columns.full() {
+		return e.flushBatch()
+	}
+	return nil
+}
+
+// Row packs one row.
+func (e *streamEmitter) Row(r *Row) error {
+	if e.columns == nil {
+		return e.old(r.record())
+	}
+	if err := e.columns.row(r); err != nil {
 		return err
 	}
 	e.seal.records++
@@ -81,23 +98,31 @@ func (e *streamEmitter) flushBatch() error {
 	if e.batch.empty() {
 		return nil
 	}
-	payload, err := e.batch.take()
-	if err != nil {
-		return err
-	}
-	e.seal.add(sealBatch, payload)
-	return e.send(&pb.DecodeOutput{Part: &pb.DecodeOutput_Batch{Batch: payload}})
+	return e.part(partBatch, sealBatch, e.batch.take)
 }
 
 func (e *streamEmitter) flushRejects() error {
 	if len(e.rejects) == 0 {
 		return nil
 	}
-	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(&pb.RejectBatch{Rejects: e.rejects})
+	return e.part(partRejects, sealRejects, func(to []byte) ([]byte, error) {
+		to, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(to, &pb.RejectBatch{Rejects: e.rejects})
+		if err != nil {
+			return nil, fmt.Errorf("pack rejects: %w", err)
+		}
+		e.rejects = e.rejects[:0]
+		return to, nil
+	})
+}
+
+// part seals and sends what take appends.
+func (e *streamEmitter) part(part protowire.Number, mark byte, take func(to []byte) ([]byte, error)) error {
+	f := newFrame(part, e.from)
+	whole, err := take(*f.buf)
 	if err != nil {
-		return fmt.Errorf("pack rejects: %w", err)
+		return err
 	}
-	e.rejects = e.rejects[:0]
-	e.seal.add(sealRejects, payload)
-	return e.send(&pb.DecodeOutput{Part: &pb.DecodeOutput_Rejects{Rejects: payload}})
+	*f.buf = whole
+	e.seal.add(mark, f.payload())
+	return e.send(f)
 }
