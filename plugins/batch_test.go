@@ -41,7 +41,7 @@ func unpack(payload []byte, contract int) ([]recon.Record, error) {
 		return nil, err
 	}
 	var out []recon.Record
-	err = b.each("", recon.Origin{}, func(r recon.Record) error { out = append(out, r); return nil })
+	err = b.each("", recon.Origin{}, func(r *recon.Record) error { out = append(out, *r); return nil })
 	return out, err
 }
 

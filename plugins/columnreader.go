@@ -145,16 +145,16 @@ func (r *columnReader) values() error {
 
 func (r *columnReader) size() int { return r.count }
 
-// each hands the records out in order, with the origin they all share. Their texts are those of the payload, which must
+// each hands the records out in order, with the origin they all share: one record, filled anew each time. Their texts are those of the payload, which must
 // not change any more.
-func (r *columnReader) each(channel string, shared recon.Origin, take func(recon.Record) error) error {
+func (r *columnReader) each(channel string, shared recon.Origin, take func(*recon.Record) error) error {
 	if len(r.feeCurrency) > 0 {
 		r.fees = make([]recon.Money, r.count)
 	}
-	record := recon.Record{Channel: channel, Origin: shared} // filled anew for each, so that it is copied once only
+	record := recon.Record{Channel: channel, Origin: shared}
 	for i := range r.count {
 		r.fill(i, &record)
-		if err := take(record); err != nil {
+		if err := take(&record); err != nil {
 			return err
 		}
 	}
@@ -224,7 +224,7 @@ func openOne(payload []byte) (record recon.Record, err error) {
 	if r.size() != 1 {
 		return record, fmt.Errorf("%w: %d records where one belongs", ErrContract, r.size())
 	}
-	err = r.each("", recon.Origin{}, func(one recon.Record) error { record = one; return nil })
+	err = r.each("", recon.Origin{}, func(one *recon.Record) error { record = *one; return nil })
 	record.Origin = recon.Origin{}
 	return record, err
 }

@@ -25,6 +25,7 @@ type columnWriter struct {
 	line         lineWriter
 	kind, status codeWriter
 	currencies   []recon.Currency
+	last         coded
 	currency     codeWriter
 	amount       intWriter
 	feeCurrency  codeWriter
@@ -66,12 +67,7 @@ func (w *columnWriter) row(r *Row) error {
 	if err := r.check(); err != nil {
 		return err
 	}
-	kind, err := w.codes.kind(r.Kind)
-	if err != nil {
-		return err
-	}
-	status, err := w.codes.status(r.Status)
-	if err != nil {
+	if err := w.coded(r); err != nil {
 		return err
 	}
 	i := w.count
@@ -81,27 +77,49 @@ func (w *columnWriter) row(r *Row) error {
 	if err := w.booked.put(i, r.Booked); err != nil {
 		return err
 	}
-	currency, err := w.currencyCode(r.Amount.Currency)
-	if err != nil {
-		return err
-	}
-	feeCurrency := byte(0)
-	if r.Fee.Currency != "" {
-		if feeCurrency, err = w.currencyCode(r.Fee.Currency); err != nil {
-			return err
-		}
-		w.fees = true
-	}
 	w.line.put(i, uint32(r.Line))
-	w.kind.put(i, kind)
-	w.status.put(i, status)
-	w.currency.put(i, currency)
+	w.kind.put(i, w.last.kind)
+	w.status.put(i, w.last.status)
+	w.currency.put(i, w.last.currency)
 	w.amount.put(i, r.Amount.Minor)
-	w.feeCurrency.put(i, feeCurrency)
+	w.feeCurrency.put(i, w.last.feeCurrency)
+	w.fees = w.fees || w.last.feeCurrency != 0
 	w.fee.put(i, r.Fee.Minor)
 	w.aliases[i], w.further[i] = 0, 0
 	w.texts(r)
 	w.count++
+	return nil
+}
+
+// coded is what a row says in indexes. Most rows say what the one before said.
+type coded struct {
+	of                                  [4]string // kind, status, currency, currency of the fee
+	kind, status, currency, feeCurrency byte
+}
+
+// coded puts the row's indexes into last.
+func (w *columnWriter) coded(r *Row) (err error) {
+	said := &w.last.of
+	if w.last.kind != 0 && string(r.Kind) == said[0] && string(r.Status) == said[1] && string(r.Amount.Currency) == said[2] && string(r.Fee.Currency) == said[3] {
+		return nil
+	}
+	var c coded
+	if c.kind, err = w.codes.kind(r.Kind); err != nil {
+		return err
+	}
+	if c.status, err = w.codes.status(r.Status); err != nil {
+		return err
+	}
+	if c.currency, err = w.currencyCode(r.Amount.Currency); err != nil {
+		return err
+	}
+	if r.Fee.Currency != "" {
+		if c.feeCurrency, err = w.currencyCode(r.Fee.Currency); err != nil {
+			return err
+		}
+	}
+	c.of = [4]string{string(r.Kind), string(r.Status), string(r.Amount.Currency), string(r.Fee.Currency)}
+	w.last = c
 	return nil
 }
 
@@ -195,7 +213,7 @@ func (w *columnWriter) reset() {
 		c.reset()
 	}
 	w.count, w.bytes, w.currencies = 0, 0, w.currencies[:0]
-	w.fees, w.elsewhere = false, false
+	w.fees, w.elsewhere, w.last = false, false, coded{}
 	w.kind.varies, w.status.varies, w.currency.varies, w.feeCurrency.varies = 0, 0, 0, 0
 	w.line.gaps, w.amount.wide, w.fee.wide = false, 0, 0
 	for _, t := range []*timeWriter{&w.time, &w.booked} {

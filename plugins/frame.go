@@ -106,6 +106,14 @@ func newFrame(part protowire.Number, from *buffers) *frame {
 	return f
 }
 
+// mark is the part's sign in a seal.
+func (f *frame) mark() byte {
+	if f.part == partRejects {
+		return sealRejects
+	}
+	return sealBatch
+}
+
 // payload is what the frame carries.
 func (f *frame) payload() []byte { return (*f.buf)[frameHead:] }
 

@@ -20,31 +20,34 @@ type packedWriter struct {
 
 func (w *packedWriter) add(value []byte) {
 	switch {
+	case w.mixed:
+		w.data = append(w.data, value...)
+		if w.ragged || len(value) != w.width {
+			w.end()
+		}
 	case w.count == 0:
 		w.data, w.width = append(w.data, value...), len(value)
-	case w.mixed:
-		w.push(value)
-	case !bytes.Equal(value, w.data):
-		w.spread()
-		w.push(value)
+	case string(value) != string(w.data):
+		w.spread(value)
 	}
 	w.count++
 }
 
-// spread writes out the values that were equal so far.
-func (w *packedWriter) spread() {
+// spread writes out the values that were equal so far, and the first other one.
+func (w *packedWriter) spread(other []byte) {
 	w.mixed = true
 	for range w.count - 1 {
 		w.data = append(w.data, w.data[:w.width]...)
 	}
+	w.data = append(w.data, other...)
+	if len(other) != w.width {
+		w.end()
+	}
 }
 
-func (w *packedWriter) push(value []byte) {
-	w.data = append(w.data, value...)
+// end keeps the end of the value that was just added, and before the first, those of all before it.
+func (w *packedWriter) end() {
 	if !w.ragged {
-		if len(value) == w.width {
-			return
-		}
 		w.ragged = true
 		for i := range w.count {
 			w.ends = binary.LittleEndian.AppendUint32(w.ends, uint32((i+1)*w.width))

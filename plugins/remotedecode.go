@@ -169,7 +169,7 @@ type taker struct {
 // opened is a batch of either contract.
 type opened interface {
 	size() int
-	each(channel string, shared recon.Origin, take func(recon.Record) error) error
+	each(channel string, shared recon.Origin, take func(*recon.Record) error) error
 }
 
 func (t *taker) open(payload []byte) (opened, error) {
@@ -221,7 +221,7 @@ func (t *taker) batch(payload []byte) error {
 	if columns, ok := b.(*columnReader); ok && t.columns != nil {
 		return t.own(t.columns.Columns(Columns{columns}))
 	}
-	return b.each(t.channel, t.origin, func(record recon.Record) error { return t.own(t.emit.Record(record)) })
+	return b.each(t.channel, t.origin, func(record *recon.Record) error { return t.own(t.emit.Record(*record)) })
 }
 
 func (t *taker) rejects(payload []byte) error {

@@ -104,8 +104,9 @@ func (s *server) Decode(stream grpc.BidiStreamingServer[pb.DecodeInput, pb.Decod
 		Kind: start.Kind, Account: start.Account, Date: start.Date, File: start.File,
 		SHA256: start.Sha256, Hash: hashFromWire(start.Hash), Settings: start.Settings,
 	}, in, out)
-	if flushErr := out.flush(); err == nil {
-		err = flushErr
+	sealed, sent := out.end()
+	if err == nil {
+		err = sent
 	}
 	if err == nil && !in.atEnd() {
 		err = errors.New("decode returned before the end of the file")
@@ -114,7 +115,7 @@ func (s *server) Decode(stream grpc.BidiStreamingServer[pb.DecodeInput, pb.Decod
 		return gone
 	}
 	trailer := resultToWire(res)
-	trailer.Records, trailer.Rejects, trailer.Digest = out.seal.records, out.seal.rejects, out.seal.digest.Sum(nil)
+	trailer.Records, trailer.Rejects, trailer.Digest = sealed.records, sealed.rejects, sealed.digest.Sum(nil)
 	if err != nil {
 		trailer.Failure = failureToWire(err)
 	}
