@@ -239,3 +239,54 @@ func TestFramesAreProtobuf(t *testing.T) {
 		sent.Free()
 	}
 }
+
+// FuzzColumns: no payload panics, and what is accepted keeps the contract and reads the same by columns and by records.
+func FuzzColumns(f *testing.F) {
+	for _, rows := range [][]Row{plainRows(1), plainRows(40)} {
+		w := newColumnWriter()
+		for i := range rows {
+			if err := w.row(&rows[i]); err != nil {
+				f.Fatal(err)
+			}
+		}
+		payload, err := w.take(nil)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(payload)
+	}
+	w, r := newColumnWriter(), rand.New(rand.NewPCG(1, 1))
+	for line := range 30 {
+		record := richer(r, anyRecord(r, line+1))
+		if err := w.add(&record); err != nil {
+			f.Fatal(err)
+		}
+	}
+	payload, err := w.take(nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(payload)
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		opened, err := openColumns(payload)
+		if err != nil {
+			if !errors.Is(err, ErrContract) {
+				t.Fatal(err)
+			}
+			return
+		}
+		records, err := unpack(payload, 2)
+		if err != nil || len(records) != opened.size() {
+			t.Fatalf("%d records of %d, %v", len(records), opened.size(), err)
+		}
+		c := Columns{opened}
+		for i := range records {
+			if err := checkRecord(&records[i]); err != nil {
+				t.Fatal(err)
+			}
+			if string(c.ID(i)) != records[i].Key.ID || c.Amount(i) != records[i].Amount || c.Line(i) != records[i].Origin.Line || string(c.Order(i)) != records[i].Order {
+				t.Fatalf("record %d reads in two ways", i)
+			}
+		}
+	})
+}
