@@ -45,7 +45,7 @@ bench: build deps ## measure the ports against haproxy and nginx; BENCH= for its
 	@$(MAKE) --no-print-directory bench-adapters
 
 bench-adapters: RECORDS = 1000000
-bench-adapters: gcc ## measure an adapter that decodes itself, and bills that the host scans, against CSV; RECORDS=
+bench-adapters: build gcc ## measure an adapter that decodes itself, and bills that the host scans, against CSV; RECORDS=
 	@$(GO) test -run '^$$' -bench 'BenchmarkDecode|BenchmarkEntries' -benchtime 5x ./plugins ./cmd/internal/adapters
 	@cd test/bench && CGO_ENABLED=1 $(GO) run . formats --records=$(RECORDS) --rounds=1
 

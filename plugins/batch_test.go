@@ -47,7 +47,7 @@ func unpack(payload []byte, contract int) ([]recon.Record, error) {
 
 // packers are the two forms of a batch.
 func packers() map[int]func() packer {
-	return map[int]func() packer{1: func() packer { return newBatchWriter() }, 2: func() packer { return newColumnWriter() }}
+	return map[int]func() packer{1: func() packer { return newBatchWriter() }, 2: func() packer { return newColumnWriter(MaxBatch) }}
 }
 
 // richer adds what only contract 2 carries.
@@ -171,7 +171,7 @@ func TestRecordsOutsideTheContract(t *testing.T) {
 				Key: recon.Key{Kind: recon.KindPayment, ID: "A"}, Order: "A", Status: recon.StatusSuccess,
 				Amount: recon.Money{Minor: 1, Currency: "CNY"}, Origin: recon.Origin{Line: 1},
 			}
-			w := newColumnWriter()
+			w := newColumnWriter(MaxBatch)
 			bad := good
 			tt.change(&bad)
 			if err := w.add(&bad); !errors.Is(err, ErrContract) {

@@ -34,7 +34,7 @@ func plainRows(n int) []Row {
 // TestColumnsAreAsNarrowAsTheBatch takes each way out of the narrow form: the batch says the same, and needs more bytes.
 func TestColumnsAreAsNarrowAsTheBatch(t *testing.T) {
 	pack := func(rows []Row) []byte {
-		w := newColumnWriter()
+		w := newColumnWriter(MaxBatch)
 		for i := range rows {
 			if err := w.row(&rows[i]); err != nil {
 				t.Fatal(err)
@@ -243,7 +243,7 @@ func TestFramesAreProtobuf(t *testing.T) {
 // FuzzColumns: no payload panics, and what is accepted keeps the contract and reads the same by columns and by records.
 func FuzzColumns(f *testing.F) {
 	for _, rows := range [][]Row{plainRows(1), plainRows(40)} {
-		w := newColumnWriter()
+		w := newColumnWriter(MaxBatch)
 		for i := range rows {
 			if err := w.row(&rows[i]); err != nil {
 				f.Fatal(err)
@@ -255,7 +255,7 @@ func FuzzColumns(f *testing.F) {
 		}
 		f.Add(payload)
 	}
-	w, r := newColumnWriter(), rand.New(rand.NewPCG(1, 1))
+	w, r := newColumnWriter(MaxBatch), rand.New(rand.NewPCG(1, 1))
 	for line := range 30 {
 		record := richer(r, anyRecord(r, line+1))
 		if err := w.add(&record); err != nil {

@@ -18,9 +18,10 @@ type packer interface {
 	take(to []byte) ([]byte, error) // appends the batch's bytes and starts an empty one
 }
 
-// columnWriter packs records of contract 2. Its columns of numbers have the room of a whole batch from the start.
+// columnWriter packs records of contract 2. Its columns of numbers have their room from the start.
 type columnWriter struct {
 	codes        wireCodes
+	room         int // records
 	count, bytes int
 	line         lineWriter
 	kind, status codeWriter
@@ -36,15 +37,28 @@ type columnWriter struct {
 
 	account, id, order, channelTxn packedWriter
 	original, settled              packedWriter
-	aliases                        [MaxBatch]byte
+	aliases                        []byte
 	aliasColumn, aliasValue        packedWriter
-	further                        [MaxBatch]byte
+	further                        []byte
 	furtherColumn, furtherValue    packedWriter
 }
 
-func newColumnWriter() *columnWriter { return &columnWriter{codes: newCodes()} }
+func newColumnWriter(room int) *columnWriter {
+	w := &columnWriter{codes: newCodes(), room: room, aliases: make([]byte, room), further: make([]byte, room)}
+	w.line.lines = make([]uint32, room)
+	for _, c := range []*codeWriter{&w.kind, &w.status, &w.currency, &w.feeCurrency} {
+		c.codes = make([]byte, room)
+	}
+	for _, c := range []*intWriter{&w.amount, &w.fee} {
+		c.values = make([]int64, room)
+	}
+	for _, c := range []*timeWriter{&w.time, &w.booked} {
+		c.seconds, c.nanos = make([]int64, room), make([]int32, room)
+	}
+	return w
+}
 
-func (w *columnWriter) full() bool  { return w.count >= MaxBatch || w.bytes >= batchBytes }
+func (w *columnWriter) full() bool  { return w.count >= w.room || w.bytes >= batchBytes }
 func (w *columnWriter) empty() bool { return w.count == 0 }
 
 // add packs a record: a row, and the lists that only records have.
@@ -223,7 +237,7 @@ func (w *columnWriter) reset() {
 
 // one packs a single record, as queries and events carry it.
 func one(r recon.Record) ([]byte, error) {
-	w := newColumnWriter()
+	w := newColumnWriter(1)
 	r.Origin = recon.Origin{Line: 1}
 	if err := w.add(&r); err != nil {
 		return nil, err

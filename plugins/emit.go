@@ -28,7 +28,7 @@ func newStreamEmitter(contract int, send func(*frame) error) *streamEmitter {
 		e.batch = newBatchWriter()
 		return e
 	}
-	e.columns = newColumnWriter()
+	e.columns = newColumnWriter(MaxBatch)
 	e.batch = e.columns
 	return e
 }

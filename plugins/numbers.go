@@ -13,7 +13,7 @@ import (
 
 // codeWriter is a column of one byte a record, or of one byte for all.
 type codeWriter struct {
-	codes  [MaxBatch]byte
+	codes  []byte
 	varies byte // not 0 where two differ
 }
 
@@ -31,7 +31,7 @@ func (w *codeWriter) append(to []byte, field protowire.Number, n int) []byte {
 
 // lineWriter is a column of lines, or the first of lines that follow each other.
 type lineWriter struct {
-	lines [MaxBatch]uint32
+	lines []uint32
 	gaps  bool
 }
 
@@ -53,7 +53,7 @@ func (w *lineWriter) append(to []byte, field protowire.Number, n int) []byte {
 
 // intWriter is a column of int64, or of int32 where all of them fit.
 type intWriter struct {
-	values [MaxBatch]int64
+	values []int64
 	wide   int64 // not 0 where one does not fit
 }
 
@@ -80,8 +80,8 @@ func (w *intWriter) append(to []byte, field protowire.Number, n int) []byte {
 // timeWriter is a column of times: absent where no record has one, seconds in 32 bits where all are whole and after 1970,
 // else timeCode.
 type timeWriter struct {
-	seconds [MaxBatch]int64
-	nanos   [MaxBatch]int32
+	seconds []int64
+	nanos   []int32
 	some    bool // a record has a time
 	wide    bool // seconds do not say it
 }
