@@ -31,23 +31,26 @@ func plainRows(n int) []Row {
 	return rows
 }
 
-// TestColumnsAreAsNarrowAsTheBatch takes each way out of the narrow form: the batch says the same, and needs more bytes.
-func TestColumnsAreAsNarrowAsTheBatch(t *testing.T) {
-	pack := func(rows []Row) []byte {
-		w := newColumnWriter(MaxBatch)
-		for i := range rows {
-			if err := w.row(&rows[i]); err != nil {
-				t.Fatal(err)
-			}
-		}
-		payload, err := w.take(nil)
-		if err != nil {
+// packRows gives the batch of some rows.
+func packRows(t testing.TB, rows []Row) []byte {
+	t.Helper()
+	w := newColumnWriter(MaxBatch)
+	for i := range rows {
+		if err := w.row(&rows[i]); err != nil {
 			t.Fatal(err)
 		}
-		return payload
 	}
+	payload, err := w.take(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return payload
+}
+
+// TestColumnsAreAsNarrowAsTheBatch takes each way out of the narrow form: the batch says the same, and needs more bytes.
+func TestColumnsAreAsNarrowAsTheBatch(t *testing.T) {
 	const n = 100
-	narrow := len(pack(plainRows(n)))
+	narrow := len(packRows(t, plainRows(n)))
 	tests := map[string]func(*Row){
 		"nothing":                 func(*Row) {},
 		"a line left out":         func(r *Row) { r.Line++ },
@@ -74,7 +77,7 @@ func TestColumnsAreAsNarrowAsTheBatch(t *testing.T) {
 		for _, at := range []int{0, 1, n - 1} {
 			rows := plainRows(n)
 			change(&rows[at])
-			payload := pack(rows)
+			payload := packRows(t, rows)
 			if (len(payload) > narrow) != (name != "nothing") && !strings.HasPrefix(name, "an id") {
 				t.Errorf("%s in row %d: %d bytes, and %d without", name, at, len(payload), narrow)
 			}
@@ -242,19 +245,8 @@ func TestFramesAreProtobuf(t *testing.T) {
 
 // FuzzColumns: no payload panics, and what is accepted keeps the contract and reads the same by columns and by records.
 func FuzzColumns(f *testing.F) {
-	for _, rows := range [][]Row{plainRows(1), plainRows(40)} {
-		w := newColumnWriter(MaxBatch)
-		for i := range rows {
-			if err := w.row(&rows[i]); err != nil {
-				f.Fatal(err)
-			}
-		}
-		payload, err := w.take(nil)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(payload)
-	}
+	f.Add(packRows(f, plainRows(1)))
+	f.Add(packRows(f, plainRows(40)))
 	w, r := newColumnWriter(MaxBatch), rand.New(rand.NewPCG(1, 1))
 	for line := range 30 {
 		record := richer(r, anyRecord(r, line+1))

@@ -64,11 +64,7 @@ func (w *intWriter) put(i int, value int64) {
 
 func (w *intWriter) append(to []byte, field protowire.Number, n int) []byte {
 	if w.wide == 0 {
-		to = appendHead(to, field, 4*n)
-		for _, value := range w.values[:n] {
-			to = binary.LittleEndian.AppendUint32(to, uint32(value))
-		}
-		return to
+		return appendNarrow(to, field, w.values[:n])
 	}
 	to = appendHead(to, field, 8*n)
 	for _, value := range w.values[:n] {
@@ -108,11 +104,7 @@ func (w *timeWriter) append(to []byte, field protowire.Number, n int) []byte {
 	case !w.some:
 		return to
 	case !w.wide:
-		to = appendHead(to, field, 4*n)
-		for _, seconds := range w.seconds[:n] {
-			to = binary.LittleEndian.AppendUint32(to, uint32(seconds))
-		}
-		return to
+		return appendNarrow(to, field, w.seconds[:n])
 	}
 	to = appendHead(to, field, 8*n)
 	for i, seconds := range w.seconds[:n] {
@@ -121,6 +113,15 @@ func (w *timeWriter) append(to []byte, field protowire.Number, n int) []byte {
 			code = seconds*int64(time.Second) + int64(w.nanos[i])
 		}
 		to = binary.LittleEndian.AppendUint64(to, uint64(code))
+	}
+	return to
+}
+
+// appendNarrow writes the low 32 bits of each value.
+func appendNarrow(to []byte, field protowire.Number, values []int64) []byte {
+	to = appendHead(to, field, 4*len(values))
+	for _, value := range values {
+		to = binary.LittleEndian.AppendUint32(to, uint32(value))
 	}
 	return to
 }
