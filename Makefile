@@ -12,10 +12,10 @@ SIZES       ?= 10000,100000,1000000
 CONCURRENT := ./cmd/internal/... ./comparer/... ./plugins/... ./proxy/... ./recon/... ./shadow/...
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint race bench bench-recon plot-recon test-oracle build fuzz generate deps gcc
+.PHONY: help demo test check lint race bench bench-adapters bench-recon plot-recon test-oracle build fuzz generate deps gcc
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build $(if $(filter mariadb,$(DB)),deps) ## run the whole system on this machine; DB= PAYMENTS= BUG= CUTOVER= CAPTURE=
 	@bin/touchstone-demo $(if $(DB),--db=$(DB)) $(if $(PAYMENTS),--payments=$(PAYMENTS)) $(if $(BUG),--bug=$(BUG)) \
@@ -42,7 +42,12 @@ lint: ## formatting, vet, module file, staticcheck
 bench: build deps ## measure the ports against haproxy and nginx; BENCH= for its flags
 	@for need in haproxy sysbench nginx; do command -v $$need >/dev/null || [ -x /usr/sbin/$$need ] || { echo "missing: $$need; try: apt-get install -y haproxy sysbench nginx-light" >&2; exit 1; }; done
 	@$(GO) run ./cmd/touchstone-bench $(BENCH)
-	@$(GO) test -run '^$$' -bench BenchmarkDecode -benchtime 5x ./plugins
+	@$(MAKE) --no-print-directory bench-adapters
+
+bench-adapters: RECORDS = 1000000
+bench-adapters: build gcc ## measure an adapter that decodes itself, and bills that the host scans, against CSV; RECORDS=
+	@$(GO) test -run '^$$' -bench 'BenchmarkDecode|BenchmarkEntries' -benchtime 5x ./plugins ./cmd/internal/adapters
+	@cd test/bench && CGO_ENABLED=1 $(GO) run . formats --records=$(RECORDS) --rounds=1
 
 bench-recon: build gcc ## measure reconciliation against DuckDB and SHA-256; RECORDS= PART=peers|worst|formats|memory BENCH= for its flags
 	@cd test/bench && CGO_ENABLED=1 $(GO) run . $(PART) --records=$(RECORDS) $(BENCH)

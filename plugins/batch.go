@@ -101,9 +101,9 @@ func (w *batchWriter) currency(c recon.Currency) (byte, error) {
 	return byte(i + 1), nil
 }
 
-// take gives the batch's bytes and starts an empty one.
-func (w *batchWriter) take() ([]byte, error) {
-	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(w.b)
+// take appends the batch's bytes and starts an empty one.
+func (w *batchWriter) take(to []byte) ([]byte, error) {
+	payload, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(to, w.b)
 	if err != nil {
 		return nil, fmt.Errorf("pack batch: %w", err)
 	}
@@ -124,19 +124,19 @@ const contract1Kinds = 3
 // maxAliases bounds the generated ids one record can carry.
 const maxAliases = 64
 
-// checkRecord holds every record, on both sides of the wire, to the contract.
+// checkRecord holds a record of contract 1, on both sides of the wire, to the contract.
 func checkRecord(r *recon.Record) error {
-	switch {
-	case r.Origin.Line < 1 || r.Origin.Line > math.MaxUint32:
-		return fmt.Errorf("%w: line %d", ErrContract, r.Origin.Line)
-	case r.Key.ID == "" || r.Order == "":
-		return fmt.Errorf("%w: line %d: record without key or order", ErrContract, r.Origin.Line)
-	case r.Amount.Minor < 0:
-		return fmt.Errorf("%w: line %d: negative amount (the kind carries the direction)", ErrContract, r.Origin.Line)
-	case max(len(r.Aliases), len(r.Further)) > maxAliases:
+	if err := checkLists(r); err != nil {
+		return err
+	}
+	row := rowOf(r)
+	return row.check()
+}
+
+// checkLists holds what a record has beyond a row.
+func checkLists(r *recon.Record) error {
+	if max(len(r.Aliases), len(r.Further)) > maxAliases {
 		return fmt.Errorf("%w: line %d: more than %d aliases or further columns", ErrContract, r.Origin.Line, maxAliases)
-	case max(len(r.Account), len(r.Key.ID), len(r.Order), len(r.ChannelTxn), len(r.Original), len(r.Settled)) > MaxText:
-		return fmt.Errorf("%w: line %d: text over %d bytes", ErrContract, r.Origin.Line, MaxText)
 	}
 	for _, a := range r.Aliases {
 		if max(len(a.Column), len(a.Value)) > MaxText {

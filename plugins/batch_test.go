@@ -41,13 +41,13 @@ func unpack(payload []byte, contract int) ([]recon.Record, error) {
 		return nil, err
 	}
 	var out []recon.Record
-	err = b.each("", recon.Origin{}, func(r recon.Record) error { out = append(out, r); return nil })
+	err = b.each("", recon.Origin{}, func(r *recon.Record) error { out = append(out, *r); return nil })
 	return out, err
 }
 
 // packers are the two forms of a batch.
 func packers() map[int]func() packer {
-	return map[int]func() packer{1: func() packer { return newBatchWriter() }, 2: func() packer { return newColumnWriter() }}
+	return map[int]func() packer{1: func() packer { return newBatchWriter() }, 2: func() packer { return newColumnWriter(MaxBatch) }}
 }
 
 // richer adds what only contract 2 carries.
@@ -85,7 +85,7 @@ func carries(t *testing.T, contract int, w packer) {
 			}
 			want = append(want, record)
 		}
-		payload, err := w.take()
+		payload, err := w.take(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +114,7 @@ func damaged(t *testing.T, contract int, w packer) {
 			t.Fatal(err)
 		}
 	}
-	payload, err := w.take()
+	payload, err := w.take(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestRecordsOutsideTheContract(t *testing.T) {
 				Key: recon.Key{Kind: recon.KindPayment, ID: "A"}, Order: "A", Status: recon.StatusSuccess,
 				Amount: recon.Money{Minor: 1, Currency: "CNY"}, Origin: recon.Origin{Line: 1},
 			}
-			w := newColumnWriter()
+			w := newColumnWriter(MaxBatch)
 			bad := good
 			tt.change(&bad)
 			if err := w.add(&bad); !errors.Is(err, ErrContract) {
@@ -180,7 +180,7 @@ func TestRecordsOutsideTheContract(t *testing.T) {
 			if err := w.add(&good); err != nil { // nothing of the refused record stays behind
 				t.Fatal(err)
 			}
-			payload, err := w.take()
+			payload, err := w.take(nil)
 			if err != nil {
 				t.Fatal(err)
 			}

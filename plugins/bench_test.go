@@ -16,9 +16,31 @@ type tally struct{ records, minor int64 }
 func (c *tally) Record(r recon.Record) error { c.records++; c.minor += r.Amount.Minor; return nil }
 func (c *tally) Reject(recon.Reject) error   { return nil }
 
+// columnTally is a tally of whole batches.
+type columnTally struct{ tally }
+
+func (c *columnTally) Columns(batch plugins.Columns) error {
+	for i := range batch.Len() {
+		c.records++
+		c.minor += batch.Minor(i)
+	}
+	return nil
+}
+
 // BenchmarkDecode sends a file to an adapter's process and takes its records: both directions of the boundary, the
-// digests on both sides, and a decoder that parses each line.
+// digests on both sides, and a decoder that parses each line. A consumer takes a record at a time, or columns.
 func BenchmarkDecode(b *testing.B) {
+	b.Run("columns", func(b *testing.B) {
+		got := &columnTally{}
+		decodes(b, got, &got.tally)
+	})
+	b.Run("records", func(b *testing.B) {
+		got := &tally{}
+		decodes(b, got, got)
+	})
+}
+
+func decodes(b *testing.B, emit plugins.Emitter, got *tally) {
 	rig := newRig(b)
 	rig.cfg.Timing = plugins.Timing{}
 	h := rig.start(b)
@@ -28,8 +50,8 @@ func BenchmarkDecode(b *testing.B) {
 	own, theirs := cpu(syscall.RUSAGE_SELF), cpu(syscall.RUSAGE_CHILDREN)
 	b.ResetTimer()
 	for b.Loop() {
-		got := &tally{}
-		if _, err := h.Decode(b.Context(), plugins.DecodeRequest{Kind: "fast", File: "f", SHA256: sum}, bytes.NewReader(data), got); err != nil {
+		*got = tally{}
+		if _, err := h.Decode(b.Context(), plugins.DecodeRequest{Kind: "fast", File: "f", SHA256: sum}, bytes.NewReader(data), emit); err != nil {
 			b.Fatal(err)
 		}
 		if want := int64(lines) * (lines - 1) / 2; got.records != lines || got.minor != want {

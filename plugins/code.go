@@ -51,13 +51,19 @@ func (c *wireCodes) statusOf(code byte) (recon.Status, error) {
 	return "", fmt.Errorf("%w: status code %d", ErrContract, code)
 }
 
+// Times are from 1700 to 2200, in seconds since 1970.
+const (
+	firstSecond = -8520336000
+	lastSecond  = 7289654399
+)
+
 // timeCode is nanoseconds since 1970, which reach from 1678 to 2262.
 func timeCode(t time.Time) (int64, error) {
 	if t.IsZero() {
 		return noTime, nil
 	}
-	if year := t.UTC().Year(); year < 1700 || year > 2200 {
-		return 0, fmt.Errorf("%w: time in the year %d", ErrContract, year)
+	if seconds := t.Unix(); seconds < firstSecond || seconds > lastSecond {
+		return 0, fmt.Errorf("%w: time in the year %d", ErrContract, t.UTC().Year())
 	}
 	return t.UnixNano(), nil
 }

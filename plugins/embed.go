@@ -41,9 +41,7 @@ func Embed(ctx context.Context, a Adapter, cfg HostConfig) (*Host, error) {
 		<-served
 		_ = os.RemoveAll(dir) // a leftover folder does no harm
 	}
-	conn, err := grpc.NewClient("unix:"+listener.Addr().String(),
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessage), grpc.MaxCallSendMsgSize(MaxMessage)))
+	conn, err := grpc.NewClient("unix:"+listener.Addr().String(), append(dialOptions(), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
 		release()
 		return nil, fmt.Errorf("connect to embedded adapter: %w", err)

@@ -4,28 +4,31 @@ import (
 	"fmt"
 	"math"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/seed-3356bd69/touchstone/plugins/internal/pb"
 	"github.com/seed-3356bd69/touchstone/recon"
 )
 
-// streamEmitter packs what the author emits into sealed messages.
+// streamEmitter packs what the author emits into sealed messages, which a sender digests and sends meanwhile.
 type streamEmitter struct {
-	send    func(*pb.DecodeOutput) error
 	batch   packer
 	columns *columnWriter // the same, where the contract has it: called without an interface, a record stays on the stack
 	rejects []*pb.Reject
-	seal    *seal
+	from    *buffers
+	sender  *sender
+	records int64
+	refused int64
 }
 
-func newStreamEmitter(contract int, send func(*pb.DecodeOutput) error) *streamEmitter {
-	e := &streamEmitter{send: send, seal: newSeal()}
+func newStreamEmitter(contract int, send func(*frame) error) *streamEmitter {
+	e := &streamEmitter{from: &buffers{}, sender: newSender(send)}
 	if contract < 2 {
 		e.batch = newBatchWriter()
 		return e
 	}
-	e.columns = newColumnWriter()
+	e.columns = newColumnWriter(MaxBatch)
 	e.batch = e.columns
 	return e
 }
@@ -33,28 +36,28 @@ func newStreamEmitter(contract int, send func(*pb.DecodeOutput) error) *streamEm
 // Record packs one record.
 func (e *streamEmitter) Record(r recon.Record) error {
 	if e.columns == nil {
-		return e.old(r)
+		return e.added(e.batch.add(&r))
 	}
-	if err := e.columns.add(&r); err != nil {
-		return err
-	}
-	e.seal.records++
-	if e.columns.full() {
-		return e.flushBatch()
-	}
-	return nil
+	return e.added(e.columns.add(&r))
 }
 
-// old is Record for contract 1.
-func (e *streamEmitter) old(r recon.Record) error {
-	if err := e.batch.add(&r); err != nil {
+// Row packs one row.
+func (e *streamEmitter) Row(r *Row) error {
+	if e.columns == nil {
+		return e.Record(r.record())
+	}
+	return e.added(e.columns.row(r))
+}
+
+func (e *streamEmitter) added(err error) error {
+	if err != nil {
 		return err
 	}
-	e.seal.records++
-	if e.batch.full() {
-		return e.flushBatch()
+	e.records++
+	if e.columns != nil && !e.columns.full() || e.columns == nil && !e.batch.full() {
+		return nil
 	}
-	return nil
+	return e.flushBatch()
 }
 
 // Reject packs one reject.
@@ -63,41 +66,55 @@ func (e *streamEmitter) Reject(r recon.Reject) error {
 		return fmt.Errorf("%w: reject of line %d", ErrContract, r.Origin.Line)
 	}
 	e.rejects = append(e.rejects, rejectToWire(r))
-	e.seal.rejects++
+	e.refused++
 	if len(e.rejects) >= rejectBatch {
 		return e.flushRejects()
 	}
 	return nil
 }
 
-func (e *streamEmitter) flush() error {
-	if err := e.flushBatch(); err != nil {
-		return err
+// end sends what is left and waits until all of it is sent. It gives the seal of the whole.
+func (e *streamEmitter) end() (*seal, error) {
+	err := e.flushBatch()
+	if err == nil {
+		err = e.flushRejects()
 	}
-	return e.flushRejects()
+	s, sent := e.sender.end()
+	s.records, s.rejects = e.records, e.refused
+	if err == nil {
+		err = sent
+	}
+	return s, err
 }
 
 func (e *streamEmitter) flushBatch() error {
 	if e.batch.empty() {
 		return nil
 	}
-	payload, err := e.batch.take()
-	if err != nil {
-		return err
-	}
-	e.seal.add(sealBatch, payload)
-	return e.send(&pb.DecodeOutput{Part: &pb.DecodeOutput_Batch{Batch: payload}})
+	return e.part(partBatch, e.batch.take)
 }
 
 func (e *streamEmitter) flushRejects() error {
 	if len(e.rejects) == 0 {
 		return nil
 	}
-	payload, err := proto.MarshalOptions{Deterministic: true}.Marshal(&pb.RejectBatch{Rejects: e.rejects})
+	return e.part(partRejects, func(to []byte) ([]byte, error) {
+		to, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(to, &pb.RejectBatch{Rejects: e.rejects})
+		if err != nil {
+			return nil, fmt.Errorf("pack rejects: %w", err)
+		}
+		e.rejects = e.rejects[:0]
+		return to, nil
+	})
+}
+
+// part hands what take appends to the sender.
+func (e *streamEmitter) part(part protowire.Number, take func(to []byte) ([]byte, error)) error {
+	f := newFrame(part, e.from)
+	whole, err := take(*f.buf)
 	if err != nil {
-		return fmt.Errorf("pack rejects: %w", err)
+		return err
 	}
-	e.rejects = e.rejects[:0]
-	e.seal.add(sealRejects, payload)
-	return e.send(&pb.DecodeOutput{Part: &pb.DecodeOutput_Rejects{Rejects: payload}})
+	*f.buf = whole
+	return e.sender.put(f)
 }

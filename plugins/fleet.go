@@ -16,6 +16,10 @@ type Fleet struct {
 // NewFleet finds the pinned adapters of a folder. Each gets the common configuration, with its own name, binary and pin;
 // adjust, which may be nil, changes it further. Nothing runs before Run.
 func NewFleet(folder string, pins map[string]string, common HostConfig, adjust func(name string, cfg *HostConfig)) (*Fleet, error) {
+	f := &Fleet{keepers: map[string]*Keeper{}}
+	if len(pins) == 0 {
+		return f, nil
+	}
 	pinned, strangers, err := Pinned(folder, pins)
 	if err != nil {
 		return nil, err
@@ -23,7 +27,6 @@ func NewFleet(folder string, pins map[string]string, common HostConfig, adjust f
 	for _, s := range strangers {
 		common.Logger.Warn("adapter is not pinned and does not run", KeyAdapter, s.Name, "sha256", s.SHA256)
 	}
-	f := &Fleet{keepers: map[string]*Keeper{}}
 	for _, p := range pinned {
 		cfg := common
 		cfg.Name, cfg.Path, cfg.SHA256 = p.Name, p.Path, p.SHA256
@@ -33,6 +36,16 @@ func NewFleet(folder string, pins map[string]string, common HostConfig, adjust f
 		f.keepers[p.Name] = NewKeeper(cfg)
 	}
 	return f, nil
+}
+
+// Add takes an adapter from outside of the folder, under the configuration's name. It is for before Run.
+func (f *Fleet) Add(cfg HostConfig) error {
+	k := NewKeeper(cfg)
+	if _, ok := f.keepers[k.Name()]; ok {
+		return fmt.Errorf("two adapters are called %q; try: another name for one of them", k.Name())
+	}
+	f.keepers[k.Name()] = k
+	return nil
 }
 
 // Adapter gives one adapter of the fleet.

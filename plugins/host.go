@@ -19,7 +19,6 @@ import (
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/runner"
-	"google.golang.org/grpc"
 )
 
 // HostConfig says which binary to run as an adapter, and within which bounds.
@@ -169,9 +168,8 @@ func clientConfig(cfg HostConfig, p *process) *goplugin.ClientConfig {
 		StartTimeout:     cfg.Timing.Start,
 		Logger:           quiet(),
 		Stderr:           newStderrLog(cfg.Logger, cfg.Name),
-		GRPCDialOptions: []grpc.DialOption{grpc.WithDefaultCallOptions(
-			grpc.MaxCallRecvMsgSize(MaxMessage), grpc.MaxCallSendMsgSize(MaxMessage))},
-		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) { return p, p.prepare(cmd.Env) },
+		GRPCDialOptions:  dialOptions(),
+		RunnerFunc:       func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) { return p, p.prepare(cmd.Env) },
 	}
 }
 

@@ -31,7 +31,7 @@ func (r *remote) Decode(ctx context.Context, req DecodeRequest, in io.Reader, em
 	defer cancel(errDone)
 	dog := newWatchdog(r.timing.Idle, cancel)
 	defer dog.stop()
-	stream, err := r.rpc.Decode(call)
+	stream, err := r.rpc.Decode(call, grpc.ForceCodecV2(newWireCodec()))
 	if err != nil {
 		return DecodeResult{}, r.failed(OpDecode, ctx, call, err)
 	}
@@ -109,13 +109,14 @@ func (f *feeder) run() {
 
 // body sends the file in chunks and gives its end.
 func (f *feeder) body() (*pb.InputEnd, bool) {
-	digest, size, buf := sha256.New(), int64(0), make([]byte, inputBuffer)
+	digest, size, from := sha256.New(), int64(0), &buffers{}
 	for {
+		chunk := newFrame(partData, from)
 		var n int
-		err := f.dog.host(func() (err error) { n, err = fill(f.in, buf); return err })
-		digest.Write(buf[:n])
+		err := f.dog.host(func() (err error) { n, err = chunk.read(f.in, inputBuffer); return err })
+		digest.Write(chunk.payload())
 		size += int64(n)
-		if n > 0 && !f.send(&pb.DecodeInput{Part: &pb.DecodeInput_Data{Data: buf[:n]}}) {
+		if n > 0 && !f.send(chunk) {
 			return nil, false
 		}
 		switch {
@@ -140,8 +141,8 @@ func fill(r io.Reader, buf []byte) (n int, err error) {
 }
 
 // send reports false when the stream is over; the receiving half knows why.
-func (f *feeder) send(in *pb.DecodeInput) bool {
-	if err := f.stream.Send(in); err != nil {
+func (f *feeder) send(in any) bool {
+	if err := f.stream.SendMsg(in); err != nil {
 		return false
 	}
 	f.dog.progress()
@@ -156,6 +157,7 @@ func (f *feeder) fail(err error) {
 // taker is the receiving half of one Decode.
 type taker struct {
 	emit     Emitter
+	columns  ColumnEmitter // the same, where it is one
 	contract int
 	channel  string
 	origin   recon.Origin
@@ -167,7 +169,7 @@ type taker struct {
 // opened is a batch of either contract.
 type opened interface {
 	size() int
-	each(channel string, shared recon.Origin, take func(recon.Record) error) error
+	each(channel string, shared recon.Origin, take func(*recon.Record) error) error
 }
 
 func (t *taker) open(payload []byte) (opened, error) {
@@ -179,27 +181,32 @@ func (t *taker) open(payload []byte) (opened, error) {
 
 // receive takes messages until the trailer, after which nothing may come.
 func (t *taker) receive(stream grpc.BidiStreamingClient[pb.DecodeInput, pb.DecodeOutput]) (*pb.Trailer, error) {
+	t.columns, _ = t.emit.(ColumnEmitter)
+	a := &arrival{again: t.columns != nil && t.contract >= 2}
 	for {
-		out, err := stream.Recv()
-		if err != nil {
+		if err := stream.RecvMsg(a); err != nil {
 			return nil, ending(err)
 		}
 		t.dog.progress()
-		if trailer := out.GetTrailer(); trailer != nil {
+		if a.part == partTrailer {
+			trailer := &pb.Trailer{}
+			if err := proto.Unmarshal(a.bytes, trailer); err != nil {
+				return nil, fmt.Errorf("%w: unpack trailer: %w", ErrContract, err)
+			}
 			return trailer, nothingAfter(stream.Recv())
 		}
-		if err := t.dog.host(func() error { return t.take(out) }); err != nil {
+		if err := t.dog.host(func() error { return t.take(a) }); err != nil {
 			return nil, err
 		}
 	}
 }
 
-func (t *taker) take(out *pb.DecodeOutput) error {
-	switch part := out.Part.(type) {
-	case *pb.DecodeOutput_Batch:
-		return t.batch(part.Batch)
-	case *pb.DecodeOutput_Rejects:
-		return t.rejects(part.Rejects)
+func (t *taker) take(a *arrival) error {
+	switch a.part {
+	case partBatch:
+		return t.batch(a.bytes)
+	case partRejects:
+		return t.rejects(a.bytes)
 	}
 	return fmt.Errorf("%w: message of an unknown part", ErrContract)
 }
@@ -211,7 +218,10 @@ func (t *taker) batch(payload []byte) error {
 		return err
 	}
 	t.seal.records += int64(b.size())
-	return b.each(t.channel, t.origin, func(record recon.Record) error { return t.own(t.emit.Record(record)) })
+	if columns, ok := b.(*columnReader); ok && t.columns != nil {
+		return t.own(t.columns.Columns(Columns{columns}))
+	}
+	return b.each(t.channel, t.origin, func(record *recon.Record) error { return t.own(t.emit.Record(*record)) })
 }
 
 func (t *taker) rejects(payload []byte) error {

@@ -45,7 +45,7 @@ func Serve(a Adapter) {
 }
 
 func newGRPCServer(opts []grpc.ServerOption) *grpc.Server {
-	return grpc.NewServer(append(opts, grpc.MaxRecvMsgSize(MaxMessage), grpc.MaxSendMsgSize(MaxMessage))...)
+	return grpc.NewServer(append(opts, serverOptions()...)...)
 }
 
 // versions offers every version of the contract. The adapter is nil on the host's side.

@@ -5,12 +5,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/seed-3356bd69/touchstone/plugins/internal/pb"
 )
@@ -96,14 +98,15 @@ func (s *server) Decode(stream grpc.BidiStreamingServer[pb.DecodeInput, pb.Decod
 	if start == nil {
 		return status.Error(codes.InvalidArgument, "stream does not begin with its start")
 	}
-	in := newStreamReader(stream.Recv)
-	out := newStreamEmitter(s.contract, func(part *pb.DecodeOutput) error { return stream.Send(part) })
+	in := newStreamReader(func(a *arrival) error { return stream.RecvMsg(a) })
+	out := newStreamEmitter(s.contract, func(f *frame) error { return stream.SendMsg(f) })
 	res, err := s.adapter.Decode(stream.Context(), DecodeRequest{
 		Kind: start.Kind, Account: start.Account, Date: start.Date, File: start.File,
 		SHA256: start.Sha256, Hash: hashFromWire(start.Hash), Settings: start.Settings,
 	}, in, out)
-	if flushErr := out.flush(); err == nil {
-		err = flushErr
+	sealed, sent := out.end()
+	if err == nil {
+		err = sent
 	}
 	if err == nil && !in.atEnd() {
 		err = errors.New("decode returned before the end of the file")
@@ -112,7 +115,7 @@ func (s *server) Decode(stream grpc.BidiStreamingServer[pb.DecodeInput, pb.Decod
 		return gone
 	}
 	trailer := resultToWire(res)
-	trailer.Records, trailer.Rejects, trailer.Digest = out.seal.records, out.seal.rejects, out.seal.digest.Sum(nil)
+	trailer.Records, trailer.Rejects, trailer.Digest = sealed.records, sealed.rejects, sealed.digest.Sum(nil)
 	if err != nil {
 		trailer.Failure = failureToWire(err)
 	}
@@ -122,15 +125,16 @@ func (s *server) Decode(stream grpc.BidiStreamingServer[pb.DecodeInput, pb.Decod
 // streamReader is the statement as an io.Reader. It ends with io.EOF only after the host said how long the file is and
 // what its digest is, and both agree with what came: a broken stream is never a short file.
 type streamReader struct {
-	recv   func() (*pb.DecodeInput, error)
-	rest   []byte
+	recv   func(*arrival) error
+	came   arrival
+	rest   []byte // of it
 	digest hash.Hash
 	size   int64
 	err    error
 }
 
-func newStreamReader(recv func() (*pb.DecodeInput, error)) *streamReader {
-	return &streamReader{recv: recv, digest: sha256.New()}
+func newStreamReader(recv func(*arrival) error) *streamReader {
+	return &streamReader{recv: recv, came: arrival{again: true}, digest: sha256.New()}
 }
 
 // Read gives the next bytes of the statement.
@@ -147,22 +151,26 @@ func (r *streamReader) Read(p []byte) (int, error) {
 }
 
 func (r *streamReader) next() {
-	in, err := r.recv()
+	err := r.recv(&r.came)
 	switch {
 	case errors.Is(err, io.EOF):
 		r.err = io.ErrUnexpectedEOF
 	case err != nil:
 		r.err = err
-	case in.GetEnd() != nil:
-		r.err = r.close(in.GetEnd())
-	default:
-		r.rest = in.GetData()
+	case r.came.part == partEnd:
+		r.err = r.close(r.came.bytes)
+	case r.came.part == partData:
+		r.rest = r.came.bytes
 		r.digest.Write(r.rest)
 		r.size += int64(len(r.rest))
 	}
 }
 
-func (r *streamReader) close(end *pb.InputEnd) error {
+func (r *streamReader) close(payload []byte) error {
+	end := &pb.InputEnd{}
+	if err := proto.Unmarshal(payload, end); err != nil {
+		return fmt.Errorf("unpack end of file: %w", err)
+	}
 	if end.Size != r.size || string(end.Sha256) != string(r.digest.Sum(nil)) {
 		return errors.New("bytes that came are not the bytes that were sent")
 	}

@@ -91,7 +91,7 @@ func (r *batchReader) columns(n int) error {
 func (r *batchReader) size() int { return int(r.b.Count) }
 
 // each hands the records out in order, with the origin they all share.
-func (r *batchReader) each(channel string, shared recon.Origin, take func(recon.Record) error) error {
+func (r *batchReader) each(channel string, shared recon.Origin, take func(*recon.Record) error) error {
 	for i := range int(r.b.Count) {
 		record, err := r.record(i)
 		if err != nil {
@@ -100,7 +100,7 @@ func (r *batchReader) each(channel string, shared recon.Origin, take func(recon.
 		line := record.Origin.Line
 		record.Channel, record.Origin = channel, shared
 		record.Origin.Line = line
-		if err := take(record); err != nil {
+		if err := take(&record); err != nil {
 			return err
 		}
 	}

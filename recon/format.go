@@ -18,6 +18,7 @@ type FormatSpec struct {
 	Open    bool       `json:"open,omitempty" yaml:"open"`                 // Columns names only what is used: others are no diagnostic
 	Zone    string     `json:"zone,omitempty" yaml:"zone"`                 // IANA zone of times without an offset; default Asia/Shanghai
 	Layouts []string   `json:"time_layouts,omitempty" yaml:"time_layouts"` // Go layouts of times, tried in order; default 2006-01-02 15:04:05. One without a year means the year that is nearest to the statement's day
+	Entry   string     `json:"entry,omitempty" yaml:"entry"`               // pattern (path.Match) of the file's name in an archive of several, for example "*ZM_*"; default: the one whose lines fit
 	Dates   []string   `json:"date_layouts,omitempty" yaml:"date_layouts"` // Go layouts of settlement dates; default 2006-01-02, 20060102
 }
 

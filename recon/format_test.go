@@ -33,6 +33,7 @@ func TestFormatSpecValidates(t *testing.T) {
 		"long separator":       {func(f *FormatSpec) { f.Lines.Separator = "|||" }, "lines.separator"},
 		"line end separates":   {func(f *FormatSpec) { f.Lines.Separator = "\n" }, "lines.separator"},
 		"quotes in widths":     {func(f *FormatSpec) { f.Lines.Separator = ",`"; f.Lines.Quote = true }, "lines.quote"},
+		"entry":                {func(f *FormatSpec) { f.Entry = "[" }, "entry"},
 		"charset":              {func(f *FormatSpec) { f.Charset = "latin1" }, "charset"},
 		"column twice":         {func(f *FormatSpec) { f.Columns = append(f.Columns, Column{Name: "id"}) }, "columns[4]"},
 		"no rows":              {func(f *FormatSpec) { f.Rows = nil }, "rows: "},

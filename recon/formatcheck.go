@@ -3,6 +3,7 @@ package recon
 import (
 	"errors"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -70,6 +71,9 @@ func (c *formatCheck) lines() {
 	case "", CharsetUTF8, CharsetGB18030:
 	default:
 		c.say("charset", fmt.Sprintf("unknown (got %q)", c.spec.Charset), "utf-8 or gb18030")
+	}
+	if _, err := path.Match(c.spec.Entry, ""); err != nil {
+		c.say("entry", fmt.Sprintf("not a pattern (got %q)", c.spec.Entry), `"*ZM_*"`)
 	}
 	for i := range len(l.Trim) {
 		if l.Trim[i] >= 0x80 {

@@ -126,6 +126,9 @@ func parseScaled(text string, decimals int) (int64, error) {
 	return n, nil
 }
 
+// safeDigits is how many digits never overflow an int64.
+const safeDigits = 18
+
 // ParseDecimal reads a decimal number as a whole number of its last kept decimal: "19.99" with two decimals is 1999.
 // Further decimals must be zeros. It allocates nothing; the errors are ErrAmountSyntax, ErrAmountPrecision and
 // ErrAmountOverflow as they are.
@@ -135,6 +138,9 @@ func ParseDecimal[T ~string | ~[]byte](text T, decimals int) (int64, error) {
 		i, negative = 1, text[0] == '-'
 	}
 	first, n := i, uint64(0)
+	for safe := min(len(text), i+safeDigits); i < safe && text[i]-'0' <= 9; i++ {
+		n = n*10 + uint64(text[i]-'0')
+	}
 	for ; i < len(text) && text[i]-'0' <= 9; i++ {
 		if n > (math.MaxInt64-9)/10 && n > (math.MaxInt64-uint64(text[i]-'0'))/10 {
 			return 0, ErrAmountOverflow

@@ -86,3 +86,16 @@ func TestUnknownWordsAreNeverSuccess(t *testing.T) {
 		t.Error("kind was accepted")
 	}
 }
+
+func TestNamesOfTheYuan(t *testing.T) {
+	for _, name := range []string{"CNY", "cny", "RMB", "人民币", "001", "156"} {
+		if c, err := ParseCurrency(name); err != nil || c != "CNY" {
+			t.Errorf("%s: got %q, %v", name, c, err)
+		}
+	}
+	for _, name := range []string{"", "元", "CN", "1560", "XXX"} {
+		if c, err := ParseCurrency(name); err == nil {
+			t.Errorf("%q: got %q", name, c)
+		}
+	}
+}

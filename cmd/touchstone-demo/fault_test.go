@@ -183,21 +183,21 @@ func TestAdapterKilledInTheMiddle(t *testing.T) {
 	}
 }
 
-// killAdapter kills the process that runs this binary, by its own id, as soon as it appears.
-func killAdapter(path string, stop <-chan struct{}) bool {
+// killAdapter kills the process that runs this binary, by its own id, each time it appears: it is started again.
+func killAdapter(path string, stop <-chan struct{}) (killed bool) {
 	for {
 		links, _ := filepath.Glob("/proc/[0-9]*/exe")
 		for _, link := range links {
 			if target, err := os.Readlink(link); err == nil && target == path {
 				var pid int
 				if _, err := fmt.Sscanf(link, "/proc/%d/exe", &pid); err == nil && syscall.Kill(pid, syscall.SIGKILL) == nil {
-					return true
+					killed = true
 				}
 			}
 		}
 		select {
 		case <-stop:
-			return false
+			return killed
 		case <-time.After(time.Millisecond):
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -158,6 +159,32 @@ func TestCompareWithAChannelsOwnBill(t *testing.T) {
 		}
 		if text, code := touchstone(t, "recon", "compare", ours, cut, "--key", "booking_id", "--amount", "amount:yuan", "--kind", "kind", "--format", string(format), "--adapters", folder); code != exitError || !strings.Contains(text, "the file is cut off") {
 			t.Errorf("%s, cut short: exit code %d\n%s", format, code, text)
+		}
+	}
+}
+
+// TestCompareWithAUnionPayZip reads the day's transactions and the disputes out of one zip, by the adapter's two formats of
+// fixed widths. Their times have no year: without the day the file is refused.
+func TestCompareWithAUnionPayZip(t *testing.T) {
+	t.Parallel()
+	folder := adapters(t, "unionpay")
+	ours := filepath.Join(t.TempDir(), "ours.csv")
+	if err := os.WriteFile(ours, []byte("id,kind,amount\n10078087,payment,4768.00\n0000001234,payment,838.00\nR-1,refund,38.01\nV-1,reversal,10.00\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const bill = "../../plugins/unionpay/testdata/802310048993424_20160101.zip"
+	args := []string{"recon", "compare", ours, bill, "--key", "id", "--amount", "amount:yuan", "--kind", "kind", "--format", "unionpay", "--adapters", folder}
+	if text, code := touchstone(t, args...); code != exitError || !strings.Contains(text, "--date") {
+		t.Errorf("without a day: exit code %d\n%s", code, text)
+	}
+	for kind, want := range map[string]map[recon.Break]int{
+		"trade":    {"amount-mismatch": 1, "missing-internally": 1},
+		"disputes": {"missing-at-channel": 4, "missing-internally": 2},
+	} {
+		out := filepath.Join(t.TempDir(), "breaks.jsonl")
+		text, code := touchstone(t, append(slices.Clone(args), "--date", "2016-01-01", "--format-kind", kind, "--breaks", out)...)
+		if got := found(t, out); code != exitBreaks || !maps.Equal(got, want) {
+			t.Errorf("%s: exit code %d, breaks %v, want %v\n%s", kind, code, got, want, text)
 		}
 	}
 }

@@ -63,7 +63,7 @@ func tradeFormat() *recon.FormatSpec {
 		}
 		return r
 	}
-	return fixed("unionpay ZM", widths, colType, []recon.RowRule{
+	return fixed("unionpay ZM", "*ZM_*", widths, colType, []recon.RowRule{
 		row(recon.KindPayment, "01", "03"), row(recon.KindRefund, "04"), row(recon.KindReversal, "31", "33"),
 		{Match: []string{"02"}, Ignore: "pre-authorisations move no money"}, {Match: []string{"32"}, Ignore: "cancelled pre-authorisations move no money"},
 	})
@@ -85,18 +85,17 @@ func disputeFormat() *recon.FormatSpec {
 		widths = append(widths, recon.Width{Column: w.column, Offset: at, Length: w.length})
 		at += w.length + 1
 	}
-	f := fixed("unionpay ZME", widths, "", []recon.RowRule{{
+	return fixed("unionpay ZME", "*ZME_*", widths, "", []recon.RowRule{{
 		Kind: recon.KindChargeback, Key: []string{colTrace, colTime}, KeyAll: true, Order: []string{colPrevTrace}, ChannelTxn: []string{colTrace},
 		Original: []string{colPrevTrace}, Account: []string{colMerchant}, Currency: "CNY", Time: []string{colTime},
 		Amount: recon.Amount{Columns: []string{colAmount}, Unit: recon.UnitMinor}, Fee: &recon.Amount{Columns: []string{colFee}, Unit: recon.UnitMinor, Sign: recon.SignCD},
 		Compare: []string{colCode, colPrevTime, colPrevAmount},
 	}})
-	return f
 }
 
-func fixed(name string, widths []recon.Width, kindIn string, rows []recon.RowRule) *recon.FormatSpec {
+func fixed(name, entry string, widths []recon.Width, kindIn string, rows []recon.RowRule) *recon.FormatSpec {
 	f := &recon.FormatSpec{
-		Name: name, Channel: "unionpay", Charset: recon.CharsetGB18030, Lines: recon.LineRule{Widths: widths},
+		Name: name, Channel: "unionpay", Entry: entry, Charset: recon.CharsetGB18030, Lines: recon.LineRule{Widths: widths},
 		Header: recon.HeaderRule{None: true}, KindIn: kindIn, Rows: rows, Layouts: []string{"0102150405"}, // the year is the settlement day's
 	}
 	for _, w := range widths {

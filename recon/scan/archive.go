@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -29,10 +30,15 @@ func unzip(f *os.File, size int64, o *Options) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	files := slices.DeleteFunc(slices.Clone(archive.File), func(f *zip.File) bool { return !f.Mode().IsRegular() })
-	switch {
-	case len(files) > maxFiles:
+	if len(files) > maxFiles {
 		return nil, fmt.Errorf("the archive holds %d files", len(files))
-	case len(files) > 1:
+	}
+	if pattern := o.Format.Entry; pattern != "" && len(files) > 1 {
+		if files, err = named(files, pattern); err != nil {
+			return nil, err
+		}
+	}
+	if len(files) > 1 {
 		if files, err = ofFormat(files, o); err != nil {
 			return nil, err
 		}
@@ -45,6 +51,20 @@ func unzip(f *os.File, size int64, o *Options) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	return &bounded{r: r, left: maxUnpacked}, nil
+}
+
+// named leaves the files with a name of the pattern; a format with one wants no other file, however its lines look.
+func named(files []*zip.File, pattern string) ([]*zip.File, error) {
+	var names []string
+	fit := slices.DeleteFunc(slices.Clone(files), func(f *zip.File) bool {
+		names = append(names, nameOf(f))
+		ok, err := path.Match(pattern, path.Base(names[len(names)-1]))
+		return err != nil || !ok // the pattern was checked with its format
+	})
+	if len(fit) == 0 {
+		return nil, fmt.Errorf("the archive holds no file %s, but %s", pattern, strings.Join(names, ", "))
+	}
+	return fit, nil
 }
 
 // ofFormat chooses the file whose lines can be read; where there is none, the one without lines that has the header.

@@ -335,6 +335,15 @@ func TestArchiveOfSeveralFiles(t *testing.T) {
 			t.Errorf("%s: got %+v, %v", name, result, err)
 		}
 	}
+	spec.Entry = "*1.csv"
+	if _, result, _, err := scanText(t, archive(t, details, long, summary), options(spec)); err != nil || result.Records != 60_002 {
+		t.Errorf("by its name: got %+v, %v", result, err)
+	}
+	spec.Entry = "*9.csv"
+	if _, _, _, err := scanText(t, archive(t, details, summary), options(spec)); err == nil || !strings.Contains(err.Error(), "no file *9.csv, but 文件0.csv, 文件1.csv") {
+		t.Errorf("a name that is not there: got %v", err)
+	}
+	spec.Entry = ""
 	damaged := []byte(archive(t, summary, details))
 	damaged[40] ^= 0x55
 	if _, _, _, err := scanText(t, string(damaged), options(spec)); err == nil {

@@ -436,7 +436,7 @@ func TestFileCutShortWhileItIsRead(t *testing.T) {
 	}
 }
 
-func TestEveryAmountToAThousandInEveryStyle(t *testing.T) {
+func TestHundredthsOfEveryAmountToAThousand(t *testing.T) {
 	for fen := range int64(100_001) {
 		for _, text := range []string{fmt.Sprintf("%d.%02d", fen/100, fen%100), fmt.Sprintf("%d.%02d000", fen/100, fen%100), fmt.Sprintf("+%d.%02d", fen/100, fen%100)} {
 			b := append([]byte(text), ",padding"...)[:len(text)]

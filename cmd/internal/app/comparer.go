@@ -15,7 +15,6 @@ import (
 	"github.com/seed-3356bd69/touchstone/cmd/internal/daemon"
 	"github.com/seed-3356bd69/touchstone/cmd/internal/telemetry"
 	"github.com/seed-3356bd69/touchstone/comparer/server"
-	"github.com/seed-3356bd69/touchstone/plugins"
 )
 
 // Process is what a role gets from the command that runs it.
@@ -49,7 +48,11 @@ func RunComparer(ctx context.Context, cfg *config.Comparer, p Process) (err erro
 	}
 	defer stopBus()
 	consumer := bus.NewConsumer(bus.ConsumerConfig{Login: login, Durable: "comparer", Logger: log, Registerer: registry})
-	j := judge{config: cfg, log: log, metrics: plugins.NewMetrics(registry)}
+	fleet, err := openAdapters(cfg, log, registry)
+	if err != nil {
+		return err
+	}
+	j := judge{config: cfg, log: log, adapters: fleet}
 	if err := j.openRows(registry); err != nil {
 		return err
 	}
@@ -62,6 +65,7 @@ func RunComparer(ctx context.Context, cfg *config.Comparer, p Process) (err erro
 	if err := run.openNearLine(ctx, cfg, registry); err != nil {
 		return err
 	}
+	components = append(components, daemon.Component{Name: "adapters", Bound: partBound, Run: fleet.Run})
 	components = append(components, run.nearLine()...)
 	components = append(components,
 		daemon.Component{Name: "evidence", Bound: partBound, Run: func(ctx context.Context) error { return consumer.Run(ctx, run.take) }},

@@ -10,10 +10,10 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/seed-3356bd69/touchstone/cmd/internal/adapters"
 	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
 	"github.com/seed-3356bd69/touchstone/comparer"
 	"github.com/seed-3356bd69/touchstone/comparer/gate"
@@ -25,10 +25,10 @@ import (
 
 // judge reads the three sides and holds them against the ledger of the run.
 type judge struct {
-	config  *config.Comparer
-	log     *slog.Logger
-	metrics *plugins.Metrics
-	rows    *rowSides // nil where rows are not compared
+	config   *config.Comparer
+	log      *slog.Logger
+	adapters *adapters.Set
+	rows     *rowSides // nil where rows are not compared
 }
 
 // judged is a report with what it rests on.
@@ -125,13 +125,10 @@ func tables(books []config.BookTable, channel string) []ledger.Table {
 
 // channel decodes the channel's statement through its adapter; final tells that a file covers the day, even an empty one.
 func (j *judge) channel(ctx context.Context, c config.Channel) (found records, final bool, err error) {
-	host, err := plugins.Start(ctx, plugins.HostConfig{
-		Name: c.Name, Path: string(c.Adapter), SHA256: c.SHA256, Logger: j.log, Metrics: j.metrics, Secrets: secrets(c.Fetch),
-	})
+	adapter, err := j.adapters.Adapter(c.Name)
 	if err != nil {
-		return nil, false, fmt.Errorf("start adapter: %w", err)
+		return nil, false, err
 	}
-	defer host.Close()
 	path, hash := string(c.File), plugins.Hash{}
 	if c.Hash != nil {
 		hash = plugins.Hash{Type: plugins.HashType(c.Hash.Type), Value: c.Hash.Value}
@@ -140,30 +137,22 @@ func (j *judge) channel(ctx context.Context, c config.Channel) (found records, f
 	if c.Fetch != nil {
 		account = c.Fetch.Account
 		var status plugins.FetchStatus
-		if path, hash, status, err = j.fetch(ctx, host, c); err != nil || status != plugins.FetchReady {
+		if path, hash, status, err = j.fetch(ctx, adapter, c); err != nil || status != plugins.FetchReady {
 			return none, status == plugins.FetchEmpty, err
 		}
 	}
-	collected, err := decode(ctx, host, path, plugins.DecodeRequest{Kind: tradeStatement, Account: account, Date: string(c.Day), File: filepath.Base(path), Hash: hash})
+	collected, err := decode(ctx, adapter, path, plugins.DecodeRequest{
+		Kind: tradeStatement, Account: account, Date: string(c.Day), File: filepath.Base(path), Hash: hash,
+		Settings: j.adapters.Settings(c.Name, account, nil),
+	})
 	return collected, err == nil, err
 }
 
 // tradeStatement is the statement kind a gray run is judged by.
 const tradeStatement = "trade"
 
-func secrets(f *config.Fetch) map[string]string {
-	if f == nil {
-		return nil
-	}
-	out := map[string]string{}
-	for _, name := range slices.Sorted(maps.Keys(f.Secrets)) {
-		out[name] = f.Secrets[name].Text()
-	}
-	return out
-}
-
 // fetch writes the statement into the data folder. Not ready is not an empty day, and neither gives a file.
-func (j *judge) fetch(ctx context.Context, host *plugins.Host, c config.Channel) (string, plugins.Hash, plugins.FetchStatus, error) {
+func (j *judge) fetch(ctx context.Context, adapter plugins.Adapter, c config.Channel) (string, plugins.Hash, plugins.FetchStatus, error) {
 	path := filepath.Join(string(j.config.Data), fmt.Sprintf("%s-%s-%s.bill", c.Name, c.Fetch.Account, c.Day))
 	f, err := os.Create(path)
 	if err != nil {
@@ -171,7 +160,7 @@ func (j *judge) fetch(ctx context.Context, host *plugins.Host, c config.Channel)
 	}
 	settings := plugins.Settings{"base_url": c.Fetch.BaseURL.String()}
 	maps.Copy(settings, c.Fetch.Settings)
-	result, err := host.Fetch(ctx, plugins.FetchRequest{Account: c.Fetch.Account, Kind: tradeStatement, Date: string(c.Day), Settings: settings}, f)
+	result, err := adapter.Fetch(ctx, plugins.FetchRequest{Account: c.Fetch.Account, Kind: tradeStatement, Date: string(c.Day), Settings: j.adapters.Settings(c.Name, c.Fetch.Account, settings)}, f)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return "", plugins.Hash{}, "", fmt.Errorf("fetch statement: %w", err)
 	}
@@ -188,7 +177,7 @@ type collector struct {
 func (c *collector) Record(r recon.Record) error { c.records = append(c.records, r); return nil }
 func (c *collector) Reject(r recon.Reject) error { c.rejects = append(c.rejects, r); return nil }
 
-func decode(ctx context.Context, host *plugins.Host, path string, req plugins.DecodeRequest) (records, error) {
+func decode(ctx context.Context, adapter plugins.Adapter, path string, req plugins.DecodeRequest) (records, error) {
 	sum, err := plugins.FileSHA256(path)
 	if err != nil {
 		return nil, err
@@ -200,7 +189,7 @@ func decode(ctx context.Context, host *plugins.Host, path string, req plugins.De
 	}
 	defer f.Close()
 	kept := &collector{}
-	if _, err := host.Decode(ctx, req, f, kept); err != nil {
+	if _, err := adapter.Decode(ctx, req, f, kept); err != nil {
 		return nil, fmt.Errorf("decode statement %s: %w", path, err)
 	}
 	return func(yield func(recon.Record, error) bool) {

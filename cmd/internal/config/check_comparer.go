@@ -11,8 +11,11 @@ func (m *Comparer) check(c *Checker) {
 	checkRelease(c, m.Release)
 	m.Bus.check(c)
 	checkCollisions(c, []listener{{"listen", m.Listen}, {"bus.listen", m.Bus.Listen}})
+	if m.Adapters != nil {
+		m.Adapters.check(c)
+	}
 	if m.Sides != nil {
-		m.Sides.check(c)
+		m.Sides.check(c, m.Adapters)
 	}
 	if m.NearLine != nil {
 		m.NearLine.check(c, m.Sides != nil)
@@ -82,12 +85,12 @@ func (b ComparerBus) checkEmbedded(c *Checker) {
 	}
 }
 
-func (s *Sides) check(c *Checker) {
+func (s *Sides) check(c *Checker, adapters *Adapters) {
 	checkDSNs(c, "sides.primary.dsn_file", s.Primary.DSN, "sides.shadow.dsn_file", s.Shadow.DSN)
 	s.Primary.check(c, "sides.primary")
 	s.Shadow.check(c, "sides.shadow")
 	if s.Channel != nil {
-		s.Channel.check(c)
+		s.Channel.check(c, adapters)
 	}
 }
 
@@ -103,8 +106,8 @@ func (b Books) check(c *Checker, path string) {
 	}
 }
 
-func (h *Channel) check(c *Checker) {
-	checkPin(c, "sides.channel.sha256", h.SHA256)
+func (h *Channel) check(c *Checker, adapters *Adapters) {
+	h.checkAdapter(c, adapters)
 	switch {
 	case h.File == "" && h.Fetch == nil:
 		c.Complain("sides.channel", "has neither file nor fetch", "file: bill.csv, or fetch: {base_url: …, account: …}")
@@ -120,16 +123,26 @@ func (h *Channel) check(c *Checker) {
 	}
 }
 
+// checkAdapter wants a binary of the channel's own, or one that runs under its name.
+func (h *Channel) checkAdapter(c *Checker, adapters *Adapters) {
+	running := adapters.names(h.Name)
+	switch {
+	case h.Adapter == "" && !running:
+		c.Complain("sides.channel.adapter", "is missing, and none of adapters.run is called "+h.Name, "adapter: FILE with sha256, or an entry of adapters.run")
+	case h.Adapter != "" && running:
+		c.Complain("sides.channel.adapter", "runs already, as one of adapters.run", "take adapter and sha256 out here")
+	case h.Adapter != "":
+		checkPin(c, "sides.channel.sha256", h.SHA256)
+	case h.SHA256 != "":
+		c.Complain("sides.channel.sha256", "is pinned by adapters.run", "take it out here")
+	case h.Fetch != nil && len(h.Fetch.Secrets) > 0:
+		c.Complain("sides.channel.fetch.secrets", "belong to the entry of adapters.run", "move them there")
+	}
+}
+
 func (h *Hash) check(c *Checker) {
 	size := map[string]int{"SHA1": 20, "SHA256": 32, "MD5": 16}[h.Type]
 	if raw, err := hex.DecodeString(h.Value); err != nil || len(raw) != size {
 		c.Complain("sides.channel.hash.value", fmt.Sprintf("is not a %s", h.Type), fmt.Sprintf("%d hex digits", 2*size))
-	}
-}
-
-// checkPin wants the hash of an adapter's binary.
-func checkPin(c *Checker, path, text string) {
-	if raw, err := hex.DecodeString(text); err != nil || len(raw) != 32 {
-		c.Complain(path, "is not a SHA-256", "the 64 hex digits that sha256sum prints for the adapter")
 	}
 }

@@ -19,6 +19,7 @@ type Comparer struct {
 	Gate      Gate        `yaml:"gate" required:"true"`
 	Sides     *Sides      `yaml:"sides"`     // nil: only requests and calls are compared
 	NearLine  *NearLine   `yaml:"near_line"` // nil: books are compared by judgements only
+	Adapters  *Adapters   `yaml:"adapters"`  // nil: only that of sides.channel
 }
 
 // NearLine says how the books that both sides write are compared while they are written, in windows of time.
@@ -130,10 +131,11 @@ type StatusColumn struct {
 	Map    map[string]recon.Status `yaml:"map" required:"true" oneof:"success,processing,failed,closed"`
 }
 
-// Channel says which adapter reads the channel's statement, and where it is.
+// Channel says which adapter reads the channel's statement, and where it is. Without Adapter it is the one of Adapters that
+// has the channel's name.
 type Channel struct {
-	Adapter Path   `yaml:"adapter" required:"true"`
-	SHA256  string `yaml:"sha256" required:"true"` // of the adapter, 64 hex digits
+	Adapter Path   `yaml:"adapter"`
+	SHA256  string `yaml:"sha256"` // of the adapter, 64 hex digits
 	Name    string `yaml:"name" required:"true"`
 	File    Path   `yaml:"file"` // a file that is there already, or Fetch
 	Day     Day    `yaml:"day"`  // the day the statement covers, in the channel's zone

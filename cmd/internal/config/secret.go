@@ -34,6 +34,18 @@ func (s SecretFile) Again() ([]byte, error) {
 	return secret, nil
 }
 
+// Texts are secrets by the names they were given, nil where there are none.
+func Texts(secrets map[string]SecretFile) map[string]string {
+	if len(secrets) == 0 {
+		return nil
+	}
+	out := map[string]string{}
+	for name, file := range secrets {
+		out[name] = file.Text()
+	}
+	return out
+}
+
 // Text is the content without surrounding white space.
 func (s SecretFile) Text() string { return string(s.secret) }
 

@@ -48,3 +48,29 @@ func watch(arrived <-chan os.Signal, over <-chan struct{}, first func(os.Signal)
 	case <-over:
 	}
 }
+
+// Hangups tells of each SIGHUP, which ends the process no more; several at once are one. stop must be called.
+func Hangups() (hangups <-chan struct{}, stop func()) {
+	arrived, out := make(chan os.Signal, 1), make(chan struct{}, 1)
+	signal.Notify(arrived, syscall.SIGHUP)
+	over, watched := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(watched)
+		for {
+			select {
+			case <-over:
+				return
+			case <-arrived:
+			}
+			select {
+			case out <- struct{}{}:
+			default: // one is waiting to be heard
+			}
+		}
+	}()
+	return out, func() {
+		signal.Stop(arrived)
+		close(over)
+		<-watched
+	}
+}

@@ -1310,12 +1310,13 @@ func (x *Batch) GetAliasValue() *TextColumn {
 	return nil
 }
 
-// PackedText holds the values one after the other; value i ends before byte ends[i], a little-endian uint32 each.
-// Without ends, data is the value of every record.
+// PackedText holds the values one after the other; value i ends before byte ends[i], a little-endian uint32 each. Where
+// width is given there are no ends: every value has so many bytes. With neither, data is the value of every record.
 type PackedText struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
 	Ends          []byte                 `protobuf:"bytes,2,opt,name=ends,proto3" json:"ends,omitempty"`
+	Width         uint32                 `protobuf:"varint,3,opt,name=width,proto3" json:"width,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1364,8 +1365,17 @@ func (x *PackedText) GetEnds() []byte {
 	return nil
 }
 
-// Columns is up to 4096 records of contract 2. Columns of numbers are packed little-endian: lines are uint32, amounts,
-// fees and times int64. Columns of one byte a record are indexes; see the Go codec. An absent column says nothing.
+func (x *PackedText) GetWidth() uint32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+// Columns is up to 4096 records of contract 2. Columns of numbers are packed little-endian, as narrow as the batch allows,
+// and told apart by their length: lines are uint32, or only the first of lines that follow each other; amounts and fees are
+// int64 or int32; times are nanoseconds as int64 (the least one: none) or seconds as uint32; indexes are one byte a record,
+// or one byte for all (see the Go codec). An absent column says nothing.
 type Columns struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Count         uint32                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
@@ -1380,7 +1390,7 @@ type Columns struct {
 	Time          []byte                 `protobuf:"bytes,10,opt,name=time,proto3" json:"time,omitempty"`
 	Account       *PackedText            `protobuf:"bytes,11,opt,name=account,proto3" json:"account,omitempty"`
 	Id            *PackedText            `protobuf:"bytes,12,opt,name=id,proto3" json:"id,omitempty"`
-	Order         *PackedText            `protobuf:"bytes,13,opt,name=order,proto3" json:"order,omitempty"`
+	Order         *PackedText            `protobuf:"bytes,13,opt,name=order,proto3" json:"order,omitempty"` // absent: the same as id
 	ChannelTxn    *PackedText            `protobuf:"bytes,14,opt,name=channel_txn,json=channelTxn,proto3" json:"channel_txn,omitempty"`
 	Aliases       []byte                 `protobuf:"bytes,15,opt,name=aliases,proto3" json:"aliases,omitempty"` // aliases of each record, one byte each
 	AliasColumn   *PackedText            `protobuf:"bytes,16,opt,name=alias_column,json=aliasColumn,proto3" json:"alias_column,omitempty"`
@@ -2481,11 +2491,12 @@ const file_adapter_proto_rawDesc = "" +
 	"\aaliases\x18\x0f \x03(\rR\aaliases\x12D\n" +
 	"\falias_column\x18\x10 \x01(\v2!.touchstone.adapter.v1.TextColumnR\valiasColumn\x12B\n" +
 	"\valias_value\x18\x11 \x01(\v2!.touchstone.adapter.v1.TextColumnR\n" +
-	"aliasValue\"4\n" +
+	"aliasValue\"J\n" +
 	"\n" +
 	"PackedText\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12\x12\n" +
-	"\x04ends\x18\x02 \x01(\fR\x04ends\"\xcd\a\n" +
+	"\x04ends\x18\x02 \x01(\fR\x04ends\x12\x14\n" +
+	"\x05width\x18\x03 \x01(\rR\x05width\"\xcd\a\n" +
 	"\aColumns\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\x12\x12\n" +
 	"\x04line\x18\x02 \x01(\fR\x04line\x12\x12\n" +
