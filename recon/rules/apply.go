@@ -21,14 +21,14 @@ type In struct {
 	// Config.Links they are asked for several times and must be the same each time (package replay keeps them); else once.
 	// A difference given must not be changed afterwards.
 	Differences iter.Seq2[*match.Difference, error]
-	Carried     Carried              // what the batch before carried out
+	Carried     CarriedIn            // what the batch before carried out
 	Sheet       *Sheet               // sums of this day's statement for Config.Net, made by Config.NewSheet; nil = none came
 	Each        func(*Outcome) error // is told every outcome, by key; it is valid until Each returns
 	Carry       io.Writer            // gets what is carried out; after an error what was written is worth nothing
 }
 
-// Carried is what an earlier day carried out. The zero value is that of a first day.
-type Carried struct {
+// CarriedIn is what an earlier day carried out. The zero value is that of a first day.
+type CarriedIn struct {
 	Open   func() (io.ReadCloser, error) // the bytes that Carry was given; opened several times
 	Digest string                        // Out.Carried.Digest of that day
 }

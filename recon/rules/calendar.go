@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -66,45 +67,6 @@ func (c *Calendar) After(day Day, n int) (Day, error) {
 	}
 }
 
-// Problem is one complaint about a rule's data: a calendar's line, or a key of a Config.
-type Problem struct {
-	File   string // "" = of a Config
-	Line   int    // from 1
-	Column int    // byte, from 1
-	Field  string
-	What   string
-	Got    string
-	Try    string
-}
-
-// Error prints "file:line:col: field: what (got x); try: …".
-func (p Problem) Error() string {
-	var b strings.Builder
-	if p.File != "" {
-		fmt.Fprintf(&b, "%s:%d:%d: ", p.File, p.Line, p.Column)
-	}
-	b.WriteString(p.Field + ": " + p.What)
-	if p.Got != "" {
-		fmt.Fprintf(&b, " (got %q)", p.Got)
-	}
-	if p.Try != "" {
-		b.WriteString("; try: " + p.Try)
-	}
-	return b.String()
-}
-
-// Problems is every complaint at once.
-type Problems []Problem
-
-// Error prints one complaint a line.
-func (p Problems) Error() string {
-	lines := make([]string, len(p))
-	for i := range p {
-		lines[i] = p[i].Error()
-	}
-	return strings.Join(lines, "\n")
-}
-
 type calendarParser struct {
 	calendar *Calendar
 	covered  bool
@@ -150,7 +112,7 @@ func (p *calendarParser) covers(n int, words []word) {
 		p.complain(n, words[0].column, "covers", "stands here a second time", "", "one line for all days")
 		return
 	}
-	p.covered = true
+	p.covered, p.calendar.from, p.calendar.to = true, math.MinInt32, math.MaxInt32 // a wrong line is no day's fault
 	if len(words) != 3 {
 		p.complain(n, words[0].column, "covers", "does not name a first and a last day", "", try)
 		return

@@ -23,7 +23,7 @@ type Config struct {
 	Settlement *Settlement // N:1
 	Fees       *Fees       // what the contract says of fees
 	Net        *NetRule    // a settlement line against a whole statement
-	MaxLinked  int         // bookings in memory that may name each other, at least 1000; default 200,000, about 200 MB
+	MaxLinked  int         // bookings that name each other in memory at a time; default 200,000, about 200 MB
 	Metrics    *Metrics    // nil: nothing is measured
 }
 
@@ -67,8 +67,10 @@ type Accounts struct {
 // Split says how the parts of a payment name the whole: one side books a payment, the other its parts. It is explained when
 // parts, fee and rest add up to the whole.
 type Split struct {
-	By   Link     // what a part calls the whole by: the key of the payment. Default LinkOrder
-	Fees FeePlace // default FeeLines
+	Ours  bool     // the parts are ours and the channel has the whole; else the channel has the parts
+	By    Link     // what a part calls the whole by. Default LinkOrder
+	Whole Link     // what the whole calls itself by. Default LinkKey
+	Fees  FeePlace // default FeeLines
 }
 
 // Settlement says how bookings name the settlement that they are paid out with: one side has one line of kind settlement,
@@ -119,7 +121,7 @@ func (c Config) withDefaults() Config {
 		c.MaxLinked = defaultMaxLinked
 	}
 	if c.Split != nil {
-		c.Split = &Split{By: c.Split.By.or(LinkOrder), Fees: c.Split.Fees.orLines()}
+		c.Split = &Split{Ours: c.Split.Ours, By: c.Split.By.or(LinkOrder), Whole: c.Split.Whole.or(LinkKey), Fees: c.Split.Fees.orLines()}
 	}
 	if c.Settlement != nil {
 		c.Settlement = &Settlement{By: c.Settlement.By, Line: c.Settlement.Line.or(LinkKey), Fees: c.Settlement.Fees.orLines()}

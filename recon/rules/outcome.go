@@ -63,5 +63,5 @@ type Outcome struct {
 	Link       string              `json:"link,omitempty"`  // what names the other bookings it was held against: an order, refund or settlement
 	Delta      *recon.Money        `json:"delta,omitempty"` // of what is tolerated: what the merchant gains by it, negative for a loss
 	WriteOff   []Line              `json:"write_off,omitempty"`
-	Why        string              `json:"why,omitempty"` // of a break: what the rule found
+	Why        string              `json:"why,omitempty"` // of what is broken or carried: what the rule found
 }
