@@ -183,7 +183,7 @@ func (r *carryReader) next() (*Item, error) {
 
 func (r *carryReader) end() error {
 	items := r.dec.Number()
-	for range r.dec.list() {
+	for range r.dec.Length() {
 		r.nets = append(r.nets, decodeNet(r.dec))
 	}
 	r.ended = true

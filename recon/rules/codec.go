@@ -230,17 +230,18 @@ func (d *Decoder) Record() *recon.Record {
 	r.Original = d.Text()
 	r.Booked = d.time()
 	r.Settled = d.Word()
-	for range d.list() {
+	for range d.Length() {
 		r.Aliases = append(r.Aliases, recon.Alias{Column: d.Word(), Value: d.Text()})
 	}
-	for range d.list() {
+	for range d.Length() {
 		r.Further = append(r.Further, recon.Text{Column: d.Word(), Value: d.Text()})
 	}
 	r.Origin = recon.Origin{File: d.Word(), Line: int(d.Number()), SHA256: d.Word(), Adapter: d.Word(), Table: d.Word(), Row: d.Text()}
 	return r
 }
 
-func (d *Decoder) list() int {
+// Length reads the length of a list, at most 4096.
+func (d *Decoder) Length() int {
 	n := d.Number()
 	if n < 0 || n > maxList {
 		d.fail(fmt.Errorf("a list of %d", n))
