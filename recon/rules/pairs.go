@@ -121,14 +121,17 @@ func refundsDiffer(group []*held) string {
 	if len(group) != 2 {
 		return fmt.Sprintf("%d refunds have this id", len(group))
 	}
-	a, b := group[0].record, group[1].record
+	ours, theirs := group[0].record, group[1].record
+	if group[0].side == channel {
+		ours, theirs = theirs, ours
+	}
 	switch {
-	case a.Amount != b.Amount:
-		return fmt.Sprintf("one side refunds %s, the other %s", a.Amount, b.Amount)
-	case a.Status != b.Status:
-		return fmt.Sprintf("it is %s on one side and %s on the other", a.Status, b.Status)
-	case a.Order != b.Order && a.Order != "" && b.Order != "":
-		return fmt.Sprintf("it is of order %q on one side and of %q on the other", a.Order, b.Order)
+	case ours.Amount != theirs.Amount:
+		return fmt.Sprintf("ours is %s, the channel's %s", ours.Amount, theirs.Amount)
+	case ours.Status != theirs.Status:
+		return fmt.Sprintf("ours is %s, the channel's %s", ours.Status, theirs.Status)
+	case ours.Order != theirs.Order && ours.Order != "" && theirs.Order != "":
+		return fmt.Sprintf("ours is of order %q, the channel's of %q", ours.Order, theirs.Order)
 	}
 	return ""
 }
