@@ -21,7 +21,8 @@ type run struct {
 	carry   *carryWriter
 	out     tally
 	items   []Item // of one key, until they can be put in order
-	text    []byte
+	text    []byte // scratch
+	other   []byte
 	outcome Outcome
 }
 
@@ -68,7 +69,11 @@ func (r *run) finish(in [2]match.Totals) (*Out, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Out{Day: r.day, Batch: r.in.Batch, In: in, Fates: r.out.list(), Carried: written, Caps: r.caps, Nets: all, History: r.out.history()}
+	fates, err := r.out.list()
+	if err != nil {
+		return nil, err
+	}
+	out := &Out{Day: r.day, Batch: r.in.Batch, In: in, Fates: fates, Carried: written, Caps: r.caps, Nets: all, History: r.out.history()}
 	if r.cfg.Links() {
 		for side := range sides {
 			if !r.first[side].Equal(in[side]) {

@@ -17,7 +17,7 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon/rules/replay"
 )
 
-var missing = flag.Int("missing", 100_000, "differences of a day whose file is missing; 5000000 for the figures of docs/rules.md")
+var missing = flag.Int("missing", 30_000, "differences of a day whose file is missing; 5000000 for the figures of docs/rules.md")
 
 // missingFile gives the differences of a day whose file is missing, or of the day with which it comes: a payment in a
 // hundred has a reversal of its own.

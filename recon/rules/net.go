@@ -50,7 +50,7 @@ func (n *Net) String() string {
 
 func (n *Net) encode(e *Encoder) {
 	e.Text(n.ID)
-	e.Word(string(n.Currency))
+	e.Text(string(n.Currency)) // no word: it is read without the items before it
 	for _, number := range []int64{n.Count, n.Gross, n.Refunds, n.Fees, int64(n.Since), int64(n.Due)} {
 		e.Number(number)
 	}
@@ -58,7 +58,7 @@ func (n *Net) encode(e *Encoder) {
 
 func decodeNet(d *Decoder) Net {
 	return Net{
-		ID: d.Text(), Currency: recon.Currency(d.Word()), Count: d.Number(), Gross: d.Number(), Refunds: d.Number(), Fees: d.Number(),
+		ID: d.Text(), Currency: recon.Currency(d.Text()), Count: d.Number(), Gross: d.Number(), Refunds: d.Number(), Fees: d.Number(),
 		Since: Day(d.Number()), Due: Day(d.Number()), State: NetOpen,
 	}
 }

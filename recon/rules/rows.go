@@ -41,9 +41,10 @@ type pass struct {
 	head    *Item // the next that is carried in
 	do      func(*row) error
 	seq     int64
-	in      [2]match.Totals // what came in, record by record, before any rule
+	in      [2]summed // what came in, record by record, before any rule
 	last    *match.Difference
 	now     bookings
+	open    [2][]waiting // of one key, while it settles
 	row     row
 }
 
@@ -77,7 +78,15 @@ func (r *run) each(do func(*row) error) (in [2]match.Totals, err error) {
 	if err := p.flush(); err != nil {
 		return in, err
 	}
-	return p.in, p.upTo(nil)
+	if err := p.upTo(nil); err != nil {
+		return in, err
+	}
+	for side := range in {
+		if in[side], err = p.in[side].done(); err != nil {
+			return in, err
+		}
+	}
+	return in, nil
 }
 
 // difference takes in one difference; a new key ends the one before.
@@ -89,7 +98,7 @@ func (p *pass) difference(d *match.Difference) error {
 		if record == nil {
 			continue
 		}
-		if err := p.in[side].Add(record); err != nil {
+		if err := p.in[side].add(record); err != nil {
 			return err
 		}
 	}
@@ -145,7 +154,7 @@ func (p *pass) upTo(key *recon.Key) error {
 // items takes what is carried in under a key.
 func (p *pass) items(key recon.Key) (err error) {
 	for p.head != nil && p.head.Record.Key == key {
-		if err := p.in[p.head.Side].Add(p.head.Record); err != nil {
+		if err := p.in[p.head.Side].add(p.head.Record); err != nil {
 			return err
 		}
 		p.now.items = append(p.now.items, p.head)

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/seed-3356bd69/touchstone/recon"
@@ -22,7 +23,8 @@ func (w *waiting) carried() bool { return w.due != NoDay }
 // settle lets what is carried in under a key meet the other side's records: those that agree first, then the earliest with
 // the earliest. Two records of this day are never joined here, since match has not done it.
 func (p *pass) settle() error {
-	open := [2][]waiting{}
+	open := &p.open
+	open[internal], open[channel] = open[internal][:0], open[channel][:0]
 	for _, i := range p.now.items {
 		open[i.Side] = append(open[i.Side], waiting{record: i.Record, occurrence: i.Occurrence, brk: missingOf(i.Side), since: i.Since, due: i.Due})
 	}
@@ -36,13 +38,13 @@ func (p *pass) settle() error {
 		}
 		open[side] = append(open[side], waiting{record: d.Records[side], occurrence: d.Occurrence, brk: d.Break, since: p.run.day})
 	}
-	if err := p.agreeing(&open); err != nil {
+	if err := p.agreeing(open); err != nil {
 		return err
 	}
-	if err := p.differing(&open); err != nil {
+	if err := p.differing(open); err != nil {
 		return err
 	}
-	return p.left(&open)
+	return p.left(open)
 }
 
 func oneSided(d *match.Difference) (side int, one bool) {
@@ -62,6 +64,9 @@ func missingOf(side int) recon.Break {
 func (p *pass) agreeing(open *[2][]waiting) error {
 	if len(open[internal]) == 0 || len(open[channel]) == 0 {
 		return nil
+	}
+	if len(open[internal]) == 1 && len(open[channel]) == 1 {
+		return nil // differing joins them, whatever they say
 	}
 	theirs := map[string][]*waiting{}
 	for i := range open[channel] {
@@ -114,11 +119,24 @@ func (p *pass) join(ours, theirs *waiting) error {
 	if ours.since > theirs.since {
 		w.occurrence = ours.occurrence
 	}
-	group := match.Group{Key: w.key, Occurrence: w.occurrence, Records: w.records[:]}
+	if p.run.same(ours.record, theirs.record) {
+		return p.give(w)
+	}
+	group := match.Group{Key: w.key, Occurrence: w.occurrence, Records: []*recon.Record{ours.record, theirs.record}}
 	if d := match.Differ(p.run.cfg.Compared, group); d != nil {
 		w.brk, w.fields, w.agrees = d.Break, d.Fields, false
 	}
 	return p.give(w)
+}
+
+// same tells whether two records say the same in what is compared.
+func (r *run) same(a, b *recon.Record) bool {
+	if a.Amount != b.Amount || a.Status != b.Status {
+		return false
+	}
+	r.text = r.cfg.Compared.Texts(r.text[:0], a)
+	r.other = r.cfg.Compared.Texts(r.other[:0], b)
+	return bytes.Equal(r.text, r.other)
 }
 
 // left gives what no record of the other side was there for.

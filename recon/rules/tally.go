@@ -84,36 +84,52 @@ type fateKey struct {
 	brk  recon.Break
 }
 
+// fateSums adds up the outcomes of one fate, rule and break.
+type fateSums struct {
+	key   fateKey
+	count int64
+	sides [2]summed
+}
+
+func (s *fateSums) done() (f FateTotals, err error) {
+	f = FateTotals{Fate: s.key.fate, Rule: s.key.rule, Break: s.key.brk, Count: s.count}
+	for side := range f.Sides {
+		if f.Sides[side], err = s.sides[side].done(); err != nil {
+			return f, err
+		}
+	}
+	return f, nil
+}
+
 // tally adds up outcomes.
 type tally struct {
-	fates    map[fateKey]*FateTotals
+	fates    map[fateKey]*fateSums
 	ended    map[Day]int64
 	balance  balance
 	lines    map[recon.Currency]int64 // debits of write-offs
-	last     *FateTotals
-	lastKey  fateKey
+	last     *fateSums
 	outcomes int64
 }
 
 func newTally() tally {
-	return tally{fates: map[fateKey]*FateTotals{}, ended: map[Day]int64{}, balance: balance{}, lines: map[recon.Currency]int64{}}
+	return tally{fates: map[fateKey]*fateSums{}, ended: map[Day]int64{}, balance: balance{}, lines: map[recon.Currency]int64{}}
 }
 
 func (t *tally) add(o *Outcome, day Day) error {
 	key := fateKey{o.Fate, o.Rule, o.Break}
-	if t.last == nil || key != t.lastKey {
+	if t.last == nil || key != t.last.key {
 		if t.fates[key] == nil {
-			t.fates[key] = &FateTotals{Fate: o.Fate, Rule: o.Rule, Break: o.Break}
+			t.fates[key] = &fateSums{key: key}
 		}
-		t.last, t.lastKey = t.fates[key], key
+		t.last = t.fates[key]
 	}
-	t.last.Count++
+	t.last.count++
 	t.outcomes++
 	for side, record := range o.Records {
 		if record == nil {
 			continue
 		}
-		if err := t.last.Sides[side].Add(record); err != nil {
+		if err := t.last.sides[side].add(record); err != nil {
 			return err
 		}
 		if o.Since[side] < day && o.Fate != Carried && o.Fate != Broken {
@@ -129,18 +145,23 @@ func (t *tally) add(o *Outcome, day Day) error {
 }
 
 // list gives the totals in the order of fates, rules and breaks.
-func (t *tally) list() []FateTotals {
-	var out []FateTotals
+func (t *tally) list() (out []FateTotals, err error) {
 	for _, fate := range Fates() {
 		for _, rule := range Rules() {
 			for _, b := range append([]recon.Break{""}, match.Breaks()...) {
-				if f := t.fates[fateKey{fate, rule, b}]; f != nil {
-					out = append(out, *f)
+				sums := t.fates[fateKey{fate, rule, b}]
+				if sums == nil {
+					continue
 				}
+				f, err := sums.done()
+				if err != nil {
+					return nil, err
+				}
+				out = append(out, f)
 			}
 		}
 	}
-	return out
+	return out, nil
 }
 
 func (t *tally) history() []DaySettled {

@@ -99,14 +99,28 @@ func (k *Differences) All() iter.Seq2[*match.Difference, error] {
 }
 
 func decode(dec *rules.Decoder) *match.Difference {
-	d := &match.Difference{Group: match.Group{Records: make([]*recon.Record, dec.Length())}}
+	one := &struct { // mostly all that a difference takes, in one piece of memory
+		match.Difference
+		sides  [2]*recon.Record
+		record recon.Record
+	}{}
+	d, free := &one.Difference, &one.record
+	if n := dec.Length(); n == len(one.sides) {
+		d.Records = one.sides[:]
+	} else {
+		d.Records = make([]*recon.Record, n)
+	}
 	d.Break = recon.Break(dec.Word())
 	d.Class = recon.Class(dec.Word())
 	d.Key = recon.Key{Kind: recon.Kind(dec.Word()), ID: dec.Text()}
 	d.Occurrence = int(dec.Number())
 	for i := range d.Records {
 		if dec.Number() == 1 {
-			d.Records[i] = dec.Record()
+			if free == nil {
+				free = &recon.Record{}
+			}
+			dec.Record(free)
+			d.Records[i], free = free, nil
 		}
 	}
 	for range dec.Length() {
