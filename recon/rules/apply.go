@@ -21,6 +21,7 @@ type In struct {
 	// Config.Links they are asked for several times and must be the same each time (package replay keeps them); else once.
 	// A difference given must not be changed afterwards.
 	Differences iter.Seq2[*match.Difference, error]
+	Found       []match.BreakTotals  // match.Result.Breaks of these differences: it may save passes. nil = not known
 	Carried     CarriedIn            // what the batch before carried out
 	Sheet       *Sheet               // sums of this day's statement for Config.Net, made by Config.NewSheet; nil = none came
 	Each        func(*Outcome) error // is told every outcome, by key; it is valid until Each returns

@@ -41,12 +41,13 @@ const (
 	tagEnd     = 0
 )
 
-// carryWriter writes items in their order, then the nets, then how many of each there were.
+// carryWriter writes items in their order, then how many there were and of which kinds, then the nets.
 type carryWriter struct {
 	to    *bufio.Writer
 	hash  hash.Hash
 	enc   Encoder
 	last  *Item
+	kinds seen
 	items int64
 	bytes int64
 }
@@ -67,6 +68,7 @@ func (w *carryWriter) item(i *Item) error {
 		return fmt.Errorf("carry out %s: not behind %s", i.Record.Key, w.last.Record.Key)
 	}
 	w.last = i
+	w.kinds.add(i.Side, i.Record.Key.Kind)
 	w.items++
 	w.enc.Number(tagItem)
 	w.enc.Number(int64(i.Side))
@@ -94,6 +96,9 @@ func (w *carryWriter) flush(atLeast int) error {
 func (w *carryWriter) end(nets []Net) (CarriedOut, error) {
 	w.enc.Number(tagEnd)
 	w.enc.Number(w.items)
+	for _, kinds := range w.kinds {
+		w.enc.Number(int64(kinds))
+	}
 	w.enc.Number(int64(len(nets)))
 	for i := range nets {
 		nets[i].encode(&w.enc)
@@ -114,7 +119,8 @@ type carryReader struct {
 	day    Day
 	last   *Item
 	items  int64
-	nets   []Net // once the items are read
+	kinds  seen  // of the items, once they are read
+	nets   []Net // the same
 	ended  bool
 }
 
@@ -189,6 +195,9 @@ func (r *carryReader) next() (*Item, error) {
 
 func (r *carryReader) end() error {
 	items := r.dec.Number()
+	for side := range r.kinds {
+		r.kinds[side] = uint16(r.dec.Number())
+	}
 	for range r.dec.Length() {
 		r.nets = append(r.nets, decodeNet(r.dec))
 	}
@@ -218,17 +227,17 @@ func (r *carryReader) skip() error {
 
 // verify goes over all that is carried in before anything is decided, and gives its nets: bytes that are not those whose
 // digest was written down are not worked with.
-func verify(c CarriedIn, batch Batch, day Day) ([]Net, error) {
+func verify(c CarriedIn, batch Batch, day Day) ([]Net, seen, error) {
 	sum := sha256.New()
 	r, err := openCarried(c, batch, day, sum)
 	if r == nil {
-		return nil, err
+		return nil, seen{}, err
 	}
 	if err := r.skip(); err != nil {
-		return nil, errors.Join(err, r.close())
+		return nil, seen{}, errors.Join(err, r.close())
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != c.Digest {
-		return nil, errors.Join(fmt.Errorf("carried in: its SHA-256 is %s, not %q as the day that carried it out said", got, c.Digest), r.close())
+		return nil, seen{}, errors.Join(fmt.Errorf("carried in: its SHA-256 is %s, not %q as the day that carried it out said", got, c.Digest), r.close())
 	}
-	return r.nets, r.close()
+	return r.nets, r.kinds, r.close()
 }

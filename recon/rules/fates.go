@@ -15,8 +15,9 @@ type run struct {
 	cfg     Config
 	in      In
 	decided map[int64]decision
-	first   [2]match.Totals // what the first pass saw come in
-	caps    []CapUse        // of each tolerance
+	kinds   seen             // of what is carried in
+	first   *[2]match.Totals // what the first pass saw come in, if there was one
+	caps    []CapUse         // of each tolerance
 	sums    sums
 	carry   *carryWriter
 	out     tally
@@ -41,10 +42,11 @@ func newRun(day Day, cfg *Config, in In) (*run, error) {
 }
 
 func (r *run) run() (*Out, error) {
-	nets, err := verify(r.in.Carried, r.in.Batch, r.day)
+	nets, kinds, err := verify(r.in.Carried, r.in.Batch, r.day)
 	if err != nil {
 		return nil, err
 	}
+	r.kinds = kinds
 	if r.sums, err = r.newSums(nets); err != nil {
 		return nil, err
 	}
@@ -74,7 +76,7 @@ func (r *run) finish(in [2]match.Totals) (*Out, error) {
 		return nil, err
 	}
 	out := &Out{Day: r.day, Batch: r.in.Batch, In: in, Fates: fates, Carried: written, Caps: r.caps, Nets: all, History: r.out.history()}
-	if r.cfg.Links() {
+	if r.first != nil {
 		for side := range sides {
 			if !r.first[side].Equal(in[side]) {
 				return nil, fmt.Errorf("conservation broken on side %d: differences are %s, and were %s the first time", side, in[side], r.first[side])

@@ -17,6 +17,9 @@ func splits(s *Split) linker {
 	parts := []recon.Kind{recon.KindPayment, recon.KindSplit, recon.KindSplitReturn, recon.KindFee}
 	return linker{
 		rule: RuleSplit,
+		possible: func(s seen) bool {
+			return s.has(wholeSide, recon.KindPayment) && s.has(partSide, parts...)
+		},
 		of: func(w *row) (string, uint8) {
 			side, one := w.side()
 			switch {
@@ -59,6 +62,10 @@ func partOfSplit(r *recon.Record, fees FeePlace) (recon.Money, error) {
 func settlements(s *Settlement) linker {
 	return linker{
 		rule: RuleSettlement,
+		possible: func(s seen) bool {
+			line, other := recon.KindSettlement, s.other
+			return (s.has(internal, line) && other(channel, line)) || (s.has(channel, line) && other(internal, line))
+		},
 		of: func(w *row) (string, uint8) {
 			side, one := w.side()
 			switch {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 
 	"github.com/seed-3356bd69/touchstone/recon"
 )
@@ -12,6 +13,8 @@ import (
 // one role in one link.
 type linker struct {
 	rule Rule
+	// possible tells whether kinds that the sides have can come to anything.
+	possible func(seen) bool
 	// of gives a booking's link and role; role 0: the rule is not about it.
 	of func(*row) (link string, role uint8)
 	// whole tells whether these roles together can come to anything.
@@ -45,7 +48,7 @@ func (h *held) isNot(rule Rule, link, why string) {
 	h.decision = decision{rule: rule, link: link, why: why}
 }
 
-// linkers lists the rules that the configuration asks for, in the order in which they come.
+// linkers lists the rules that the configuration asks for and that can come to anything, in the order in which they come.
 func (r *run) linkers() []linker {
 	var all []linker
 	if r.cfg.Reversals {
@@ -60,7 +63,8 @@ func (r *run) linkers() []linker {
 	if r.cfg.Settlement != nil {
 		all = append(all, settlements(r.cfg.Settlement))
 	}
-	return all
+	kinds := found(r.in.Found).with(r.kinds)
+	return slices.DeleteFunc(all, func(l linker) bool { return !l.possible(kinds) })
 }
 
 // link lets the linkers decide. A first pass notes, in a table of fixed size, which roles each link has; then each linker
@@ -83,7 +87,7 @@ func (r *run) link() error {
 	if err != nil {
 		return err
 	}
-	r.first = in
+	r.first = &in
 	for i := range all {
 		if marks[i].any(all[i].whole) {
 			if err := r.linkOne(&all[i], &marks[i]); err != nil {

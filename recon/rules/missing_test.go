@@ -90,18 +90,33 @@ func apply(t *testing.T, day rules.Day, cfg rules.Config, all iter.Seq2[*match.D
 	t.Helper()
 	kept := replay.New(8<<20, t.TempDir())
 	defer kept.Close()
+	breaks := map[recon.Break]*match.BreakTotals{}
 	for d, err := range all {
 		if err != nil {
 			t.Fatal(err)
+		}
+		if breaks[d.Break] == nil {
+			breaks[d.Break] = &match.BreakTotals{Break: d.Break, Sides: make([]match.Totals, 2)}
+		}
+		for side, r := range d.Records {
+			if r != nil {
+				if err := breaks[d.Break].Sides[side].Add(r); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
 		if err := kept.Add(d); err != nil {
 			t.Fatal(err)
 		}
 	}
+	var found []match.BreakTotals
+	for _, b := range breaks {
+		found = append(found, *b)
+	}
 	runtime.GC()
 	start, peak, seen := time.Now(), uint64(0), 0
 	out, err := rules.Apply(day, &cfg, rules.In{
-		Batch: rules.Batch{Channel: "wechat", Account: "1900000001", Kind: "trade"}, Differences: kept.All(), Carried: in, Carry: carry,
+		Batch: rules.Batch{Channel: "wechat", Account: "1900000001", Kind: "trade"}, Differences: kept.All(), Found: found, Carried: in, Carry: carry,
 		Each: func(*rules.Outcome) error {
 			if seen++; seen%10_000 == 0 {
 				var m runtime.MemStats

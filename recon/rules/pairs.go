@@ -19,6 +19,9 @@ func roleOf(side int, second bool) uint8 {
 func reversals() linker {
 	return linker{
 		rule: RuleReversal,
+		possible: func(s seen) bool {
+			return s.has(internal, recon.KindReversal) || s.has(channel, recon.KindReversal)
+		},
 		of: func(w *row) (string, uint8) {
 			side, one := w.side()
 			if !one || w.records[side].Status != recon.StatusSuccess {
@@ -92,6 +95,9 @@ func pairReversal(order string, reversal *held, payments []*held, named bool) {
 func refunds() linker {
 	return linker{
 		rule: RuleRefund,
+		possible: func(s seen) bool {
+			return s.has(internal, recon.KindRefund) && s.has(channel, recon.KindRefund)
+		},
 		of: func(w *row) (string, uint8) {
 			side, one := w.side()
 			if !one || w.key.Kind != recon.KindRefund {

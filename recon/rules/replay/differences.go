@@ -2,10 +2,13 @@ package replay
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"iter"
 	"os"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/recon/match"
@@ -77,25 +80,60 @@ func (k *Differences) spill() (err error) {
 	return nil
 }
 
-// All gives the differences from the beginning; each time other values, which the caller may keep.
+// All gives the differences from the beginning; each time other values, which the caller may keep. They are read a little
+// ahead of the caller.
 func (k *Differences) All() iter.Seq2[*match.Difference, error] {
 	return func(yield func(*match.Difference, error) bool) {
-		var from io.Reader = bytes.NewReader(k.held.Bytes())
-		if k.file != nil {
-			from = io.MultiReader(io.NewSectionReader(k.file, 0, k.filed), from)
+		group, ctx := errgroup.WithContext(context.Background())
+		ctx, stop := context.WithCancel(ctx)
+		ahead := make(chan []*match.Difference, 4)
+		group.Go(func() error {
+			defer close(ahead)
+			return k.read(ctx, ahead)
+		})
+		defer func() {
+			stop()
+			_ = group.Wait() // nobody asks for more
+		}()
+		for block := range ahead {
+			for _, d := range block {
+				if !yield(d, nil) {
+					return
+				}
+			}
 		}
-		dec := rules.NewDecoder(from)
-		for range k.count {
-			d := decode(dec)
-			if err := dec.Err(); err != nil {
-				yield(nil, fmt.Errorf("read kept differences: %w", err))
-				return
-			}
-			if !yield(d, nil) {
-				return
-			}
+		if err := group.Wait(); err != nil {
+			yield(nil, fmt.Errorf("read kept differences: %w", err))
 		}
 	}
+}
+
+// blockSize is how many differences are handed over at a time.
+const blockSize = 256
+
+// read decodes everything, block by block, until nobody wants more.
+func (k *Differences) read(ctx context.Context, to chan<- []*match.Difference) error {
+	var from io.Reader = bytes.NewReader(k.held.Bytes())
+	if k.file != nil {
+		from = io.MultiReader(io.NewSectionReader(k.file, 0, k.filed), from)
+	}
+	dec := rules.NewDecoder(from)
+	for left := k.count; left > 0; {
+		block := make([]*match.Difference, min(left, blockSize))
+		for i := range block {
+			block[i] = decode(dec)
+		}
+		if err := dec.Err(); err != nil {
+			return err
+		}
+		left -= int64(len(block))
+		select {
+		case to <- block:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return nil
 }
 
 func decode(dec *rules.Decoder) *match.Difference {
