@@ -40,16 +40,19 @@ type checker struct {
 	problems Problems
 }
 
-func (k *checker) complain(field, what, try string) {
-	k.problems = append(k.problems, Problem{Field: field, What: what, Try: try})
+func (k *checker) complain(field, what, try string) { k.complainOf(field, what, "", try) }
+
+// complainOf shows the value too.
+func (k *checker) complainOf(field, what, got, try string) {
+	k.problems = append(k.problems, Problem{Field: field, What: what, Got: got, Try: try})
 }
 
 func (k *checker) clock() {
 	if cut := k.cfg.Clock.Cut; cut < 0 || cut >= 24*time.Hour || cut%time.Second != 0 {
-		k.complain("clock.cut_off", "is no time of a day", "00:00 for midnight, 23:00")
+		k.complain("cut_off", "is no time of a day", "00:00 for midnight, 23:00")
 	}
 	if s := k.cfg.Clock.Slack; s < 0 || s > maxSlack {
-		k.complain("clock.slack", "is negative or more than 6 hours", "5m")
+		k.complain("slack", "is negative or more than 6 hours", "5m")
 	}
 }
 
@@ -124,7 +127,7 @@ func (k *checker) tolerance(at string, t *Tolerance) {
 func (k *checker) kinds(at string, kinds []recon.Kind) {
 	for _, kind := range kinds {
 		if !slices.Contains(recon.Kinds(), kind) {
-			k.complain(at+".kinds", fmt.Sprintf("has %q, which is not a kind", kind), fmt.Sprintf("of %v", recon.Kinds()))
+			k.complainOf(at+".kinds", "has what is not a kind", string(kind), fmt.Sprintf("of %v", recon.Kinds()))
 		}
 	}
 }
@@ -165,13 +168,13 @@ func (k *checker) named(at string, by, line Link, fees FeePlace) {
 
 func (k *checker) linkOf(at string, l Link) {
 	if !l.Valid() {
-		k.complain(at, fmt.Sprintf("is no value of a record (got %q)", l), "key, order, original, channel_txn, settled or column:NAME")
+		k.complainOf(at, "is no value of a record", string(l), "key, order, original, channel_txn, settled or column:NAME")
 	}
 }
 
 func (k *checker) place(at string, p FeePlace) {
 	if p != "" && p != FeeLines && p != FeeFields {
-		k.complain(at, fmt.Sprintf("is neither lines nor fields (got %q)", p), "lines")
+		k.complainOf(at, "is neither lines nor fields", string(p), "lines")
 	}
 }
 
@@ -201,7 +204,7 @@ func (k *checker) rate(at string, r *Rate) {
 		k.complain(at+".currency", "is not a currency", "CNY")
 	}
 	if !slices.Contains(Roundings(), r.Rounding) {
-		k.complain(at+".rounding", fmt.Sprintf("is missing or unknown (got %q): the contract says it", r.Rounding), fmt.Sprintf("one of %v", Roundings()))
+		k.complainOf(at+".rounding", "is missing or unknown: the contract says it", string(r.Rounding), fmt.Sprintf("one of %v", Roundings()))
 	}
 	if r.Until != NoDay && r.Until < r.From {
 		k.complain(at+".until", "is before from", "a later day")
