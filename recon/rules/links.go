@@ -76,18 +76,16 @@ func (r *run) link() error {
 		return nil
 	}
 	marks := make([]marks, len(all))
-	in, err := r.each(func(w *row) error {
+	if _, err := r.each(func(w *row) error {
 		for i := range all {
 			if link, role := all[i].of(w); role != 0 && link != "" {
 				marks[i].add(hashOf(link), role)
 			}
 		}
 		return nil
-	})
-	if err != nil {
+	}); err != nil {
 		return err
 	}
-	r.first = &in
 	for i := range all {
 		if marks[i].any(all[i].whole) {
 			if err := r.linkOne(&all[i], &marks[i]); err != nil {

@@ -303,19 +303,40 @@ func TestALinkThatNamesEverything(t *testing.T) {
 }
 
 func TestDifferencesThatChangeAreRefused(t *testing.T) {
-	passes := 0
 	all := sorted(linked(rand.New(rand.NewPCG(1, 1)), 10))
-	var shrinking iter.Seq2[*match.Difference, error] = func(yield func(*match.Difference, error) bool) {
-		passes++
-		for _, d := range all[:len(all)-passes/3] { // the third pass lacks one
-			if !yield(d, nil) {
-				return
-			}
+	renamed := slices.Clone(all)
+	last := *renamed[len(all)-1]
+	last.Key.ID += "x"
+	last.Records = slices.Clone(last.Records)
+	for side, r := range last.Records {
+		if r != nil {
+			other := *r
+			other.Key = last.Key
+			last.Records[side] = &other
 		}
 	}
-	cfg := everyLink()
-	_, err := Apply(monday, &cfg, In{Batch: batch(), Differences: shrinking, Carry: new(strings.Builder)})
-	if err == nil || !strings.Contains(err.Error(), "conservation broken on side") || !strings.Contains(err.Error(), "the first time") {
-		t.Errorf("after %d passes: %v", passes, err)
+	renamed[len(all)-1] = &last
+	for name, c := range map[string]struct {
+		then []*match.Difference
+		want string
+	}{
+		"one is gone":          {all[1:], "conservation broken on side"},
+		"one has another name": {renamed, "what came in is not what came in the first time"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			passes := 0
+			var changing iter.Seq2[*match.Difference, error] = func(yield func(*match.Difference, error) bool) {
+				now := all
+				if passes++; passes == 3 {
+					now = c.then
+				}
+				stream(now)(yield)
+			}
+			cfg := everyLink()
+			_, err := Apply(monday, &cfg, In{Batch: batch(), Differences: changing, Carry: new(strings.Builder)})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("after %d passes: %v", passes, err)
+			}
+		})
 	}
 }

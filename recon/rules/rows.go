@@ -10,6 +10,9 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon/match"
 )
 
+// fingerprint is odd, so that no row before is forgotten.
+const fingerprint = 0x9e3779b97f4a7c15
+
 // row is one booking once what is carried in has met this day's differences.
 type row struct {
 	seq        int64 // its place in the order of rows, the same in every pass
@@ -41,6 +44,7 @@ type pass struct {
 	head    *Item // the next that is carried in
 	do      func(*row) error
 	seq     int64
+	print   uint64    // of all rows so far
 	in      [2]summed // what came in, record by record, before any rule
 	last    *match.Difference
 	now     bookings
@@ -86,7 +90,24 @@ func (r *run) each(do func(*row) error) (in [2]match.Totals, err error) {
 			return in, err
 		}
 	}
-	return in, nil
+	return in, r.unchanged(in, p.print)
+}
+
+// unchanged holds a pass against the first: decisions are kept by the number of the row.
+func (r *run) unchanged(in [2]match.Totals, print uint64) error {
+	if r.first == nil {
+		r.first, r.print = &in, print
+		return nil
+	}
+	for side := range sides {
+		if !r.first[side].Equal(in[side]) {
+			return fmt.Errorf("conservation broken on side %d: what came in is %s, and was %s the first time", side, in[side], r.first[side])
+		}
+	}
+	if r.print != print {
+		return errors.New("what came in is not what came in the first time; try: keep the differences (package replay)")
+	}
+	return nil
 }
 
 // difference takes in one difference; a new key ends the one before.
@@ -193,6 +214,7 @@ func (p *pass) whole(d *match.Difference) error {
 func (p *pass) give(w row) error {
 	w.seq = p.seq
 	p.seq++
+	p.print = p.print*fingerprint ^ hashOf(w.key.ID) + uint64(w.occurrence)
 	p.row = w
 	return p.do(&p.row)
 }
