@@ -56,6 +56,19 @@ func TestCopiesSettleOneByOne(t *testing.T) {
 		"settled carry payment P1 ours since 2026-11-25 theirs since 2026-11-26")
 }
 
+func TestACopyKeepsTheNumberOfTheLaterDay(t *testing.T) {
+	for name, make := range map[string][2]func(*recon.Record) *match.Difference{"ours came first": {ours, theirs}, "ours came last": {theirs, ours}} {
+		t.Run(name, func(t *testing.T) {
+			first, later := make[0](payment("P1", 100)), copyOf(2, make[1](payment("P1", 100)))
+			b := &books{t: t, cfg: Config{Terms: everyDay(1)}}
+			b.run(monday, first)
+			if got := b.run(monday+1, later); len(got) != 1 || got[0].Fate != Settled || got[0].Occurrence != 2 {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
 func TestAgreeingCopiesFindEachOtherFirst(t *testing.T) {
 	b := &books{t: t, cfg: Config{Terms: everyDay(3)}}
 	two := ours(payment("P1", 200))

@@ -82,12 +82,23 @@ func settlements(s *Settlement) linker {
 		decide: func(link string, group []*held) {
 			line, why := onlyOne(group, roleOf(internal, false)|roleOf(channel, false), "lines")
 			if why == "" {
-				group = slices.DeleteFunc(group, func(h *held) bool { return h != line && h.side == line.side })
+				group = othersThan(line, group)
 				why = addUp(group, line, s.Fees, partOfSettlement)
 			}
 			together(RuleSettlement, link, group, why)
 		},
 	}
+}
+
+// othersThan gives a line and the bookings that its own side does not have.
+func othersThan(line *held, group []*held) []*held {
+	var out []*held
+	for _, h := range group {
+		if h == line || h.side != line.side {
+			out = append(out, h)
+		}
+	}
+	return out
 }
 
 // partOfSettlement says what a booking adds to a settlement.

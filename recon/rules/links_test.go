@@ -217,6 +217,35 @@ func TestSettlements(t *testing.T) {
 	}
 }
 
+func TestOnlyTheOtherSidesBookingsMakeALine(t *testing.T) {
+	of := further("settlement", "S1")
+	b := &books{t: t, cfg: Config{Settlement: &Settlement{By: ColumnLink("settlement")}}}
+	expect(t, b.run(monday, theirs(booking(recon.KindSettlement, "S1", 100)), ours(payment("P1", 100, of)), theirs(payment("P2", 100, of))),
+		"explained settlement missing-at-channel payment P1 ours since 2026-11-23 link S1",
+		"break carry missing-internally payment P2 theirs since 2026-11-23 due 2026-11-23 (expected by 2026-11-23)",
+		"explained settlement missing-internally settlement S1 theirs since 2026-11-23 link S1")
+}
+
+// TestWhatIsKnownSavesPasses counts how often differences are asked for.
+func TestWhatIsKnownSavesPasses(t *testing.T) {
+	all := []*match.Difference{ours(payment("P1", 100)), ours(payment("P2", 100))}
+	known := []match.BreakTotals{{Break: recon.MissingAtChannel, Sides: make([]match.Totals, 2)}}
+	if err := known[0].Sides[internal].AddTotal(match.Total{Kind: recon.KindPayment, Currency: "CNY", Count: 2, Minor: 200}); err != nil {
+		t.Fatal(err)
+	}
+	for want, found := range map[int][]match.BreakTotals{1: known, 2: nil} {
+		passes := 0
+		cfg := everyLink()
+		_, err := Apply(monday, &cfg, In{Batch: batch(), Found: found, Carry: new(strings.Builder), Differences: func(yield func(*match.Difference, error) bool) {
+			passes++
+			stream(all)(yield)
+		}})
+		if err != nil || passes != want {
+			t.Errorf("%d passes, want %d, %v", passes, want, err)
+		}
+	}
+}
+
 func TestSettlementsAreNeverGuessed(t *testing.T) {
 	b := &books{t: t, cfg: Config{Settlement: &Settlement{By: ColumnLink("settlement")}}}
 	expect(t, b.run(monday, theirs(booking(recon.KindSettlement, "S1", 300)), ours(payment("P1", 100)), ours(payment("P2", 200))),

@@ -18,10 +18,8 @@ type waiting struct {
 	taken      bool
 }
 
-func (w *waiting) carried() bool { return w.due != NoDay }
-
 // settle lets what is carried in under a key meet the other side's records: those that agree first, then the earliest with
-// the earliest. Two records of this day are never joined here, since match has not done it.
+// the earliest.
 func (p *pass) settle() error {
 	open := &p.open
 	open[internal], open[channel] = open[internal][:0], open[channel][:0]
@@ -78,7 +76,7 @@ func (p *pass) agreeing(open *[2][]waiting) error {
 		ours := &open[internal][i]
 		content := p.run.content(ours.record)
 		same := theirs[content]
-		if len(same) == 0 || !(ours.carried() || same[0].carried()) {
+		if len(same) == 0 {
 			continue
 		}
 		theirs[content] = same[1:]
@@ -103,10 +101,8 @@ func (p *pass) differing(open *[2][]waiting) error {
 		if at == len(open[channel]) {
 			return nil
 		}
-		if theirs := &open[channel][at]; ours.carried() || theirs.carried() {
-			if err := p.join(ours, theirs); err != nil {
-				return err
-			}
+		if err := p.join(ours, &open[channel][at]); err != nil {
+			return err
 		}
 	}
 	return nil
