@@ -15,6 +15,7 @@ type run struct {
 	cfg     Config
 	in      In
 	decided map[int64]decision
+	found   seen             // of differences, as far as In.Found says
 	kinds   seen             // of what is carried in
 	first   *[2]match.Totals // what the first pass saw come in
 	print   uint64           // of its rows
@@ -35,7 +36,7 @@ func newRun(day Day, cfg *Config, in In) (*run, error) {
 	if day == NoDay || in.Carry == nil {
 		return nil, fmt.Errorf("apply rules: no day, or nobody who takes what is carried out")
 	}
-	r := &run{day: day, cfg: cfg.withDefaults(), in: in, decided: map[int64]decision{}, out: newTally()}
+	r := &run{day: day, cfg: cfg.withDefaults(), in: in, found: found(in.Found), decided: map[int64]decision{}, out: newTally()}
 	for _, t := range cfg.Tolerances {
 		r.caps = append(r.caps, CapUse{Tolerance: t.Name, Used: recon.Money{Currency: t.Cap.Currency}, Cap: t.Cap})
 	}

@@ -63,7 +63,7 @@ func (r *run) linkers() []linker {
 	if r.cfg.Settlement != nil {
 		all = append(all, settlements(r.cfg.Settlement))
 	}
-	kinds := found(r.in.Found).with(r.kinds)
+	kinds := r.found.with(r.kinds)
 	return slices.DeleteFunc(all, func(l linker) bool { return !l.possible(kinds) })
 }
 

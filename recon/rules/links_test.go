@@ -246,6 +246,13 @@ func TestWhatIsKnownSavesPasses(t *testing.T) {
 	}
 }
 
+func TestWhatIsKnownMustBeTrue(t *testing.T) {
+	_, err := Apply(monday, &Config{}, In{Batch: batch(), Found: []match.BreakTotals{}, Differences: stream([]*match.Difference{ours(payment("P1", 100))}), Carry: new(strings.Builder)})
+	if err == nil || !strings.Contains(err.Error(), "In.Found knows of no payment on side 0") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestSettlementsAreNeverGuessed(t *testing.T) {
 	b := &books{t: t, cfg: Config{Settlement: &Settlement{By: ColumnLink("settlement")}}}
 	expect(t, b.run(monday, theirs(booking(recon.KindSettlement, "S1", 300)), ours(payment("P1", 100)), ours(payment("P2", 200))),

@@ -119,6 +119,9 @@ func (p *pass) difference(d *match.Difference) error {
 		if record == nil {
 			continue
 		}
+		if !p.run.found.has(side, d.Key.Kind) {
+			return fmt.Errorf("difference %s: In.Found knows of no %s on side %d; try: the breaks of the same reconciliation", d.Key, d.Key.Kind, side)
+		}
 		if err := p.in[side].add(record); err != nil {
 			return err
 		}
