@@ -2,6 +2,7 @@ package match
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -177,4 +178,20 @@ func (d *Difference) String() string {
 		b.WriteString(" " + string(f.Field) + ": " + strings.Join(f.Values, " | "))
 	}
 	return b.String()
+}
+
+// Differ says how the records of one booking of two sides differ; nil = they agree. It is what Reconcile says of them, for
+// records that came together later.
+func Differ(compared entry.Compared, g Group) *Difference {
+	c := Config{Compared: compared}
+	d := Difference{Group: g, Fields: c.fields(g)}
+	switch {
+	case slices.Contains(g.Records, nil):
+		d.Break = c.missing(g.has())
+	case len(d.Fields) == 0:
+		return nil
+	default:
+		d.Break = worstOf(d.Fields)
+	}
+	return &d
 }

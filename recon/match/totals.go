@@ -34,6 +34,9 @@ func (t *Totals) Add(r *recon.Record) error {
 	return t.add(Total{Kind: r.Key.Kind, Currency: r.Amount.Currency, Count: 1, Minor: r.Amount.Minor})
 }
 
+// AddTotal counts several records of one kind and currency.
+func (t *Totals) AddTotal(x Total) error { return t.add(x) }
+
 // Merge adds another side's or class's totals.
 func (t *Totals) Merge(o Totals) error {
 	for _, total := range o.byBucket {

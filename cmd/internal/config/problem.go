@@ -108,7 +108,13 @@ func (c *Checker) Err() error {
 	sorted := append(Problems(nil), c.problems...)
 	sort.SliceStable(sorted, func(i, j int) bool {
 		a, b := sorted[i], sorted[j]
-		return a.Line < b.Line || (a.Line == b.Line && a.Column < b.Column)
+		switch {
+		case a.File != b.File:
+			return a.File == c.file // what it names comes behind it
+		case a.Line != b.Line:
+			return a.Line < b.Line
+		}
+		return a.Column < b.Column
 	})
 	return sorted
 }
