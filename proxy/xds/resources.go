@@ -93,6 +93,9 @@ func routeConfiguration(c Config, kind Kind, d Directive) (*route.RouteConfigura
 			}),
 		})
 	}
+	if kind == GRPC && len(r.Candidate) > 0 {
+		host.Routes = append(host.Routes, warm())
+	}
 	all := shared(d.Serve, kind == Envoy && r.Key != "")
 	all.RequestMirrorPolicies, all.HashPolicy = mirrors, hashes
 	host.Routes = append(host.Routes, &route.Route{Match: everything(), Action: action(all)})
@@ -102,6 +105,14 @@ func routeConfiguration(c Config, kind Kind, d Directive) (*route.RouteConfigura
 
 func everything() *route.RouteMatch {
 	return &route.RouteMatch{PathSpecifier: &route.RouteMatch_Prefix{Prefix: "/"}}
+}
+
+// warm matches nothing, and names both clusters: a gRPC client fails calls to a cluster that it has only just heard of, so
+// it knows the candidate before a promotion and the stable release before a rollback.
+func warm() *route.Route {
+	never := everything()
+	never.RuntimeFraction = portion(0)
+	return &route.Route{Match: never, Action: action(shared(shadow.Whole/2, false))}
 }
 
 // forced matches a share of the requests that carry the header.

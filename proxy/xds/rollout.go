@@ -60,7 +60,7 @@ func (s *Server) mayPublish(p shadow.Policy) error {
 		return fmt.Errorf("%w; try: routing.candidate", ErrNoCapacity)
 	case kindOf(s.inForce.Directive, Directive{Policy: p}) != promotion:
 		return nil
-	case s.good != s.inForce:
+	case len(s.waiting) > 0 || s.good != s.inForce:
 		return fmt.Errorf("%w: waiting for %s", ErrUnsettled, strings.Join(s.laggards(), ", "))
 	}
 	return nil

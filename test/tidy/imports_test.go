@@ -41,7 +41,6 @@ func mayImport(from, to string) bool {
 func owners() map[string]string {
 	return map[string]string{
 		"github.com/envoyproxy/go-control-plane":     "proxy/xds",
-		"github.com/envoyproxy/go-control-plane":     "proxy/xds",
 		"github.com/hashicorp/go-plugin":             "plugins",
 		"github.com/nats-io":                         "cmd/internal/bus",
 		"go.opentelemetry.io/otel/sdk":               "cmd/internal/telemetry",
