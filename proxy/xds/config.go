@@ -40,20 +40,10 @@ type Routing struct {
 	Listen    string   // address of Envoy's listener; "" = there is no Envoy
 	Stable    []string // host:port; hosts are IP addresses
 	Candidate []string // instances that serve: with the primary's database and channel, never those of the shadow run
-	Mirror    []string // sidecars before the candidate under proof, which take copies; none = Envoy mirrors nothing
-	Sampling  Sampling // of copies
+	Mirror    []string // sidecars before the candidate under proof, which take copies of all requests while any order is gray; none = Envoy mirrors nothing
 	Key       string   // header with the order number: a request and the next one of its order have the same release; "" = drawn for each
 	Force     Force
 }
-
-// Sampling says which requests Envoy copies while some orders are gray.
-type Sampling string
-
-// The ways of sampling. Envoy cannot tell a gray order by its number: the sidecar that gets the copies can.
-const (
-	ByKey     Sampling = "key"     // all of them; the sidecar takes those of gray orders
-	ByRequest Sampling = "request" // the gray share of them, whatever order they are of
-)
 
 // Force sends requests with a header to the candidate while it serves any. Header "" = none are.
 type Force struct {
@@ -106,9 +96,6 @@ func (r *Routing) check(add func(string, error)) {
 				add("routing."+field, fmt.Errorf("is no IP address and port: %w", err))
 			}
 		}
-	}
-	if r.Sampling != ByKey && r.Sampling != ByRequest {
-		add("routing.sampling", fmt.Errorf("must be %s or %s (got %q)", ByKey, ByRequest, r.Sampling))
 	}
 	if r.Force.Share > shadow.Whole {
 		add("routing.force", fmt.Errorf("share must be within 100 %% (got %s)", r.Force.Share))

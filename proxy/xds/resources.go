@@ -26,9 +26,6 @@ import (
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
-// HeaderEpoch is stamped on copies, beside the release in the tag's header: the epoch of the policy that made them.
-const HeaderEpoch = "X-Gray-Epoch"
-
 // Names of the clusters of every kind.
 const (
 	stableCluster    = "stable"
@@ -75,7 +72,7 @@ func routeConfiguration(c Config, kind Kind, d Directive) (*route.RouteConfigura
 	host := &route.VirtualHost{Name: c.Service, Domains: []string{"*"}}
 	r := c.Routing
 	if kind == Sidecar {
-		r = &Routing{Candidate: []string{"its own"}, Mirror: []string{"its own"}, Sampling: ByRequest} // a sidecar knows its upstreams
+		r = &Routing{Candidate: []string{"its own"}, Mirror: []string{"its own"}} // a sidecar knows its upstreams
 		directive, err := d.metadata()
 		if err != nil {
 			return nil, err
@@ -83,7 +80,7 @@ func routeConfiguration(c Config, kind Kind, d Directive) (*route.RouteConfigura
 		out.Metadata = &core.Metadata{FilterMetadata: map[string]*structpb.Struct{directiveFilter: directive}}
 	}
 	if kind == Envoy { // what comes from outside has no say in who is gray
-		host.RequestHeadersToRemove = []string{shadow.HeaderTag, HeaderEpoch}
+		host.RequestHeadersToRemove = []string{shadow.HeaderTag, shadow.HeaderEpoch}
 	}
 	mirrors, hashes := r.mirrors(kind, d), r.hashes(kind)
 	if f := r.Force; f.Header != "" && d.Serve > 0 {
@@ -162,14 +159,14 @@ func (r *Routing) mirrors(kind Kind, d Directive) []*route.RouteAction_RequestMi
 	if d.Gray == 0 || len(r.Mirror) == 0 || kind == GRPC {
 		return nil
 	}
-	share := d.Gray
-	if r.Sampling == ByKey {
-		share = shadow.Whole
+	share := shadow.Whole // an Envoy cannot tell a gray order by its number; the sidecar that gets the copies can
+	if kind == Sidecar {
+		share = d.Gray
 	}
 	return []*route.RouteAction_RequestMirrorPolicy{{
 		Cluster: mirrorCluster, RuntimeFraction: portion(share), DisableShadowHostSuffixAppend: true,
 		RequestHeadersMutations: []*mutation.HeaderMutation{
-			stamped(shadow.HeaderTag, d.Candidate), stamped(HeaderEpoch, strconv.FormatUint(d.Epoch, 10)),
+			stamped(shadow.HeaderTag, d.Candidate), stamped(shadow.HeaderEpoch, strconv.FormatUint(d.Epoch, 10)),
 		},
 	}}
 }

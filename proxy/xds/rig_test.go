@@ -44,7 +44,7 @@ func named(subscribers ...Named) Config {
 		Service: "pay", Stable: "v1", Candidate: "v2", Subscribers: subscribers,
 		Routing: &Routing{
 			Listen: "127.0.0.1:18080", Stable: []string{"127.0.0.1:9001"}, Candidate: []string{"127.0.0.1:9002"},
-			Mirror: []string{"127.0.0.1:9003"}, Sampling: ByRequest,
+			Mirror: []string{"127.0.0.1:9003"},
 		},
 	}
 }

@@ -156,16 +156,15 @@ func TestConfigComplaints(t *testing.T) {
 		spoil func(*Config)
 		want  string
 	}{
-		"no service":       {func(c *Config) { c.Service = "" }, "service:"},
-		"no subscribers":   {func(c *Config) { c.Subscribers = nil }, "subscribers: are missing"},
-		"twice":            {func(c *Config) { c.Subscribers = append(c.Subscribers, c.Subscribers[0]) }, `a name of their own (got "edge")`},
-		"no routing":       {func(c *Config) { c.Routing = nil }, "routing: is missing: edge is of kind envoy"},
-		"no listener":      {func(c *Config) { c.Routing.Listen = "" }, "routing.listen: is missing"},
-		"no stable":        {func(c *Config) { c.Routing.Stable = nil }, "routing.stable: has no address"},
-		"a name":           {func(c *Config) { c.Routing.Candidate = []string{"pay.internal:80"} }, "routing.candidate: is no IP address and port"},
-		"unknown sampling": {func(c *Config) { c.Routing.Sampling = "now and then" }, "routing.sampling: must be key or request"},
-		"forced too much":  {func(c *Config) { c.Routing.Force.Share = shadow.Whole + 1 }, "routing.force: share must be within"},
-		"release":          {func(c *Config) { c.Candidate = "v 2" }, "candidate: is no release name"},
+		"no service":      {func(c *Config) { c.Service = "" }, "service:"},
+		"no subscribers":  {func(c *Config) { c.Subscribers = nil }, "subscribers: are missing"},
+		"twice":           {func(c *Config) { c.Subscribers = append(c.Subscribers, c.Subscribers[0]) }, `a name of their own (got "edge")`},
+		"no routing":      {func(c *Config) { c.Routing = nil }, "routing: is missing: edge is of kind envoy"},
+		"no listener":     {func(c *Config) { c.Routing.Listen = "" }, "routing.listen: is missing"},
+		"no stable":       {func(c *Config) { c.Routing.Stable = nil }, "routing.stable: has no address"},
+		"a name":          {func(c *Config) { c.Routing.Candidate = []string{"pay.internal:80"} }, "routing.candidate: is no IP address and port"},
+		"forced too much": {func(c *Config) { c.Routing.Force.Share = shadow.Whole + 1 }, "routing.force: share must be within"},
+		"release":         {func(c *Config) { c.Candidate = "v 2" }, "candidate: is no release name"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := named(Named{Name: "edge", Kind: Envoy})
