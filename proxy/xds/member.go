@@ -15,8 +15,8 @@ type member struct {
 // describe tells a member's state.
 func (s *Server) describe(m *member) Subscriber {
 	out := Subscriber{Name: m.Name, Kind: m.Kind, State: s.stateOf(m), Epoch: m.acked, Refused: m.refused, Reason: m.reason, Serves: m.serves}
-	rolledBack := s.inForce.RolledBack && s.fenced >= s.inForce.Epoch
-	if rolledBack && !m.serves && (out.State == Gone || out.State == Nacked) {
+	held := s.inForce.RolledBack && s.fenced >= s.inForce.Epoch && (m.Kind == Sidecar || !m.serves)
+	if held && (out.State == Gone || out.State == Nacked) {
 		out.State = Fenced
 	}
 	return out

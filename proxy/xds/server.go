@@ -19,7 +19,8 @@ import (
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
-// Guard keeps what was tagged before an epoch away from the channel, at every place where the candidate runs.
+// Guard tells every sidecar of a rollback by another way than its stream: from then on nothing that was tagged before
+// passes there, and no older policy is in force. It holds back no Envoy and no gRPC client that serves from the candidate.
 type Guard interface {
 	Fence(ctx context.Context, epoch uint64) error
 }
