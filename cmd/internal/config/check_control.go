@@ -19,10 +19,7 @@ func (s *Sidecar) checkControl(c *Checker) {
 	if p.Node == "" {
 		p.Node = s.Instance
 	}
-	switch {
-	case p.Service == "":
-		c.Complain("control_plane.service", "is missing", "service: NAME, as in the comparer's control_plane")
-	case p.TLS == nil && !p.Address.Loopback():
+	if p.TLS == nil && !p.Address.Loopback() {
 		c.Complain("control_plane.address", "is another machine's and would be reached in clear text: a forged policy promotes", "tls: {cert_file: …, key_file: …, ca_file: …, server_name: …}")
 	}
 	if s.Tag.Percent > 0 {

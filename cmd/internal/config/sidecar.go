@@ -45,7 +45,7 @@ type ControlClient struct {
 	Address Addr     `yaml:"address" required:"true"`
 	TLS     *PortTLS `yaml:"tls"`                         // its certificate, and the authority of the control plane's; nil = clear text, on loopback only
 	Node    string   `yaml:"node"`                        // name among the control plane's subscribers; default: instance
-	Service string   `yaml:"service"`                     // that is cut over
+	Service string   `yaml:"service" required:"true"`     // that is cut over
 	Last    Path     `yaml:"last_policy" required:"true"` // file of the policy taken last: it holds while there is no control plane
 }
 
