@@ -15,7 +15,10 @@ import (
 const (
 	taggedYes = "yes"
 	taggedNo  = "no"
-	noKey     = "no-key" // a route of the policy, but the request carries no order key
+
+	taggedServed = "served" // by the candidate
+
+	noKey = "no-key" // a route of the policy, but the request carries no order key
 )
 
 type metrics struct {

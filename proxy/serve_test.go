@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
@@ -49,6 +51,9 @@ func TestCandidateServesItsShareOfOrders(t *testing.T) {
 		if a.header.Get(shadow.HeaderTag) != "" {
 			t.Fatal("a served request is tagged")
 		}
+	}
+	if n := testutil.ToFloat64(r.sidecar.metrics.requests.WithLabelValues("create", taggedServed)); int(n) != served {
+		t.Errorf("%v creations counted as served, wanted %d", n, served)
 	}
 	r.do("GET", "/elsewhere", "")
 	if n := len(serving.asked()); n != 2*served {

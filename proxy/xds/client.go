@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"sync/atomic"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	route "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
@@ -85,10 +85,8 @@ func (c *Client) Run(ctx context.Context) error {
 		return fmt.Errorf("reach control plane: %w", err)
 	}
 	defer conn.Close()
-	pause := &backoff.ExponentialBackOff{InitialInterval: retryFirst, MaxInterval: retryMost, Multiplier: 2, RandomizationFactor: 0.5}
-	pause.Reset()
-	for {
-		err := c.follow(ctx, conn, pause.Reset)
+	for pause := retryFirst; ; pause = min(2*pause, retryMost) {
+		err := c.follow(ctx, conn, func() { pause = retryFirst })
 		if c.connected.Swap(false) {
 			c.log.Warn("the control plane is gone; its last policy stays in force", keyReason, err)
 		}
@@ -96,7 +94,7 @@ func (c *Client) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(pause.NextBackOff()):
+		case <-time.After(pause/2 + rand.N(pause)): // not all sidecars at the same time
 		}
 	}
 }

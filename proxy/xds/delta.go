@@ -12,21 +12,7 @@ import (
 
 // CreateDeltaWatch answers a request as soon as something that it asks for is not as the stream was sent it.
 func (st *stream) CreateDeltaWatch(req *discovery.DeltaDiscoveryRequest, sub cache.Subscription, out chan cache.DeltaResponse) (func(), error) {
-	st.server.mu.Lock()
-	defer st.server.mu.Unlock()
-	return st.wait(req.GetTypeUrl(), func() bool {
-		current, f := st.snapshot()[req.GetTypeUrl()], st.feed(req.GetTypeUrl())
-		if current == nil || (f.sent.version == current.version && !asksForMore(sub, current)) {
-			return false
-		}
-		select {
-		case out <- difference(req, sub, current):
-			st.handing(f)
-			return true
-		default: // cannot be: the channel has room for two answers of each type
-			return false
-		}
-	}), nil
+	return watch(st, req.GetTypeUrl(), sub, out, func(w *written) cache.DeltaResponse { return difference(req, sub, w) }), nil
 }
 
 // difference is what the subscriber does not have. It goes out even when it is nothing, so that a version that came back

@@ -11,21 +11,7 @@ import (
 
 // CreateWatch answers a request as soon as there is something that the stream was not sent.
 func (st *stream) CreateWatch(req *discovery.DiscoveryRequest, sub cache.Subscription, out chan cache.Response) (func(), error) {
-	st.server.mu.Lock()
-	defer st.server.mu.Unlock()
-	return st.wait(req.GetTypeUrl(), func() bool {
-		current, f := st.snapshot()[req.GetTypeUrl()], st.feed(req.GetTypeUrl())
-		if current == nil || (f.sent.version == current.version && !asksForMore(sub, current)) {
-			return false
-		}
-		select {
-		case out <- whole(req, sub, current):
-			st.handing(f)
-			return true
-		default: // cannot be: the channel has room for one answer of each type
-			return false
-		}
-	}), nil
+	return watch(st, req.GetTypeUrl(), sub, out, func(w *written) cache.Response { return whole(req, sub, w) }), nil
 }
 
 // asksForMore tells whether a name is asked for now that was not before.

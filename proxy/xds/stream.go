@@ -129,9 +129,24 @@ func (st *stream) offer() {
 	}
 }
 
-// wait answers a watch now, or keeps it until there is something new.
-func (st *stream) wait(typ string, offer func() bool) (cancel func()) {
+// watch answers on out as soon as there is something of a type that the stream was not sent: now, or when it comes.
+func watch[T any](st *stream, typ string, sub cache.Subscription, out chan T, answer func(*written) T) (cancel func()) {
+	st.server.mu.Lock()
+	defer st.server.mu.Unlock()
 	f := st.feed(typ)
+	offer := func() bool {
+		current := st.snapshot()[typ]
+		if current == nil || (f.sent.version == current.version && !asksForMore(sub, current)) {
+			return false
+		}
+		select {
+		case out <- answer(current):
+			st.handing(f)
+			return true
+		default: // cannot be: the channel has room for an answer of each type
+			return false
+		}
+	}
 	f.handed = nil // what was given for an earlier watch and not sent is not sent any more
 	if f.offer = offer; offer() {
 		f.offer = nil
@@ -190,6 +205,9 @@ func (st *stream) went(typ, nonce, version string) {
 	defer s.mu.Unlock()
 	f := st.feed(typ)
 	f.sent = sent{nonce: nonce, version: version, of: f.handed}
+	if f.sent.of == nil { // given up and sent all the same
+		f.sent.of = s.inForce
+	}
 	f.acked, f.nacked, f.handed = false, false, nil
 }
 

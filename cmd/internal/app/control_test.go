@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -80,21 +79,7 @@ func (g *governed) startPlane() {
 		g.t.Fatal(err)
 	}
 	g.comparer.ControlPlane.Listen = config.Addr(g.plane.ln.Addr().String()) // the same when it starts again
-	g.killPlane = g.running(g.plane.part().Run)
-}
-
-func (g *governed) running(run func(context.Context) error) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			g.t.Error(err)
-		}
-	})
-	g.t.Cleanup(stop)
-	return stop
+	g.killPlane = running(g.t, g.plane.part().Run)
 }
 
 // startSidecar wires what a sidecar needs to follow, as RunSidecar does.
@@ -133,8 +118,8 @@ func (g *governed) startSidecar(serving bool) {
 		g.t.Fatal(err)
 	}
 	g.url = "http://" + ln.Addr().String()
-	g.running(func(ctx context.Context) error { return s.proxy.Serve(ctx, ln) })
-	g.stopFollowing = g.running(s.parts[0].Run)
+	running(g.t, func(ctx context.Context) error { return s.proxy.Serve(ctx, ln) })
+	g.stopFollowing = running(g.t, s.parts[0].Run)
 }
 
 type nowhere struct{}
@@ -218,7 +203,7 @@ func TestTrafficGoesOnWithoutTheComparer(t *testing.T) {
 	g.must(g.wait(0))
 	g.must(g.put(asks(1, 5*percent, 0)))
 	var lost atomic.Int64
-	stop := g.running(func(ctx context.Context) error {
+	stop := running(t, func(ctx context.Context) error {
 		for i := 0; ctx.Err() == nil; i++ {
 			if g.pay(fmt.Sprintf("under-%d", i)) == "" {
 				lost.Add(1)
