@@ -60,7 +60,7 @@ test-envoy: ## drive a real Envoy by the control plane; ENVOY_BIN= where it is, 
 	$(GO) test -count=1 -tags envoy ./test/envoy
 
 bench-control: ## measure the time from a decision to the last of 1,000 subscribers, and to a local sidecar
-	$(GO) test -run '^$$' -bench . -benchtime 50x ./proxy/xds
+	$(GO) test -run '^$$' -bench . -benchtime 50x -timeout 5m ./proxy/xds
 
 race: deps ## run the tests of concurrent packages under the race detector
 	CGO_ENABLED=1 $(GO) test -race $(CONCURRENT)
