@@ -97,17 +97,20 @@ func (f *fleet) values() (*bus.Values, func()) {
 }
 
 // run starts a part and gives what ends it.
-func (f *fleet) run(part func(context.Context) error) (stop func()) {
+func (f *fleet) run(part func(context.Context) error) (stop func()) { return running(f.t, part) }
+
+// running runs a part until the test, or the function it gives, ends it.
+func running(t *testing.T, part func(context.Context) error) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- part(ctx) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
-			f.t.Error(err)
+			t.Error(err)
 		}
 	})
-	f.t.Cleanup(stop)
+	t.Cleanup(stop)
 	return stop
 }
 

@@ -10,9 +10,12 @@ import (
 func (m *Comparer) check(c *Checker) {
 	checkRelease(c, m.Release)
 	m.Bus.check(c)
-	checkCollisions(c, []listener{{"listen", m.Listen}, {"bus.listen", m.Bus.Listen}})
+	checkCollisions(c, m.listeners())
 	if m.Adapters != nil {
 		m.Adapters.check(c)
+	}
+	if m.ControlPlane != nil {
+		m.ControlPlane.check(c, m.Release)
 	}
 	if m.Sides != nil {
 		m.Sides.check(c, m.Adapters)
@@ -20,6 +23,14 @@ func (m *Comparer) check(c *Checker) {
 	if m.NearLine != nil {
 		m.NearLine.check(c, m.Sides != nil)
 	}
+}
+
+func (m *Comparer) listeners() []listener {
+	all := []listener{{"listen", m.Listen}, {"bus.listen", m.Bus.Listen}}
+	if m.ControlPlane != nil {
+		all = append(all, listener{"control_plane.listen", m.ControlPlane.Listen})
+	}
+	return all
 }
 
 func (n *NearLine) check(c *Checker, books bool) {

@@ -99,7 +99,7 @@ func load(t *testing.T, name string) (folder, file string) {
 }
 
 func TestGoodFilesHaveNoComplaint(t *testing.T) {
-	for _, name := range []string{"service.yaml", "database.yaml", "rowlog.yaml", "comparer.yaml", "remote-bus.yaml"} {
+	for _, name := range []string{"service.yaml", "database.yaml", "rowlog.yaml", "comparer.yaml", "remote-bus.yaml", "controlled.yaml", "copies.yaml", "control-plane.yaml"} {
 		t.Run(name, func(t *testing.T) {
 			if _, file := load(t, name); Check(file) != nil {
 				t.Error(Check(file))
