@@ -97,7 +97,7 @@ func TestANewVersionOfAFileKeepsDecisions(t *testing.T) {
 }
 
 func TestALaterFileSettlesWhatWasInTransit(t *testing.T) {
-	each(t, func(t *testing.T, r *rig) {
+	onFile(t, func(t *testing.T, r *rig) {
 		f := atChannelOnly("late", 100)
 		f.Transit, f.Expected = true, noon().Add(24*time.Hour)
 		r.open(t, batch("1"), f)
