@@ -3,15 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
-	"os/signal"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/cmd/internal/access"
@@ -176,124 +171,6 @@ type caseExportCmd struct {
 	caseFilter
 }
 
-// asker speaks with the API.
-type asker struct {
-	base  *url.URL
-	token string
-}
-
-const askTimeout = 2 * time.Minute
-
-func (c *caseCmd) asker() (*asker, error) {
-	token, err := os.ReadFile(c.Token)
-	if err != nil {
-		return nil, fmt.Errorf("read token: %w", err)
-	}
-	return &asker{c.URL, strings.TrimSpace(string(token))}, nil
-}
-
-// send sends a request and gives its answer, which must be closed; an error that the server names is the error.
-func (a *asker) send(ctx context.Context, method, path string, query url.Values, kind string, body io.Reader) (*http.Response, error) {
-	at := a.base.JoinPath("/api/v1/", path)
-	at.RawQuery = query.Encode()
-	req, err := http.NewRequestWithContext(ctx, method, at.String(), body)
-	if err != nil {
-		return nil, fmt.Errorf("ask %s: %w", a.base, err)
-	}
-	req.Header.Set("Authorization", "Bearer "+a.token)
-	if kind != "" {
-		req.Header.Set("Content-Type", kind)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("ask %s: %w; try: touchstone recon serve FILE, or --url", a.base, err)
-	}
-	if resp.StatusCode < 300 {
-		return resp, nil
-	}
-	var refused struct{ Error string }
-	err = json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&refused)
-	if err != nil || refused.Error == "" {
-		refused.Error = fmt.Sprintf("%s answered %s", a.base, resp.Status)
-	}
-	return nil, errors.Join(errors.New(refused.Error), resp.Body.Close())
-}
-
-// ask sends JSON and decodes JSON.
-func (c *caseCmd) ask(method, path string, query url.Values, body, into any) (err error) {
-	a, err := c.asker()
-	if err != nil {
-		return err
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	kind := "application/json"
-	if method == http.MethodGet {
-		text, kind = nil, ""
-	}
-	resp, err := a.send(ctx, method, path, query, kind, strings.NewReader(string(text)))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, resp.Body.Close()) }()
-	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
-		return fmt.Errorf("read answer of %s: %w", c.URL, err)
-	}
-	return nil
-}
-
-// act does something to a case and prints what it is now.
-func (c *caseCmd) act(s *streams, path string, body any) error {
-	var now casework.Case
-	if err := c.ask(http.MethodPost, path, nil, body, &now); err != nil {
-		return err
-	}
-	return printCase(s.out, &now)
-}
-
-func (c *caseCmd) repair(s *streams, path string, body any) error {
-	var now casework.Repair
-	if err := c.ask(http.MethodPost, path, nil, body, &now); err != nil {
-		return err
-	}
-	return printRepair(s.out, &now)
-}
-
-func printCase(w io.Writer, c *casework.Case) error {
-	gap := "?"
-	if c.Gap != nil {
-		gap = c.Gap.String()
-	}
-	state := string(c.State)
-	if c.Resolution != "" {
-		state += " (" + string(c.Resolution) + ")"
-	}
-	owner := c.Owner
-	if owner == "" {
-		owner = "-"
-	}
-	_, err := fmt.Fprintf(w, "%s  %s  %s  %s  %s %s  %s  %s  due %s\n", c.ID, c.Channel, c.Day, c.Key, gap, c.Label, c.Break, state+"  "+owner, c.Due.Local().Format(time.DateTime))
-	return err
-}
-
-func printRepair(w io.Writer, r *casework.Repair) error {
-	text := fmt.Sprintf("%s  %s  %s  proposed by %s", r.ID, r.Proposal.Kind, r.State, r.Proposer)
-	if r.Approver != "" {
-		text += ", approved by " + r.Approver
-	}
-	if r.Outcome != "" {
-		text += ": " + r.Outcome
-	}
-	_, err := fmt.Fprintln(w, text)
-	return err
-}
-
 func (cmd *caseListCmd) Run(c *cli, s *streams) error {
 	query := cmd.query()
 	if cmd.Business != "" {
@@ -327,18 +204,6 @@ func (cmd *caseListCmd) Run(c *cli, s *streams) error {
 	return printDefinitions(s.out, defined)
 }
 
-// printDefinitions says what the printed labels mean: others use the words the other way round.
-func printDefinitions(w io.Writer, labels map[casework.Label]bool) error {
-	for _, l := range []casework.Label{casework.LabelOver, casework.LabelShort, casework.LabelEven, casework.LabelMixed} {
-		if labels[l] {
-			if _, err := fmt.Fprintln(w, l.Definition()); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 func (cmd *caseShowCmd) Run(c *cli, s *streams) error {
 	var file api.File
 	if err := c.Recon.Case.ask(http.MethodGet, "cases/"+url.PathEscape(cmd.ID), nil, nil, &file); err != nil {
@@ -350,45 +215,6 @@ func (cmd *caseShowCmd) Run(c *cli, s *streams) error {
 		return encoder.Encode(file)
 	}
 	return printFile(s.out, &file)
-}
-
-func printFile(w io.Writer, f *api.File) error {
-	if err := printCase(w, &f.Case); err != nil {
-		return err
-	}
-	late := ""
-	if f.Overdue {
-		late = ", overdue"
-	}
-	fmt.Fprintf(w, "%s\nage %s%s; batch %s; trace %s\n", f.Definition, f.Age, late, f.Case.Batch, f.Case.Trace)
-	for i, r := range f.Case.Detail.Records {
-		side := []string{"internal", "channel", "shadow"}[min(i, 2)]
-		if r == nil {
-			fmt.Fprintf(w, "  %-9s absent\n", side)
-			continue
-		}
-		fmt.Fprintf(w, "  %-9s %s %s at %s\n", side, r.Amount, r.Status, r.Origin)
-	}
-	for _, e := range f.Events {
-		fmt.Fprintf(w, "  %3d %s %s %s", e.Seq, e.At.Local().Format(time.DateTime), e.Actor, e.Action)
-		if e.From != e.To {
-			fmt.Fprintf(w, " %s to %s", e.From, e.To)
-		}
-		if e.Note != "" {
-			fmt.Fprintf(w, ": %s", e.Note)
-		}
-		if e.SHA256 != "" {
-			fmt.Fprintf(w, " (sha256 %s)", e.SHA256)
-		}
-		fmt.Fprintln(w)
-	}
-	for i := range f.Repairs {
-		fmt.Fprint(w, "  ")
-		if err := printRepair(w, &f.Repairs[i]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (cmd *caseTakeCmd) Run(c *cli, s *streams) error {

@@ -67,7 +67,7 @@ func (d *drain) once(ctx context.Context) (int, error) {
 	}
 	d.log.cfg.Metrics.outbox(len(waiting))
 	if len(waiting) == 0 {
-		return 0, nil
+		return 0, d.log.catchUp(ctx)
 	}
 	missing, err := d.missing(ctx, waiting)
 	if err != nil {

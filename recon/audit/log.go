@@ -257,7 +257,11 @@ func (l *Log) sinceWitness() time.Duration {
 func (l *Log) toWitness(size uint64, checkpoint []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.cfg.Witness == nil || size <= l.witnessed {
+	if l.cfg.Witness == nil {
+		return nil
+	}
+	if size <= l.witnessed {
+		l.copied = l.cfg.Now()
 		return nil
 	}
 	if err := l.cfg.Witness.Put(checkpoint); err != nil {
@@ -265,6 +269,23 @@ func (l *Log) toWitness(size uint64, checkpoint []byte) error {
 	}
 	l.witnessed, l.copied = size, l.cfg.Now()
 	return nil
+}
+
+// catchUp copies the latest checkpoint to a witness that has got none for a while: nobody may append any more, and what
+// machines wrote last must not stay unwitnessed.
+func (l *Log) catchUp(ctx context.Context) error {
+	if l.cfg.Witness == nil || l.sinceWitness() < batchWitnessEvery {
+		return nil
+	}
+	raw, err := l.reader.ReadCheckpoint(ctx)
+	if err != nil {
+		return fmt.Errorf("read checkpoint: %w", err)
+	}
+	cp, err := l.checkpoint(raw)
+	if err != nil {
+		return err
+	}
+	return l.toWitness(cp.Size, raw)
 }
 
 // Close waits until what was appended has its checkpoint and the witness has it, and gives the log back. No append may

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/seed-3356bd69/touchstone/recon/audit"
+	"github.com/seed-3356bd69/touchstone/test/stores"
 )
 
 func TestEntriesAreCanonical(t *testing.T) {
@@ -148,6 +149,39 @@ func TestWitnessThatCannotBeReachedRefusesEntries(t *testing.T) {
 		"# TYPE touchstone_audit_failures_total counter\ntouchstone_audit_failures_total{where=\"log\"} 0\ntouchstone_audit_failures_total{where=\"witness\"} 1\n"
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "touchstone_audit_failures_total"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestMachinesAreWitnessedSoon lets time go by after the last batch: nothing more comes, and the witness gets it all the same.
+func TestMachinesAreWitnessedSoon(t *testing.T) {
+	p, db := newPlace(t), stores.Open(t, stores.File(t))
+	cfg, err := p.config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	cfg.Now = func() time.Time { return now }
+	l, err := audit.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closed(t, l)
+	for i := range 2 {
+		if _, err := l.AppendBatch(t.Context(), []audit.Entry{entry(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		later time.Duration
+		want  uint64
+	}{{9 * time.Second, 1}, {time.Second, 2}} {
+		now = now.Add(c.later)
+		if _, err := l.DrainOnce(t.Context(), db); err != nil {
+			t.Fatal(err)
+		}
+		if r := p.verify(t, true); r.Latest != c.want || r.Size != 2 {
+			t.Errorf("after %s the witness has %d of %d entries, want %d", c.later, r.Latest, r.Size, c.want)
+		}
 	}
 }
 

@@ -113,12 +113,12 @@ func (d *Desk) Close(ctx context.Context, who Actor, id string, as Resolution, r
 	if !slices.Contains(HumanResolutions(), as) {
 		return Case{}, fmt.Errorf("resolution: %w (got %q); try: %v", ErrInput, as, HumanResolutions())
 	}
-	repairs, err := d.Repairs(ctx, id)
-	if err != nil {
-		return Case{}, err
-	}
 	return d.act(ctx, id, deed{who: who, do: ActClose, note: reason}, func(c *Case) error {
 		if err := notClosed(c); err != nil {
+			return err
+		}
+		repairs, err := d.Repairs(ctx, id) // after the case: one that is proposed from here on makes its version another
+		if err != nil {
 			return err
 		}
 		if err := closable(who, c, as, repairs); err != nil {
@@ -157,7 +157,7 @@ func (d *Desk) Reopen(ctx context.Context, who Actor, id, reason string) (Case, 
 	}
 	return d.act(ctx, id, deed{who: who, do: ActReopen, note: reason}, func(c *Case) error {
 		if c.State != StateClosed {
-			return StateClosed.Move(StateClosed)
+			return fmt.Errorf("case %s: %w: it is %s, not closed", c.ID, ErrMove, c.State)
 		}
 		c.State, c.Resolution, c.Closed, c.Opened = StateOpen, "", time.Time{}, d.Now()
 		c.Due = d.SLA.Due(c.Opened, c.Expected, c.Gap)

@@ -17,7 +17,7 @@ import (
 )
 
 func TestACaseFromBeginningToEnd(t *testing.T) {
-	each(t, func(t *testing.T, r *rig) {
+	onFile(t, func(t *testing.T, r *rig) {
 		r.open(t, batch("1"), atChannelOnly("P1", 100))
 		id := r.one(t, "P1").ID
 		ctx := t.Context()

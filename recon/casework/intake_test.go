@@ -97,7 +97,7 @@ func TestANewVersionOfAFileKeepsDecisions(t *testing.T) {
 }
 
 func TestALaterFileSettlesWhatWasInTransit(t *testing.T) {
-	each(t, func(t *testing.T, r *rig) {
+	onFile(t, func(t *testing.T, r *rig) {
 		f := atChannelOnly("late", 100)
 		f.Transit, f.Expected = true, noon().Add(24*time.Hour)
 		r.open(t, batch("1"), f)
@@ -117,9 +117,15 @@ func TestALaterFileSettlesWhatWasInTransit(t *testing.T) {
 				t.Errorf("got %+v, %v", got, err)
 			}
 		}
+		if got := r.open(t, batch("1"), f); got != (casework.Change{Unchanged: 1}) { // a crash had it run again
+			t.Errorf("got %+v", got)
+		}
 		events, err := r.desk.Events(t.Context(), c.ID)
 		if err != nil || len(events) != 2 || !strings.Contains(events[1].Note, "2026-11-27") || r.one(t, "late").Resolution != casework.ResolvedSettled {
 			t.Errorf("history %+v, %v", events, err)
+		}
+		if got := r.open(t, batch("2"), f); got != (casework.Change{Unchanged: 1}) || r.one(t, "late").State != casework.StateClosed {
+			t.Errorf("a new version of the day before opens what is settled: %+v", got)
 		}
 	})
 }

@@ -22,7 +22,7 @@ const machine = "recon"
 // Change counts what became of findings.
 type Change struct {
 	Opened    int `json:"opened"`
-	Reopened  int `json:"reopened"` // withdrawn or settled before, or decided on other facts
+	Reopened  int `json:"reopened"` // withdrawn before, or decided on other facts
 	Changed   int `json:"changed"`  // open, with other facts
 	Unchanged int `json:"unchanged"`
 	Closed    int `json:"closed"`
@@ -37,8 +37,8 @@ func (c *Change) add(o Change) {
 // intakePage is how many findings are looked up at once.
 const intakePage = 200
 
-// Open makes a case for each finding that has none. One that a file or the program closed is opened again; one that people
-// decided on stays as they decided, unless the facts are others now.
+// Open makes a case for each finding that has none. One that was withdrawn is opened again; one that people decided on, or
+// that a later file settled, stays closed, unless the facts are others now.
 func (in *Intake) Open(ctx context.Context, tx *store.Tx, b Batch, found []Finding) (total Change, err error) {
 	for len(found) > 0 {
 		page := found[:min(len(found), intakePage)]
@@ -131,11 +131,8 @@ func gapText(gap *recon.Money) string {
 // again is a finding whose case is there.
 func (in *Intake) again(ctx context.Context, tx *store.Tx, b Batch, old, c *Case) (Change, error) {
 	same := old.facts == c.facts
-	byProgram := old.Resolution == ResolvedWithdrawn || old.Resolution == ResolvedSettled
-	if same && old.Batch == b.ID && old.State != StateClosed {
-		return Change{Unchanged: 1}, nil
-	}
-	if same && old.Batch == b.ID && !byProgram {
+	withdrawn := old.Resolution == ResolvedWithdrawn
+	if same && old.Batch == b.ID && !withdrawn {
 		return Change{Unchanged: 1}, nil
 	}
 	next := *old
@@ -143,7 +140,7 @@ func (in *Intake) again(ctx context.Context, tx *store.Tx, b Batch, old, c *Case
 	e := Event{Actor: machine, Action: "confirm", From: old.State, To: old.State, Note: "found again by " + b.ID}
 	counted := Change{Unchanged: 1}
 	switch {
-	case old.State == StateClosed && (byProgram || !same):
+	case old.State == StateClosed && (withdrawn || !same):
 		next.State, next.Resolution, next.Closed, next.Opened, next.Due = c.State, "", time.Time{}, c.Opened, c.Due
 		e.Action, e.To, counted = "reopen", c.State, Change{Reopened: 1}
 		if !same {

@@ -23,17 +23,22 @@ func byID(ctx context.Context, from store.Reader, ids []string) (map[string]Case
 	if len(ids) == 0 {
 		return out, nil
 	}
-	args := make([]any, 0, 2*len(ids))
+	byPart := map[int][]any{}
 	for _, id := range ids {
 		part, err := partIn(id)
 		if err != nil {
 			return nil, err
 		}
-		args = append(args, part, id)
+		byPart[part] = append(byPart[part], id)
 	}
-	// with its partition each id is one look into a primary key; a list of ids alone would ask all partitions
-	query := "SELECT " + caseColumns() + " FROM cases WHERE " + strings.TrimSuffix(strings.Repeat("part = ? AND id = ? OR ", len(ids)), " OR ")
-	rows, err := from.Query(ctx, query, args...)
+	// with its partition an id is one look into a primary key; a list of ids alone would ask all partitions
+	var terms []string
+	var args []any
+	for part, some := range byPart {
+		terms = append(terms, "part = ? AND id IN ("+strings.TrimSuffix(strings.Repeat("?, ", len(some)), ", ")+")")
+		args = append(append(args, part), some...)
+	}
+	rows, err := from.Query(ctx, "SELECT "+caseColumns()+" FROM cases WHERE "+strings.Join(terms, " OR "), args...)
 	if err != nil {
 		return nil, fmt.Errorf("read cases: %w", err)
 	}

@@ -66,7 +66,7 @@ type CasesSLARule struct {
 type CasesToken struct {
 	Name   string        `yaml:"name" required:"true"`
 	Role   casework.Role `yaml:"role" required:"true" oneof:"viewer,operator,reviewer,admin"`
-	SHA256 string        `yaml:"sha256" required:"true"` // of the token, hex
+	SHA256 string        `yaml:"sha256" required:"true"` // of the token, hex; in lower case once it is checked
 }
 
 // CasesOIDC accepts tokens that an issuer signed.
@@ -146,13 +146,13 @@ func (m *Cases) checkPeople(c *Checker) {
 	for i, t := range m.Tokens {
 		path := fmt.Sprintf("tokens[%d]", i)
 		if raw, err := hex.DecodeString(t.SHA256); (err != nil || len(raw) != 32) && t.SHA256 != "" {
-			c.Complain(path+".sha256", "is no SHA-256 in hex", "what touchstone recon token NAME prints; never the token itself")
+			c.Complain(path, "sha256 is none, in hex", "what touchstone recon token NAME prints; never the token itself") // which may stand there, and is not shown
 		}
-		if key := strings.ToLower(t.SHA256); key != "" && seen[key] {
+		key := strings.ToLower(t.SHA256)
+		if key != "" && seen[key] {
 			c.Complain(path+".sha256", "stands here a second time", "a token of one's own: four eyes need two people")
-		} else {
-			seen[key] = true
 		}
+		seen[key], m.Tokens[i].SHA256 = true, key
 	}
 }
 

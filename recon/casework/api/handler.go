@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/seed-3356bd69/touchstone/recon/audit"
 	"github.com/seed-3356bd69/touchstone/recon/casework"
 )
 
@@ -138,7 +139,7 @@ func statusOf(err error) int {
 		http.StatusUnauthorized: {ErrStranger},
 		http.StatusForbidden:    {casework.ErrForbidden, casework.ErrFourEyes},
 		http.StatusNotFound:     {casework.ErrNotFound},
-		http.StatusBadRequest:   {casework.ErrInput, casework.ErrID},
+		http.StatusBadRequest:   {casework.ErrInput, casework.ErrID, audit.ErrEntry},
 		http.StatusConflict:     {casework.ErrConflict, casework.ErrMove, casework.ErrRefused},
 	} {
 		for _, kind := range kinds {
