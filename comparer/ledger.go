@@ -36,7 +36,7 @@ type sample struct {
 type instance struct {
 	opened, closed, writeSets uint64
 	tally                     *shadow.Tally
-	first, last               time.Time // of its events
+	span                      // of its events
 }
 
 // NewLedger gives an empty ledger.
@@ -84,6 +84,19 @@ func (l *Ledger) Apply(ev shadow.Event) bool {
 		in.tally = ev.Tally
 	default:
 		l.nonsense = append(l.nonsense, fmt.Sprintf("event %s of kind %q carries nothing of that kind", ev.ID, ev.Kind))
+	}
+	if o := l.orders[ev.Order()]; o != nil {
+		o.heard(ev.Time)
+	}
+	return true
+}
+
+// Ended tells whether every sidecar that was heard of has drained, so that nothing more will come.
+func (l *Ledger) Ended() bool {
+	for _, in := range l.instances {
+		if in.tally == nil || !in.tally.Final {
+			return false
+		}
 	}
 	return true
 }
@@ -320,12 +333,3 @@ func (l *Ledger) lonely() []string {
 }
 
 func (in *instance) alone() bool { return in.tally != nil && in.tally.Alone }
-
-func (in *instance) heard(at time.Time) {
-	if in.first.IsZero() || at.Before(in.first) {
-		in.first = at
-	}
-	if at.After(in.last) {
-		in.last = at
-	}
-}
