@@ -62,7 +62,11 @@ func RunComparer(ctx context.Context, cfg *config.Comparer, p Process) (err erro
 	if err := run.openNearLine(ctx, cfg, registry); err != nil {
 		return err
 	}
-	components = append(components, run.nearLine()...)
+	gating, err := run.gating(ctx, cfg, login, registry)
+	if err != nil {
+		return err
+	}
+	components = append(append(components, run.nearLine()...), gating...)
 	components = append(components,
 		daemon.Component{Name: "evidence", Bound: partBound, Run: func(ctx context.Context) error { return consumer.Run(ctx, run.take) }},
 		daemon.Component{Name: "ledger", Bound: partBound, Run: run.count},

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/comparer"
 	"github.com/seed-3356bd69/touchstone/comparer/evidence"
+	"github.com/seed-3356bd69/touchstone/comparer/gate"
 	"github.com/seed-3356bd69/touchstone/comparer/nearline"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
@@ -26,6 +29,11 @@ type grayRun struct {
 	seen  *runMetrics
 	bus   behind
 	near  *nearline.Comparer // nil: it is not configured
+
+	rollout *rolloutLoop // nil: it is not configured
+	latest  atomic.Pointer[looked]
+	heard   atomic.Int64 // when the last event came; nanoseconds since start
+	start   time.Time
 
 	mu     sync.Mutex
 	ledger *comparer.Ledger
@@ -46,15 +54,22 @@ func openRun(ctx context.Context, folder string, j judge, seen *runMetrics, bus 
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("rebuild ledger: %w", err), store.Close())
 	}
-	return &grayRun{store: store, judge: j, log: log, seen: seen, bus: bus, ledger: ledger}, nil
+	return &grayRun{store: store, judge: j, log: log, seen: seen, bus: bus, ledger: ledger, start: time.Now()}, nil
 }
 
 // take stores a batch of events, then counts them. An event that makes no sense is stored, and its complaint keeps the
 // ledger from balancing; it does not hold up the others.
 func (r *grayRun) take(ctx context.Context, batch []shadow.Event) error {
+	if r.rollout != nil {
+		batch = r.rollout.canary.take(batch)
+	}
+	if len(batch) == 0 {
+		return nil
+	}
 	if err := r.store.Append(ctx, batch); err != nil {
 		return err
 	}
+	r.heard.Store(int64(time.Since(r.start)))
 	fresh := r.apply(batch)
 	if r.near == nil {
 		return nil
@@ -111,26 +126,104 @@ func (r *grayRun) Findings() []comparer.Cluster {
 // catchUpBound is how long a judgement waits for evidence that is under way.
 const catchUpBound = time.Minute
 
-// Judge waits for the evidence under way, reads the three sides, decides, and stores the answer. Later events wait
-// meanwhile on the bus.
+// Judge waits for the evidence under way, reads the three sides, decides, and stores the answer. Where there is a rollout
+// it is taken a step further.
 func (r *grayRun) Judge(ctx context.Context) (comparer.Report, error) {
-	wait, cancel := context.WithTimeout(ctx, catchUpBound)
-	defer cancel()
-	if err := r.bus.CatchUp(wait); err != nil {
-		return comparer.Report{}, err
+	if r.rollout != nil {
+		out, err := r.rollout.look(ctx)
+		return out.report, err
+	}
+	out, err := r.decide(ctx, r.judge.policy(), comparer.Scope{}, gate.Facts{})
+	return out.report, err
+}
+
+// decide judges a run that is over, or that nobody adds to meanwhile: later events wait on the bus.
+func (r *grayRun) decide(ctx context.Context, policy gate.Policy, scope comparer.Scope, facts gate.Facts) (judged, error) {
+	if err := r.catchUp(ctx); err != nil {
+		return judged{}, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out, err := r.judge.run(ctx, r.ledger)
+	read, err := r.judge.read(ctx)
 	if err != nil {
-		return comparer.Report{}, err
+		return judged{}, err
 	}
+	read.scope.Since = scope.Since
+	if read.scope.Rows, err = r.judge.compareRows(ctx, r.ledger.Orders()); err != nil {
+		return judged{}, err
+	}
+	out, err := r.judge.weigh(ctx, r.ledger, read, policy, facts)
+	if err != nil {
+		return judged{}, err
+	}
+	return out, r.keep(ctx, out)
+}
+
+// decideLive judges a run while it goes on. Orders about which there was word after scope.Settled are pending: for all
+// others both sides are complete in what is read afterwards. Where something is bad it waits a while and looks once more
+// at what it read, since the word about an order may come late.
+func (r *grayRun) decideLive(ctx context.Context, policy gate.Policy, scope comparer.Scope, facts gate.Facts, again time.Duration) (judged, error) {
+	if err := r.catchUp(ctx); err != nil {
+		return judged{}, err
+	}
+	read, err := r.judge.read(ctx)
+	if err != nil {
+		return judged{}, err
+	}
+	read.scope.Since, read.scope.Settled, read.scope.Abandoned = scope.Since, scope.Settled, scope.Abandoned
+	if read.scope.Rows, err = r.judge.compareRows(ctx, r.settled(scope.Settled)); err != nil {
+		return judged{}, err
+	}
+	out, err := r.weighNow(ctx, read, policy, facts)
+	if err == nil && (out.decision.Bad > 0 || out.decision.Verdict == gate.Rollback) {
+		if err := pause(ctx, again); err != nil {
+			return judged{}, err
+		}
+		out, err = r.weighNow(ctx, read, policy, facts)
+	}
+	if err != nil {
+		return judged{}, err
+	}
+	return out, r.keep(ctx, out)
+}
+
+func (r *grayRun) weighNow(ctx context.Context, read reading, policy gate.Policy, facts gate.Facts) (judged, error) {
+	if err := r.catchUp(ctx); err != nil {
+		return judged{}, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.judge.weigh(ctx, r.ledger, read, policy, facts)
+}
+
+// settled are the orders about which there was no word since.
+func (r *grayRun) settled(since time.Time) []comparer.Order {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.DeleteFunc(r.ledger.Orders(), func(o comparer.Order) bool { return o.Last.After(since) || o.Running })
+}
+
+func (r *grayRun) catchUp(ctx context.Context) error {
+	wait, cancel := context.WithTimeout(ctx, catchUpBound)
+	defer cancel()
+	return r.bus.CatchUp(wait)
+}
+
+// keep stores a judgement and shows it.
+func (r *grayRun) keep(ctx context.Context, out judged) error {
 	if err := r.store.SaveReport(ctx, out.report, out.bookings); err != nil {
-		return comparer.Report{}, err
+		return err
 	}
-	r.seen.judged(out.report)
+	r.seen.judged(out)
+	r.latest.Store(&looked{judged: out, at: time.Now()})
 	r.log.Info("judged", "verdict", out.report.Verdict, "orders", out.report.Judged)
-	return out.report, nil
+	return nil
+}
+
+// looked is the last judgement of this process.
+type looked struct {
+	judged
+	at time.Time
 }
 
 // Report is the latest judgement.

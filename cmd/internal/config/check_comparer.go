@@ -10,6 +10,7 @@ import (
 func (m *Comparer) check(c *Checker) {
 	checkRelease(c, m.Release)
 	m.Bus.check(c)
+	m.Gate.check(c, m.Release)
 	checkCollisions(c, []listener{{"listen", m.Listen}, {"bus.listen", m.Bus.Listen}})
 	if m.Sides != nil {
 		m.Sides.check(c)
