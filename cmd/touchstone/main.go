@@ -35,6 +35,7 @@ type cli struct {
 	Sidecar  sidecarCmd  `cmd:"" help:"Run the sidecar of a payment service."`
 	Comparer comparerCmd `cmd:"" help:"Run the comparer: evidence in, verdict out."`
 	Shadow   shadowCmd   `cmd:"" help:"Prepare the shadow database, compare it with the primary, empty it."`
+	Gate     gateCmd     `cmd:"" help:"Ask where the gate and its rollout stand, and steer them."`
 	Recon    reconCmd    `cmd:"" help:"Reconcile: hold books and statements against each other."`
 	Noise    noiseCmd    `cmd:"" help:"Ask the stable release read-only questions twice, and propose noise rules for what differs."`
 	Plugin   pluginCmd   `cmd:"" help:"Write, check, list, describe and run channel adapters."`

@@ -71,13 +71,14 @@ type Weighed struct {
 }
 
 // Of the error of a rollback one half is for all orders together, and the other is shared by as many strata as there can
-// be: however many are looked at, the sum is not above it.
+// be: however many are looked at, the sum is not above it. A promotion asks for everything at once, and shares nothing.
 const (
 	halves     = 2
 	mostStrata = 128
 )
 
-func (t Test) together() Test {
+// Together is the test of all orders, whatever strata they are in.
+func (t Test) Together() Test {
 	t.RollbackError /= halves
 	return t
 }
@@ -91,7 +92,7 @@ func (t Test) apart() Test {
 func Decide(j *comparer.Judgement, policy Policy, facts Facts) Decision {
 	d := Decision{Budget: policy.Budget, MaxBound: policy.MaxBound, Pending: j.Pending}
 	d.Judged, d.Bad = judged(j)
-	all := policy.together()
+	all := policy.Together()
 	d.Lower, d.Bound, d.Needed = all.Lower(d.Bad, d.Judged), all.Upper(d.Bad, d.Judged), all.Needed(d.Bad, d.Judged)
 	if facts.PerSecond > 0 {
 		d.Wait = wait(float64(d.Needed) / facts.PerSecond)
@@ -187,7 +188,7 @@ func rateReasons(d Decision, policy Policy) []string {
 			reasons = append(reasons, fmt.Sprintf("%s: %d of %d orders differ; the mismatch rate is above %.4g, the budget is %.4g", name, bad, n, lower, policy.Budget))
 		}
 	}
-	over("all orders", policy.together(), d.Bad, d.Judged, d.Lower)
+	over("all orders", policy.Together(), d.Bad, d.Judged, d.Lower)
 	for _, s := range d.Strata {
 		over(s.String(), policy.apart(), s.Bad, s.Judged, s.Lower)
 	}

@@ -65,15 +65,16 @@ func TestSimulatedEveryPair(t *testing.T) {
 	t.Logf("seed %d", seed)
 	chance := rand.New(rand.NewPCG(seed, 8))
 	const budget = 1e-4
-	test := testOf(budget)
-	fixed := FixedSize(budget, 10, test.RollbackError, 0.95)
+	limits := testOf(budget)
+	test := limits.Together() // as the gate uses it
+	fixed := FixedSize(budget, 10, limits.RollbackError, 0.95)
 	for _, times := range []float64{0, 0.1, 1, 2, 10} {
 		s := test.Simulate(times*budget, runs, 100/budget, chance)
 		t.Logf("%4g x budget: promoted %5d, rolled back %5d, median %7d pairs (fixed size %d)", times, s.Promoted, s.RolledBack, s.Median(), fixed)
 		switch {
-		case times >= 1 && !within(s.Promoted, test.PromoteError):
+		case times >= 1 && !within(s.Promoted, limits.PromoteError):
 			t.Errorf("%g x budget: promoted in %d runs", times, s.Promoted)
-		case times < 1 && !within(s.RolledBack, test.RollbackError):
+		case times < 1 && !within(s.RolledBack, limits.RollbackError):
 			t.Errorf("%g x budget: rolled back in %d runs", times, s.RolledBack)
 		case times < 1 && float64(s.Promoted) < 0.9*runs:
 			t.Errorf("%g x budget: promoted in only %d runs: the test could not pass", times, s.Promoted)
