@@ -91,14 +91,26 @@ func (l *Ledger) Apply(ev shadow.Event) bool {
 	return true
 }
 
-// Ended tells whether every sidecar that was heard of has drained, so that nothing more will come.
+// Behind tells whether a sidecar that still runs has said nothing with a time from at on: of what it saw before, something
+// may be on its way. One that has been silent since quiet is not waited for.
+func (l *Ledger) Behind(at, quiet time.Time) bool {
+	for _, in := range l.instances {
+		ended := in.tally != nil && in.tally.Final
+		if !ended && in.last.Before(at) && in.last.After(quiet) {
+			return true
+		}
+	}
+	return false
+}
+
+// Ended tells whether every sidecar that was heard of has drained. While none was, the run has not begun.
 func (l *Ledger) Ended() bool {
 	for _, in := range l.instances {
 		if in.tally == nil || !in.tally.Final {
 			return false
 		}
 	}
-	return true
+	return len(l.instances) > 0
 }
 
 func (l *Ledger) open(ev shadow.Event) {

@@ -115,6 +115,9 @@ func TestWhatIsNotSettledIsPending(t *testing.T) {
 }
 
 func TestARunEndsWithItsLastSidecar(t *testing.T) {
+	if NewLedger().Ended() {
+		t.Error("it has not begun")
+	}
 	l := ledgerOf(t, "P1")
 	if !l.Ended() {
 		t.Error("its sidecar has drained")
@@ -122,5 +125,28 @@ func TestARunEndsWithItsLastSidecar(t *testing.T) {
 	apply(t, l, shadow.Event{ID: "b", Kind: shadow.EventTally, Instance: "b", Tally: &shadow.Tally{}})
 	if l.Ended() {
 		t.Error("sidecar b still runs")
+	}
+}
+
+func TestASidecarIsBehindUntilItSaysSomethingLater(t *testing.T) {
+	at := time.Unix(1000, 0)
+	quiet := at.Add(-time.Minute)
+	l := NewLedger()
+	tally := func(n int, instance string, when time.Time, final bool) {
+		apply(t, l, shadow.Event{ID: instance + string(rune('0'+n)), Kind: shadow.EventTally, Instance: instance, Time: when, Tally: &shadow.Tally{Final: final}})
+	}
+	tally(1, "a", at.Add(time.Second), false)
+	tally(1, "b", at.Add(-time.Second), true) // it has drained
+	tally(1, "c", at.Add(-time.Hour), false)  // it was killed
+	if l.Behind(at, quiet) {
+		t.Error("everybody who runs has spoken")
+	}
+	tally(1, "d", at.Add(-time.Second), false)
+	if !l.Behind(at, quiet) {
+		t.Error("d may have seen something before")
+	}
+	tally(2, "d", at, false)
+	if l.Behind(at, quiet) {
+		t.Error("d has spoken since")
 	}
 }

@@ -161,19 +161,15 @@ func (g *rolloutLoop) look(ctx context.Context) (judged, error) {
 func (g *rolloutLoop) judge(ctx context.Context, terms rollout.Terms) (judged, error) {
 	policy := g.run.judge.policy()
 	policy.MaxBound = terms.Bound
-	facts := gate.Facts{Live: !g.run.ended(), Partial: !terms.Since.IsZero(), PerSecond: g.anchor.rate(time.Now(), terms.Epoch, g.run.latest.Load())}
+	facts := gate.Facts{Partial: !terms.Since.IsZero(), PerSecond: g.anchor.rate(time.Now(), terms.Epoch, g.run.latest.Load())}
 	if what := g.canary.prove(ctx, g.config.SelfTest); what != "" {
 		facts.Invalid = append(facts.Invalid, what)
 	}
-	scope := comparer.Scope{Since: terms.Since}
-	if !facts.Live {
-		return g.run.decide(ctx, policy, scope, facts)
-	}
-	if silent := g.run.silent(); silent > g.config.Stale {
+	if silent := g.run.silent(); silent > g.config.Stale && !g.run.ended() {
 		facts.Problems = append(facts.Problems, fmt.Sprintf("stale: no word from any sidecar for %s", silent.Round(time.Second)))
 	}
-	scope.Settled = time.Now().Add(-g.config.Settle)
-	scope.Abandoned = scope.Settled.Add(-g.config.Abandon)
+	settled := time.Now().Add(-g.config.Settle)
+	scope := comparer.Scope{Since: terms.Since, Settled: settled, Abandoned: settled.Add(-g.config.Abandon)}
 	return g.run.decideLive(ctx, policy, scope, facts, g.config.Settle)
 }
 
@@ -191,7 +187,7 @@ func (p *pace) rate(now time.Time, epoch uint64, last *looked) float64 {
 	return 0
 }
 
-// ended tells whether every sidecar has drained.
+// ended tells whether there were sidecars, and every one has drained.
 func (r *grayRun) ended() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -133,12 +133,12 @@ func (r *grayRun) Judge(ctx context.Context) (comparer.Report, error) {
 		out, err := r.rollout.look(ctx)
 		return out.report, err
 	}
-	out, err := r.decide(ctx, r.judge.policy(), comparer.Scope{}, gate.Facts{})
+	out, err := r.decide(ctx, r.judge.policy())
 	return out.report, err
 }
 
 // decide judges a run that is over, or that nobody adds to meanwhile: later events wait on the bus.
-func (r *grayRun) decide(ctx context.Context, policy gate.Policy, scope comparer.Scope, facts gate.Facts) (judged, error) {
+func (r *grayRun) decide(ctx context.Context, policy gate.Policy) (judged, error) {
 	if err := r.catchUp(ctx); err != nil {
 		return judged{}, err
 	}
@@ -148,11 +148,10 @@ func (r *grayRun) decide(ctx context.Context, policy gate.Policy, scope comparer
 	if err != nil {
 		return judged{}, err
 	}
-	read.scope.Since = scope.Since
 	if read.scope.Rows, err = r.judge.compareRows(ctx, r.ledger.Orders()); err != nil {
 		return judged{}, err
 	}
-	out, err := r.judge.weigh(ctx, r.ledger, read, policy, facts)
+	out, err := r.judge.weigh(ctx, r.ledger, read, policy, gate.Facts{})
 	if err != nil {
 		return judged{}, err
 	}
@@ -160,26 +159,19 @@ func (r *grayRun) decide(ctx context.Context, policy gate.Policy, scope comparer
 }
 
 // decideLive judges a run while it goes on. Orders about which there was word after scope.Settled are pending: for all
-// others both sides are complete in what is read afterwards. Where something is bad it waits a while and looks once more
-// at what it read, since the word about an order may come late.
+// others both sides are complete in what is read afterwards. What is bad has to be bad a second time, a while later: the word
+// about an order may come late, and a database may lag behind its own answers.
 func (r *grayRun) decideLive(ctx context.Context, policy gate.Policy, scope comparer.Scope, facts gate.Facts, again time.Duration) (judged, error) {
-	if err := r.catchUp(ctx); err != nil {
-		return judged{}, err
-	}
-	read, err := r.judge.read(ctx)
-	if err != nil {
-		return judged{}, err
-	}
-	read.scope.Since, read.scope.Settled, read.scope.Abandoned = scope.Since, scope.Settled, scope.Abandoned
-	if read.scope.Rows, err = r.judge.compareRows(ctx, r.settled(scope.Settled)); err != nil {
-		return judged{}, err
-	}
-	out, err := r.weighNow(ctx, read, policy, facts)
-	if err == nil && (out.decision.Bad > 0 || out.decision.Verdict == gate.Rollback) {
+	out, err := r.lookOnce(ctx, policy, scope, facts)
+	if err == nil && out.decision.Bad > 0 {
+		first := out.decision
 		if err := pause(ctx, again); err != nil {
 			return judged{}, err
 		}
-		out, err = r.weighNow(ctx, read, policy, facts)
+		out, err = r.lookOnce(ctx, policy, scope, facts)
+		if err == nil && out.decision.Bad < first.Bad {
+			r.log.Warn("differences were gone at the second look", "first", first.Bad, "second", out.decision.Bad, "reasons", first.Reasons)
+		}
 	}
 	if err != nil {
 		return judged{}, err
@@ -187,13 +179,57 @@ func (r *grayRun) decideLive(ctx context.Context, policy gate.Policy, scope comp
 	return out, r.keep(ctx, out)
 }
 
-func (r *grayRun) weighNow(ctx context.Context, read reading, policy gate.Policy, facts gate.Facts) (judged, error) {
+func (r *grayRun) lookOnce(ctx context.Context, policy gate.Policy, scope comparer.Scope, facts gate.Facts) (judged, error) {
 	if err := r.catchUp(ctx); err != nil {
+		return judged{}, err
+	}
+	over := r.ended()
+	read, err := r.judge.read(ctx)
+	if err != nil {
+		return judged{}, err
+	}
+	read.scope.Since, read.scope.Settled, read.scope.Abandoned = scope.Since, scope.Settled, scope.Abandoned
+	if over {
+		scope.Settled = time.Now()
+	}
+	if read.scope.Rows, err = r.judge.compareRows(ctx, r.settled(scope.Settled)); err != nil {
+		return judged{}, err
+	}
+	if err := r.hear(ctx, time.Now().Add(hearMargin), scope.Settled.Add(-hearBound)); err != nil {
 		return judged{}, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	facts.Live = !over || !r.ledger.Ended()
+	if !facts.Live {
+		read.scope.Settled, read.scope.Abandoned = time.Time{}, time.Time{} // there is nothing to wait for
+	}
 	return r.judge.weigh(ctx, r.ledger, read, policy, facts)
+}
+
+const (
+	hearMargin = 100 * time.Millisecond // between the time of an event and its place in what a sidecar says
+	hearBound  = 10 * time.Second       // sidecars say something every second
+)
+
+// hear waits until every sidecar has said something later than at: what it saw before is known then.
+func (r *grayRun) hear(ctx context.Context, at, quiet time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, hearBound)
+	defer cancel()
+	for r.behind(at, quiet) {
+		if err := pause(ctx, hearEvery); err != nil {
+			return fmt.Errorf("wait for what sidecars saw before: %w", err)
+		}
+	}
+	return nil
+}
+
+const hearEvery = 20 * time.Millisecond
+
+func (r *grayRun) behind(at, quiet time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ledger.Behind(at, quiet)
 }
 
 // settled are the orders about which there was no word since.

@@ -24,6 +24,7 @@ type Settings struct {
 	Release       string
 	GrayPercent   string
 	MaxBound      string
+	Stages        []string // bounds of the stages before the last; none = no rollout
 	Account       string
 	Day           string
 	Stable        string // addresses, host:port
