@@ -12,10 +12,10 @@ SIZES       ?= 10000,100000,1000000
 CONCURRENT := ./cmd/internal/... ./comparer/... ./plugins/... ./proxy/... ./recon/... ./shadow/...
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint race bench bench-recon plot-recon test-oracle build fuzz generate deps gcc
+.PHONY: help demo test check lint race bench bench-recon plot-recon test-oracle test-envoy bench-control build fuzz generate deps gcc
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build $(if $(filter mariadb,$(DB)),deps) ## run the whole system on this machine; DB= PAYMENTS= BUG= CUTOVER= CAPTURE=
 	@bin/touchstone-demo $(if $(DB),--db=$(DB)) $(if $(PAYMENTS),--payments=$(PAYMENTS)) $(if $(BUG),--bug=$(BUG)) \
@@ -53,6 +53,14 @@ plot-recon: build gcc ## measure time and memory against records anew and draw r
 test-oracle: deps gcc ## hold reconciliation against DuckDB, row by row; SEEDS= how many, SEED= the first
 	cd test/bench && CGO_ENABLED=1 $(GO) vet ./... && CGO_ENABLED=1 $(GO) run $(STATICCHECK) ./... && \
 		CGO_ENABLED=1 $(GO) test . && CGO_ENABLED=1 $(GO) test ./oracle $(if $(SEEDS),-seeds=$(SEEDS) -limit=24h -timeout=24h) $(if $(SEED),-seed=$(SEED))
+
+test-envoy: ## drive a real Envoy by the control plane; ENVOY_BIN= where it is, if not on PATH
+	$(GO) vet -tags envoy ./test/envoy
+	$(GO) run $(STATICCHECK) -tags envoy ./test/envoy
+	$(GO) test -count=1 -tags envoy ./test/envoy
+
+bench-control: ## measure the time from a decision to the last of 1,000 subscribers, and to a local sidecar
+	$(GO) test -run '^$$' -bench . -benchtime 50x ./proxy/xds
 
 race: deps ## run the tests of concurrent packages under the race detector
 	CGO_ENABLED=1 $(GO) test -race $(CONCURRENT)

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/seed-3356bd69/touchstone/proxy/capture"
+	"github.com/seed-3356bd69/touchstone/proxy/upstream"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
@@ -36,11 +37,11 @@ func (s *Sidecar) routeOf(in *inbound) *Route {
 	return nil
 }
 
-// forced tells whether a trusted gateway asks for gray: with the plain release name, or with a signed tag of the primary
+// forced tells whether a trusted gateway asks for gray; a copy's stamp does not, since all copies have it: with the plain release name, or with a signed tag of the primary
 // side, which is not used again but replaced by a new one.
 func (s *Sidecar) forced(in *inbound, slice Slice) bool {
 	values := in.values(shadow.HeaderTag)
-	if len(values) != 1 || !within(s.config.Trusted, in.remote) {
+	if s.config.Copies || len(values) != 1 || !within(s.config.Trusted, in.remote) {
 		return false
 	}
 	tag, err := s.deps.Signer.Verify(values[0], s.deps.Now())
@@ -63,16 +64,20 @@ func within(networks []netip.Prefix, remote string) bool {
 type admission int
 
 const (
-	pass     admission = iota // not in the slice
-	unkeyed                   // a route of the policy, but no order key
-	gray                      // in the slice, and born gray
-	lateborn                  // in the slice, but the order existed before it could be gray
-	unsure                    // one of the two: another sidecar may just have found it gray
+	pass      admission = iota // not in the slice
+	unkeyed                    // a route of the policy, but no order key
+	gray                       // in the slice, and born gray
+	lateborn                   // in the slice, but the order existed before it could be gray
+	unsure                     // one of the two: another sidecar may just have found it gray
+	servedNow                  // born gray, and the candidate answers its clients now
 )
 
 // decide tells whether the request belongs to the slice. An order is in or out from its creation on; a member stays
 // one when the threshold falls, so that its later requests are compared as well.
-func (s *Sidecar) decide(in *inbound, key business, route *Route, slice Slice) admission {
+//
+// An order that the candidate serves is proved by nothing: it is not born gray, and a member that the candidate begins to
+// serve is told, since its shadow runs end here.
+func (s *Sidecar) decide(in *inbound, key business, route *Route, slice Slice, served bool) admission {
 	switch {
 	case slice.Halted:
 		return pass
@@ -80,6 +85,12 @@ func (s *Sidecar) decide(in *inbound, key business, route *Route, slice Slice) a
 		return unkeyed
 	}
 	member := slice.member(key)
+	if served {
+		if s.deps.Members.Has(member) {
+			return servedNow
+		}
+		return pass
+	}
 	if !route.Creates && s.deps.Members.Has(member) {
 		return gray
 	}
@@ -111,12 +122,13 @@ func (s *Sidecar) share(in *inbound, key business, slice Slice) uint32 {
 
 // admit decides about a request of a route and opens its sample.
 func (s *Sidecar) admit(p *passage, in *inbound) {
+	slice := *s.slice.Load()
+	p.serves = s.servedBy(p.route, in, slice)
 	if p.route == nil {
 		return
 	}
-	slice := *s.slice.Load()
 	key := p.route.Key.of(*p.route, in)
-	decision := s.decide(in, key, p.route, slice)
+	decision := s.decide(in, key, p.route, slice, p.serves != nil)
 	if decision == unkeyed {
 		p.tagged = noKey
 	}
@@ -130,18 +142,19 @@ func (s *Sidecar) admit(p *passage, in *inbound) {
 	parent := s.deps.Propagator.Extract(p.ctx, carrier{in})
 	p.ctx, p.span = s.tracer.Start(parent, p.route.Name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attribute.String("touchstone.sample", id)))
 	sampled := s.newRun(p.route, in, key.order, p.span.SpanContext())
-	sampled.tag = shadow.Tag{Release: slice.Release, Sample: id, Side: shadow.Primary, Time: s.deps.Now(), Epoch: slice.Epoch}
+	sampled.tag = shadow.Tag{Release: slice.Release, Sample: id, Side: shadow.Primary, Time: s.deps.Now(), Epoch: slice.tagged()}
 	sampled.member = slice.member(key)
 	sampled.excluded = s.rule(decision, p.route, in)
 	sampled.seq = s.sequence.Add(1)
 	sampled.uber = in.value(headerUber) != ""
 	sampled.unsure = decision == unsure
-	if decision != lateborn {
+	sampled.served = decision == servedNow
+	if decision != lateborn && decision != servedNow {
 		p.carried = s.carry(p.ctx, in, sampled.tag, sampled.uber)
 		p.tagged = taggedYes
 	}
 	p.run = sampled
-	if s.config.Candidate != nil && sampled.excluded == "" {
+	if s.config.Candidate != nil && sampled.excluded == "" && !sampled.served {
 		sampled.place = s.queue.reserve(key.name())
 	}
 	s.open(sampled)
@@ -195,6 +208,8 @@ type passage struct {
 	tagged  string
 	carried http.Header // fields that replace those of the request; nil = none
 	run     *run        // nil = not sampled
+
+	serves *upstream.Pool // the candidate, where it answers; nil = the stable release does
 }
 
 func (p *passage) label() string {

@@ -21,6 +21,8 @@ type Config struct {
 	Instance  string   // this run of the sidecar: new at each start
 	Upstream  *url.URL // the stable release
 	Candidate *url.URL // nil in a database cutover: nothing is mirrored
+	Serving   *url.URL // instances of the candidate with the primary's database and channel; nil = it can serve nobody
+	Copies    bool     // requests are the copies of another proxy: there is no stable release here, and nobody reads the answer
 	Slice     Slice
 	Rules     []Rule // of shares other than the slice's; the first that fits counts
 	Salt      []byte // of the policy; decides with the key who is born gray
@@ -36,8 +38,10 @@ type Config struct {
 // Slice is the part of the policy that changes while the sidecar runs.
 type Slice struct {
 	Release    string // the candidate release under proof, for example "v2"
-	Epoch      uint64 // a rollback raises it
+	Epoch      uint64 // a rollback raises it: what was tagged under an older one is dropped
+	Policy     uint64 // epoch of new tags, where it is more than that of the last rollback
 	PerMillion uint32 // orders born gray
+	Serve      uint32 // orders per million whose requests the candidate answers
 	Halted     bool   // after a rollback: nothing is sampled any more, forced or not
 }
 
@@ -118,7 +122,8 @@ func orDefault[T int | int64 | time.Duration](v, otherwise T) T {
 
 // Errors of a configuration.
 var (
-	ErrRoute = errors.New("route")
+	ErrRoute   = errors.New("route")
+	ErrServing = errors.New("no instance of the candidate that serves is known here")
 )
 
 const minSalt = 16
@@ -131,8 +136,17 @@ func (c Config) Validate() []error {
 			errs = append(errs, fmt.Errorf("%s: %w", field, err))
 		}
 	}
-	_, err := upstream.Parse(c.Upstream, nil)
-	add("upstream", err)
+	switch {
+	case !c.Copies:
+		_, err := upstream.Parse(c.Upstream, nil)
+		add("upstream", err)
+	case c.Upstream != nil || c.Candidate == nil:
+		add("copies", errors.New("go to a candidate, and to no stable release"))
+	}
+	if c.Serving != nil {
+		_, err := upstream.Parse(c.Serving, nil)
+		add("serving", err)
+	}
 	if c.Candidate != nil {
 		_, err := upstream.Parse(c.Candidate, nil)
 		add("candidate", err)
@@ -168,8 +182,14 @@ func (s Slice) check() error {
 	if s.PerMillion > shadow.PerMillion {
 		return fmt.Errorf("per million must be at most %d (got %d)", shadow.PerMillion, s.PerMillion)
 	}
+	if s.Serve > shadow.PerMillion {
+		return fmt.Errorf("serve must be at most %d (got %d)", shadow.PerMillion, s.Serve)
+	}
 	return nil
 }
+
+// tagged is the epoch of new tags.
+func (s Slice) tagged() uint64 { return max(s.Epoch, s.Policy) }
 
 // member is what an order is remembered by. A rollback raises the epoch, and with it every membership ends: the
 // candidate did not see what happened to the orders in between.

@@ -34,7 +34,7 @@ func (s *Sidecar) attach(r *run, e *shadow.Evidence) {
 	if !worthBodies(e.Verdict) && !s.bodiesAnyway(r.tag.Sample) {
 		return
 	}
-	if r.primary.Method != "" {
+	if r.primary.Method != "" && !s.config.Copies {
 		e.Primary = s.presentable(r.primary)
 	}
 	if r.shadowed != nil {

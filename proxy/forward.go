@@ -43,6 +43,10 @@ func crossingOf(ctx context.Context) *crossing {
 // ServeHTTP forwards one request that is not plain to the stable release, and settles its sample when the answer has
 // ended.
 func (s *Sidecar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.config.Copies {
+		s.receive(w, r)
+		return
+	}
 	in := fromLibrary(r)
 	ahead := s.readAhead(in, r)
 	c := &crossing{passage: s.begin(r.Context(), in), w: w}
@@ -111,7 +115,7 @@ func (s *Sidecar) forwarder() http.Handler {
 		ErrorHandler:   s.failed,
 		FlushInterval:  -1,
 		ErrorLog:       log.New(io.Discard, "", 0), // aborted copies are counted, not logged
-		Transport:      newTransports(s.service, s.config.Limits),
+		Transport:      s.ways(),
 	}
 	rpc := *plain
 	rpc.FlushInterval = 0
@@ -166,7 +170,12 @@ func isGRPC(h http.Header) bool {
 }
 
 func (s *Sidecar) rewrite(pr *httputil.ProxyRequest) {
-	pr.SetURL(baseURL(s.service.Target()))
+	c := crossingOf(pr.In.Context())
+	target := s.service.Target()
+	if c.serves != nil {
+		target = c.serves.Target()
+	}
+	pr.SetURL(baseURL(target))
 	pr.Out.URL.RawQuery = pr.In.URL.RawQuery
 	pr.Out.Host = pr.In.Host
 	keepForwarded(pr)
@@ -178,7 +187,6 @@ func (s *Sidecar) rewrite(pr *httputil.ProxyRequest) {
 		pr.Out.Header.Del("Connection")
 		pr.Out.Header.Del("Http2-Settings")
 	}
-	c := crossingOf(pr.In.Context())
 	s.safely(whereForward, func() {
 		for name := range pr.Out.Header {
 			if isTag(name) {

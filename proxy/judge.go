@@ -10,6 +10,9 @@ import (
 // in outgoing calls stands, however the run ended.
 func (s *Sidecar) judge(pair shadow.Pair) (shadow.Verdict, []shadow.Binding) {
 	found, gaveUp := guardFindings(pair.ShadowCalls)
+	if s.config.Copies {
+		return unpaired(pair), nil
+	}
 	switch {
 	case pair.Shadow.Failure != shadow.FailNone && gaveUp && len(found) == 0:
 		return inconclusive(shadow.CauseGuard), nil
@@ -27,6 +30,22 @@ func (s *Sidecar) judge(pair shadow.Pair) (shadow.Verdict, []shadow.Binding) {
 		}
 	}
 	return shadow.Verdict{Outcome: shadow.Mismatched, Mismatches: append([]shadow.Mismatch{broken(pair)}, found...)}, nil
+}
+
+// unpaired is the verdict of a copy's run: the stable answer and the stable release's calls are not known here, so that
+// only a run that broke can be judged.
+func unpaired(pair shadow.Pair) shadow.Verdict {
+	switch pair.Shadow.Failure {
+	case shadow.FailNone:
+		return excluded(shadow.RuleUnpaired)
+	case shadow.FailUnreachable:
+		return dropped(shadow.ReasonUnreachable)
+	case shadow.FailTimeout:
+		return inconclusive(shadow.CauseTimeout)
+	}
+	m := broken(pair)
+	m.Expected = "an answer"
+	return shadow.Verdict{Outcome: shadow.Mismatched, Mismatches: []shadow.Mismatch{m}}
 }
 
 func (s *Sidecar) compare(pair shadow.Pair) (shadow.Verdict, []shadow.Binding) {

@@ -26,6 +26,8 @@ type metrics struct {
 	queueLength prometheus.Gauge
 	panics      *prometheus.CounterVec
 
+	copiesRefused *prometheus.CounterVec
+
 	matched prometheus.Counter // of samples; the others are found by their labels
 	tagged  sync.Map           // route to *taggedRoute, for the same reason
 }
@@ -77,6 +79,8 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		panics: f.NewCounterVec(prometheus.CounterOpts{Name: "touchstone_panics_total",
 			Help: "Panics of shadow-side code that were recovered."}, []string{"where"}),
 	}
+	m.copiesRefused = f.NewCounterVec(prometheus.CounterOpts{Name: "touchstone_copies_refused_total",
+		Help: "Copies of other proxies that were turned away."}, []string{"reason"})
 	m.matched = m.samples.WithLabelValues(string(shadow.Match), "")
 	return m
 }
@@ -85,7 +89,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 func causeLabel(cause string) string {
 	known := []string{"", shadow.CauseInternal, shadow.CauseGuard, shadow.CauseOrder, shadow.CauseTimeout, shadow.CauseTainted, shadow.CauseTruncated,
 		shadow.CauseClientGone, shadow.CauseStableFailed, shadow.ReasonQueueFull, shadow.ReasonUnreachable, shadow.ReasonShutdown,
-		shadow.ReasonRollback, shadow.ReasonBodyTooLarge, shadow.RuleNotBornGray, shadow.RuleRoute, shadow.RuleNotRepeatable}
+		shadow.ReasonRollback, shadow.ReasonBodyTooLarge, shadow.RuleNotBornGray, shadow.RuleRoute, shadow.RuleNotRepeatable, shadow.RuleUnpaired, shadow.CauseServed}
 	if slices.Contains(known, cause) {
 		return cause
 	}

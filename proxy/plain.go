@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-3356bd69/touchstone/proxy/framing"
 	"github.com/seed-3356bd69/touchstone/proxy/front"
+	"github.com/seed-3356bd69/touchstone/proxy/upstream"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
@@ -104,6 +105,9 @@ func (b *bytesPassage) Piece(p []byte) {
 		b.run.response.Keep(p)
 	}
 }
+
+// Service is the candidate's where it serves the request.
+func (b *bytesPassage) Service() *upstream.Pool { return b.serves }
 
 // End settles the sample.
 func (b *bytesPassage) End(failure shadow.Failure) {

@@ -20,6 +20,7 @@ type run struct {
 	route    *Route
 	excluded string // rule, when it will not be mirrored
 	unsure   bool   // whether its order was born gray is asked before it is mirrored
+	served   bool   // by the candidate: it has no shadow run
 	trace    trace.SpanContext
 
 	request, response *capture.Buffer
@@ -72,7 +73,7 @@ func (s *Sidecar) close(r *run, v shadow.Verdict, bindings []shadow.Binding) {
 
 // creation tells from the verdict of the request that creates an order whether the candidate has it.
 func creation(v shadow.Verdict) Creation {
-	if v.Taints() || v.Outcome == shadow.Excluded {
+	if v.Taints() || v.Outcome == shadow.Excluded && v.Cause != shadow.RuleUnpaired {
 		return CreationFailed
 	}
 	return CreationDone
@@ -88,7 +89,7 @@ func (s *Sidecar) publish(r *run, kind shadow.EventKind, evidence *shadow.Eviden
 
 // take gets the calls of both runs for the evidence, once, and without waiting.
 func (s *Sidecar) take(r *run) {
-	if !r.taken && r.excluded != shadow.RuleNotBornGray { // which went untagged: nobody knows its calls
+	if !r.taken && r.excluded != shadow.RuleNotBornGray && !r.served { // which went untagged: nobody knows its calls
 		r.taken = true
 		primary, shadowed := s.deps.Calls.Take(r.tag.Sample)
 		r.calls = append(primary, shadowed...)

@@ -77,6 +77,8 @@ func (s *Sidecar) recordPrimary(p *passage, failure shadow.Failure) (requestEnd 
 // not be compared, and the candidate's state of it is wrong already.
 func (s *Sidecar) withoutShadow(r *run, requestEnd capture.End) (shadow.Verdict, bool) {
 	switch {
+	case r.served:
+		return inconclusive(shadow.CauseServed), true
 	case r.excluded != "":
 		return excluded(r.excluded), true
 	case r.primary.Failure == shadow.FailClientGone:

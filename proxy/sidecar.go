@@ -44,6 +44,8 @@ type Sidecar struct {
 	draw      *shadow.Draw
 	service   *upstream.Pool // the stable release
 	stable    http.Handler   // the way to it through net/http
+	serving   *upstream.Pool // the candidate where it answers clients; nil = nowhere
+	serveDraw *shadow.Draw   // by it
 	shadowed  *upstream.Pool // the candidate; nil in a database cutover
 	candidate transports     // the way to it for gRPC
 	callbacks bool           // some route is one: the ends of creations are told
@@ -75,8 +77,14 @@ func New(config Config, deps Deps) *Sidecar {
 	}
 	s.callbacks = config.Candidate != nil && slices.ContainsFunc(config.Routes, func(r Route) bool { return r.Callback })
 	s.queue = newQueue(config.Limits.QueueLength, func(n int) { s.metrics.queueLength.Set(float64(n)) })
-	s.service = pool(config.Upstream, config.Limits, config.Limits.UpstreamIdle)
-	s.stable = s.forwarder()
+	s.serveDraw = shadow.NewDraw(append([]byte("serve:"), config.Salt...)) // not the gray ones first: they would go without proof
+	if config.Serving != nil {
+		s.serving = pool(config.Serving, config.Limits, config.Limits.UpstreamIdle)
+	}
+	if !config.Copies {
+		s.service = pool(config.Upstream, config.Limits, config.Limits.UpstreamIdle)
+		s.stable = s.forwarder()
+	}
 	if config.Candidate != nil {
 		s.shadowed = pool(config.Candidate, config.Limits, candidateIdle)
 		s.candidate = newTransports(s.shadowed, config.Limits)
@@ -99,9 +107,13 @@ func pool(u *url.URL, limits Limits, idle time.Duration) *upstream.Pool {
 // It has to end before the context of Run does.
 func (s *Sidecar) Serve(ctx context.Context, ln net.Listener) error {
 	l := s.config.Limits
-	defer s.service.CloseIdle()
+	for _, p := range []*upstream.Pool{s.service, s.serving} {
+		if p != nil {
+			defer p.CloseIdle()
+		}
+	}
 	return front.New(front.Config{
-		Service: s.service, Handler: s, TLS: s.config.TLS, ByLibrary: s.config.ByLibrary, Log: s.deps.Log, Registry: s.deps.Registry,
+		Service: s.service, Handler: s, TLS: s.config.TLS, ByLibrary: s.config.ByLibrary || s.config.Copies, Log: s.deps.Log, Registry: s.deps.Registry,
 		Bounds: front.Bounds{
 			Connections: l.Connections, Streams: l.Streams, Head: l.MaxHeader, Body: l.PlainBody, HeadWait: l.ReadHeaderTime, Idle: l.ClientIdle,
 			AnswerWait: l.HeaderTimeout, Total: l.TotalTimeout, Drain: l.DrainTimeout,
@@ -109,10 +121,13 @@ func (s *Sidecar) Serve(ctx context.Context, ln net.Listener) error {
 	}).Serve(ctx, ln)
 }
 
-// SetSlice makes a decision of the policy effective for requests that come from now on.
+// SetSlice makes a decision of the policy effective for requests that come from now on, all of it at once.
 func (s *Sidecar) SetSlice(slice Slice) error {
 	if err := slice.check(); err != nil {
 		return fmt.Errorf("set slice: %w", err)
+	}
+	if slice.Serve > 0 && s.serving == nil {
+		return fmt.Errorf("set slice: %w", ErrServing)
 	}
 	s.slice.Store(&slice)
 	return nil

@@ -19,6 +19,10 @@ import (
 // HeaderTag carries a signed Tag on HTTP requests.
 const HeaderTag = "X-Gray-Version"
 
+// HeaderEpoch stands beside it on a copy that another proxy made: the epoch of the policy under which it was made. Such
+// a copy carries the plain name of the release in HeaderTag.
+const HeaderEpoch = "X-Gray-Epoch"
+
 // Side is one of the two sides of anything: run, response, database, row.
 type Side string
 

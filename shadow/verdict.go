@@ -119,6 +119,7 @@ const (
 	CauseUnkeyedTable     = "unkeyed-table"     // a written table without a declared key
 	CauseGuard            = "guard"             // what the guard knows of the outgoing calls is not whole: gone, too long, out of reach
 	CauseMembership       = "membership"        // a request of the order was left out, or may have been: where it came, nobody knew it was gray
+	CauseServed           = "served"            // the candidate answered a request of the order: its shadow run does not have it
 	CauseLost             = "lost"              // evidence was lost, nobody knows whose
 	CauseInternal         = "internal"          // the sidecar's own shadow-side code broke (a recovered panic)
 	ReasonQueueFull       = "queue-full"        //
@@ -129,6 +130,7 @@ const (
 	RuleNotBornGray       = "not-born-gray"     // the order existed before it could be gray
 	RuleRoute             = "route"             // the route is not mirrored by policy
 	RuleNotRepeatable     = "upgrade-or-stream" // cannot be mirrored: protocol upgrade
+	RuleUnpaired          = "unpaired"          // the copy of another proxy: nobody here saw the stable answer
 )
 
 // Verdict is the outcome of a Pair with what was found.

@@ -98,9 +98,13 @@ func (o options) maxBound() string { return perMille(o.leastBound()) }
 
 func (o options) leastBound() int { return max(20, 10_000/o.Payments) }
 
-// stageBounds are those of the stages before the last.
-func (o options) stageBounds() []string {
-	return []string{perMille(max(200, o.leastBound())), perMille(max(60, o.leastBound()))}
+// stages are the demo's ladder; none = there is no rollout.
+func (o options) stages() []world.Stage {
+	if !o.Stages {
+		return nil
+	}
+	least := o.leastBound()
+	return []world.Stage{{Gray: "50%", Bound: perMille(max(200, least))}, {Gray: "75%", Bound: perMille(max(60, least))}, {Gray: "100%", Bound: perMille(least)}}
 }
 
 func perMille(n int) string { return fmt.Sprintf("%d.%03d", n/1000, n%1000) }

@@ -104,6 +104,16 @@ func (l *Ladder) Publish(ctx context.Context) error {
 	return l.publish(ctx)
 }
 
+// Catch publishes what is in force where the last attempt failed.
+func (l *Ladder) Catch(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lag == nil {
+		return nil
+	}
+	return l.publish(ctx)
+}
+
 // Step takes a decision, does what follows from it, and has the policy in force published. It is to be called again after
 // an error. A decision under other terms, because a person acted meanwhile, says nothing.
 func (l *Ladder) Step(ctx context.Context, under Terms, d gate.Decision) error {

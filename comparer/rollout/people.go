@@ -39,7 +39,10 @@ func (l *Ladder) Do(ctx context.Context, token string, act Act, reason, hash str
 	if err := l.do(ctx, who.Name, act, []string{reason}, hash); err != nil {
 		return err
 	}
-	return l.publish(ctx)
+	if err := l.publish(ctx); err != nil { // it is done all the same; Catch and Step publish until it is taken
+		l.deps.Log.Warn("policy is not published yet", "err", err)
+	}
+	return nil
 }
 
 func (l *Ladder) do(ctx context.Context, by string, act Act, reasons []string, hash string) error {

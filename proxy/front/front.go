@@ -66,6 +66,7 @@ type Passage interface {
 	Fields(dst []byte) []byte              // further fields for the service, each as "Name: value\r\n"
 	Answer(h *framing.Head) (endless bool) // the head of the answer; endless: no bound of time holds any more
 	Piece(p []byte)                        // of the answer's body, without its frame
+	Service() *upstream.Pool               // that answers it; nil = the port's
 	End(failure shadow.Failure)            // FailNone: the client has the whole answer
 }
 

@@ -35,6 +35,7 @@ func (w *watcher) ServeHTTP(rw http.ResponseWriter, _ *http.Request) {
 func (w *watcher) Plain(*Request) Passage { return w }
 
 func (w *watcher) Passes(framing.Field) bool { return true }
+func (w *watcher) Service() *upstream.Pool   { return nil }
 
 func (w *watcher) Fields(dst []byte) []byte {
 	if w.panic {

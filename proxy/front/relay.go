@@ -89,11 +89,12 @@ func hostOf(address string) string {
 // send gets a connection and writes the request. On a connection that was used before, and that the service has closed
 // meanwhile, it is sent once more if the service cannot have acted on it.
 func (r *relay) send() shadow.Failure {
-	if r.service = r.port.cfg.Service.Idle(); r.service == nil {
+	pool := r.pool()
+	if r.service = pool.Idle(); r.service == nil {
 		ctx, cancel := r.background()
 		defer cancel()
 		var err error
-		if r.service, err = r.port.cfg.Service.Get(ctx); err != nil {
+		if r.service, err = pool.Get(ctx); err != nil {
 			return dialFailure(err)
 		}
 	}
@@ -105,6 +106,14 @@ func (r *relay) send() shadow.Failure {
 		return r.resend()
 	}
 	return shadow.FailNone // it may have answered before it closed
+}
+
+// pool is the service that answers this request.
+func (r *relay) pool() *upstream.Pool {
+	if other := r.passage.Service(); other != nil {
+		return other
+	}
+	return r.port.cfg.Service
 }
 
 func dialFailure(err error) shadow.Failure {
@@ -126,7 +135,7 @@ func (r *relay) resend() shadow.Failure {
 	ctx, cancel := r.background()
 	defer cancel()
 	r.service.Close()
-	fresh, err := r.port.cfg.Service.Fresh(ctx)
+	fresh, err := r.pool().Fresh(ctx)
 	if err != nil {
 		r.service = nil
 		return dialFailure(err)
@@ -229,7 +238,7 @@ func (r *relay) pass(n int) shadow.Failure {
 	r.service.Buf = r.service.Buf[n:]
 	failure := r.passBody(kind)
 	if failure == shadow.FailNone && keep && len(r.service.Buf) == 0 {
-		r.port.cfg.Service.Put(r.service)
+		r.pool().Put(r.service)
 		r.service = nil
 	}
 	return failure

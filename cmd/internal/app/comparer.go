@@ -62,17 +62,29 @@ func RunComparer(ctx context.Context, cfg *config.Comparer, p Process) (err erro
 	if err := run.openNearLine(ctx, cfg, registry); err != nil {
 		return err
 	}
-	gating, err := run.gating(ctx, cfg, login, registry)
+	components = append(components, run.nearLine()...)
+	plane, err := openPlane(cfg, registry, log)
 	if err != nil {
 		return err
 	}
-	components = append(append(components, run.nearLine()...), gating...)
+	if plane != nil {
+		defer plane.ln.Close()
+		components = append(components, plane.part())
+	}
+	gating, err := run.gating(ctx, cfg, login, plane, registry)
+	if err != nil {
+		return err
+	}
+	components = append(components, gating...)
 	components = append(components,
 		daemon.Component{Name: "evidence", Bound: partBound, Run: func(ctx context.Context) error { return consumer.Run(ctx, run.take) }},
 		daemon.Component{Name: "ledger", Bound: partBound, Run: run.count},
 		daemon.Component{Name: "api", Bound: 2 * httpDrain, Run: func(ctx context.Context) error {
 			mux := telemetry.AdminMux(registry, health)
 			mux.Handle("/api/", server.Handler(run))
+			if plane != nil {
+				mux.HandleFunc("GET /api/v1/control-plane", plane.show)
+			}
 			return daemon.Serve(ctx, log, ln, mux, httpDrain)
 		}},
 	)

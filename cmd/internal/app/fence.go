@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-3356bd69/touchstone/cmd/internal/telemetry"
 	"github.com/seed-3356bd69/touchstone/proxy"
+	"github.com/seed-3356bd69/touchstone/proxy/xds"
 )
 
 // fence is the rollback epoch. Below it nothing is sampled, no shadow run begins, and the guard refuses the candidate's
@@ -25,8 +26,9 @@ type fence struct {
 	take func(epoch uint64) error
 	tell func(ctx context.Context, epoch uint64) error // to other sidecars; nil = there are none
 
-	mu    sync.Mutex
-	epoch uint64
+	mu        sync.Mutex
+	epoch     uint64
+	directive xds.Directive // of the control plane; epoch 0 = it has said nothing yet
 }
 
 // openFence reads what an earlier run kept. A file that cannot be read keeps the sidecar from starting: it may hold a
@@ -61,6 +63,10 @@ func (f *fence) at() uint64 {
 func (f *fence) raise(epoch uint64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.put(epoch)
+}
+
+func (f *fence) put(epoch uint64) error {
 	if epoch <= f.epoch {
 		return nil
 	}
@@ -148,8 +154,12 @@ func (s *sidecar) fenced(epoch uint64) error {
 	return s.proxy.SetSlice(s.slice())
 }
 
-// slice is what is sampled: nothing while the configuration's epoch is below the rollback's.
+// slice is what is sampled: nothing while the configuration's epoch is below the rollback's. A control plane says it in
+// the configuration's stead.
 func (s *sidecar) slice() proxy.Slice {
+	if s.cfg.ControlPlane != nil {
+		return controlled(s.cfg.Release, s.fence.directive, s.fence.epoch)
+	}
 	out := proxy.Slice{Release: s.cfg.Release, Epoch: s.cfg.Epoch, PerMillion: uint32(s.cfg.Tag.Percent)}
 	if epoch := s.fence.epoch; epoch > out.Epoch {
 		out.Epoch, out.Halted = epoch, true

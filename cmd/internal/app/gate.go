@@ -19,6 +19,7 @@ import (
 	"github.com/seed-3356bd69/touchstone/comparer/gate"
 	"github.com/seed-3356bd69/touchstone/comparer/rollout"
 	"github.com/seed-3356bd69/touchstone/comparer/server"
+	"github.com/seed-3356bd69/touchstone/proxy/xds"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
@@ -46,8 +47,8 @@ func (j *judge) policy() gate.Policy {
 
 // ladderConfig makes the ladder of its configuration.
 func ladderConfig(cfg *config.Comparer) (rollout.Config, error) {
-	r := cfg.Gate.Rollout
-	out := rollout.Config{Service: r.Service, Stable: r.Stable, Candidate: cfg.Release, State: filepath.Join(string(cfg.Data), rolloutFile)}
+	r, plane := cfg.Gate.Rollout, cfg.ControlPlane
+	out := rollout.Config{Service: plane.Service, Stable: plane.Stable, Candidate: cfg.Release, State: filepath.Join(string(cfg.Data), rolloutFile)}
 	for _, s := range r.Stages {
 		out.Stages = append(out.Stages, rollout.Stage{
 			Gray: shadow.Share(s.Gray), Serve: shadow.Share(s.Serve), MinOrders: s.MinOrders, Hold: s.Hold, Bound: rate(s.Bound), Approval: s.Approval,
@@ -90,12 +91,12 @@ type pace struct {
 const canaryBuffer = 64
 
 // gating takes up the rollout where one is configured, with its own way onto the bus.
-func (r *grayRun) gating(ctx context.Context, cfg *config.Comparer, login bus.Login, reg prometheus.Registerer) ([]daemon.Component, error) {
+func (r *grayRun) gating(ctx context.Context, cfg *config.Comparer, login bus.Login, p *plane, reg prometheus.Registerer) ([]daemon.Component, error) {
 	if cfg.Gate.Rollout == nil {
 		return nil, nil
 	}
 	seed := bus.NewPublisher(bus.PublisherConfig{Login: login, Buffer: canaryBuffer, Instance: canaryInstance, Logger: r.log, Registerer: reg})
-	if err := r.openRollout(ctx, cfg, seed, reg); err != nil {
+	if err := r.openRollout(ctx, cfg, seed, p, reg); err != nil {
 		return nil, err
 	}
 	return []daemon.Component{
@@ -108,7 +109,7 @@ func (r *grayRun) gating(ctx context.Context, cfg *config.Comparer, login bus.Lo
 }
 
 // openRollout takes up the rollout that an earlier process left, or begins it.
-func (r *grayRun) openRollout(ctx context.Context, cfg *config.Comparer, seed publisher, reg prometheus.Registerer) error {
+func (r *grayRun) openRollout(ctx context.Context, cfg *config.Comparer, seed publisher, p controlPlane, reg prometheus.Registerer) error {
 	ladder, err := ladderConfig(cfg)
 	if err != nil {
 		return err
@@ -118,7 +119,7 @@ func (r *grayRun) openRollout(ctx context.Context, cfg *config.Comparer, seed pu
 		return err
 	}
 	loop.ladder, err = rollout.Open(ctx, ladder, rollout.Deps{
-		Audit: loop.audit, Publisher: newRollbacks(cfg.Gate.Rollout.Sidecars), Metrics: rollout.NewMetrics(reg), Clock: rollout.NewClock(), Log: r.log,
+		Audit: loop.audit, Publisher: followers{p}, Metrics: rollout.NewMetrics(reg), Clock: rollout.NewClock(), Log: r.log,
 	})
 	if err != nil {
 		return errors.Join(fmt.Errorf("take up the rollout: %w", err), loop.audit.Close())
@@ -129,14 +130,18 @@ func (r *grayRun) openRollout(ctx context.Context, cfg *config.Comparer, seed pu
 
 // Run looks every now and then until ctx ends.
 func (g *rolloutLoop) Run(ctx context.Context) error {
-	tick := time.NewTicker(g.config.Every)
+	tick, again := time.NewTicker(g.config.Every), time.NewTicker(publishEvery)
 	defer tick.Stop()
+	defer again.Stop()
 	if err := g.ladder.Publish(ctx); err != nil {
-		g.log.Warn("policy is not in force everywhere", "err", err)
+		g.log.Warn("policy is not published yet", "err", err)
 	}
 	for {
 		select {
 		case <-tick.C:
+		case <-again.C:
+			_ = g.ladder.Catch(ctx) // the next step tells
+			continue
 		case <-ctx.Done():
 			return nil
 		}
@@ -144,6 +149,22 @@ func (g *rolloutLoop) Run(ctx context.Context) error {
 			g.log.Error("gate", "err", err)
 		}
 	}
+}
+
+// publishEvery is how often a policy is tried again that the control plane could not take: no subscriber was there yet.
+const publishEvery = 200 * time.Millisecond
+
+// followers are the proxies that the control plane gives policies to.
+type followers struct{ controlPlane }
+
+// Subscribers tells how far each has come. A fenced one has no newer policy, and cannot do harm with what it has.
+func (f followers) Subscribers() []rollout.Subscriber {
+	var out []rollout.Subscriber
+	for _, s := range f.Status().Subscribers {
+		settled := s.State == xds.Acked || s.State == xds.Fenced
+		out = append(out, rollout.Subscriber{Name: s.Name, State: string(s.State), Settled: settled, Epoch: s.Epoch, Refused: s.Refused, Reason: s.Reason})
+	}
+	return out
 }
 
 // look judges under the terms of the stage in force, and takes the ladder where that leads. What cannot be judged holds.

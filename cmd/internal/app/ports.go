@@ -73,7 +73,10 @@ func (s *sidecar) http(context.Context) error {
 		cfg.Limits.MemberWait = memberWait
 		deps.Members = s.members(cfg)
 	}
+	s.fence.mu.Lock() // another sidecar's rollback may come at any time
+	cfg.Slice = s.slice()
 	s.proxy = proxy.New(cfg, deps)
+	s.fence.mu.Unlock()
 	ln, err := s.listen("http", s.cfg.HTTP.Listen)
 	if err != nil {
 		return err
@@ -86,7 +89,7 @@ func (s *sidecar) http(context.Context) error {
 func (s *sidecar) proxyConfig() proxy.Config {
 	h, t := s.cfg.HTTP, s.cfg.Tag
 	cfg := proxy.Config{
-		Instance: s.sink.instance, Upstream: h.Stable, Candidate: h.Candidate, Salt: t.SaltFile.Bytes(), Trusted: t.TrustedGateways,
+		Instance: s.sink.instance, Upstream: h.Stable, Candidate: h.Candidate, Serving: h.Serving, Copies: h.Copies, Salt: t.SaltFile.Bytes(), Trusted: t.TrustedGateways,
 		Slice: s.slice(),
 		Limits: proxy.Limits{
 			MaxBody: int64(h.MaxBody), QueueLength: h.Queue, Workers: h.Workers, Members: h.Membership, HeaderTimeout: h.ResponseHeaderTimeout,

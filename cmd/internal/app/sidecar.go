@@ -22,6 +22,7 @@ import (
 	"github.com/seed-3356bd69/touchstone/cmd/internal/telemetry"
 	"github.com/seed-3356bd69/touchstone/proxy"
 	"github.com/seed-3356bd69/touchstone/proxy/egress"
+	"github.com/seed-3356bd69/touchstone/proxy/xds"
 	"github.com/seed-3356bd69/touchstone/shadow"
 	"github.com/seed-3356bd69/touchstone/shadow/divert"
 	"github.com/seed-3356bd69/touchstone/shadow/dualwrite"
@@ -51,6 +52,7 @@ type sidecar struct {
 	applier  *dualwrite.Applier      // nil in a service cutover
 	rowLog   *rowlog.Reader          // nil where the wire tells all
 	reads    *dualwrite.ReadComparer // nil where reads are not compared
+	control  *xds.Client             // nil: the configuration says what is gray
 	proxy    *proxy.Sidecar
 	parts    []daemon.Component
 	closers  []func() error
@@ -84,7 +86,7 @@ func RunSidecar(ctx context.Context, cfg *config.Sidecar, p Process) (err error)
 		return err
 	}
 	s.sink = newSink(instance, s.bus, cfg.Tag.SaltFile.Bytes())
-	for _, step := range []func(context.Context) error{s.admin, s.evidence, s.sharing, s.rollbacks, s.databases, s.egress, s.http} {
+	for _, step := range []func(context.Context) error{s.admin, s.evidence, s.sharing, s.rollbacks, s.databases, s.egress, s.http, s.follows} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -180,6 +182,8 @@ type status struct {
 	Unsent   int          `json:"unsent"` // events that the bus has not acknowledged yet
 	Rollback uint64       `json:"rollback_epoch"`
 
+	Policy *xds.Directive `json:"policy,omitempty"` // that a control plane put into force here
+
 	Applier *dualwrite.ApplierStatus `json:"applier,omitempty"` // of a database cutover
 	RowLog  string                   `json:"row_log,omitempty"` // position up to which the shadow has all of the primary's log
 }
@@ -192,6 +196,10 @@ func (s *sidecar) status() status {
 	}
 	if s.rowLog != nil {
 		out.RowLog = s.rowLog.Position()
+	}
+	if s.control != nil {
+		d := s.fence.policy()
+		out.Policy = &d
 	}
 	return out
 }

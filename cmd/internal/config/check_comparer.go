@@ -10,14 +10,25 @@ import (
 func (m *Comparer) check(c *Checker) {
 	checkRelease(c, m.Release)
 	m.Bus.check(c)
-	m.Gate.check(c, m.Release)
-	checkCollisions(c, []listener{{"listen", m.Listen}, {"bus.listen", m.Bus.Listen}})
+	m.Gate.check(c, m.ControlPlane != nil)
+	checkCollisions(c, m.listeners())
+	if m.ControlPlane != nil {
+		m.ControlPlane.check(c, m.Release)
+	}
 	if m.Sides != nil {
 		m.Sides.check(c)
 	}
 	if m.NearLine != nil {
 		m.NearLine.check(c, m.Sides != nil)
 	}
+}
+
+func (m *Comparer) listeners() []listener {
+	all := []listener{{"listen", m.Listen}, {"bus.listen", m.Bus.Listen}}
+	if m.ControlPlane != nil {
+		all = append(all, listener{"control_plane.listen", m.ControlPlane.Listen})
+	}
+	return all
 }
 
 func (n *NearLine) check(c *Checker, books bool) {

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-func (g *Gate) check(c *Checker, release string) {
+func (g *Gate) check(c *Checker, controlled bool) {
 	if g.Budget == 0 {
 		g.Budget = g.MaxBound
 	}
@@ -22,15 +22,16 @@ func (g *Gate) check(c *Checker, release string) {
 			c.Complain(child(at, "channel"), "is known of check books only", "take it out")
 		}
 	}
-	if g.Rollout != nil {
-		g.Rollout.check(c, release, g.MaxBound)
+	if g.Rollout == nil {
+		return
+	}
+	g.Rollout.check(c, g.MaxBound)
+	if !controlled {
+		c.Complain("gate.rollout", "is carried out by nobody", "control_plane: {listen: …, service: …, stable: …, subscribers: […]}")
 	}
 }
 
-func (r *Rollout) check(c *Checker, release string, bound Fraction) {
-	if r.Stable == release && release != "" {
-		c.Complain("gate.rollout.stable", "is the release under proof", "the release that answers now")
-	}
+func (r *Rollout) check(c *Checker, bound Fraction) {
 	if r.Abandon <= r.Settle {
 		c.Complain("gate.rollout.abandon", "is not longer than settle", "10m")
 	}

@@ -21,6 +21,7 @@ func (s *Sidecar) check(c *Checker) {
 		c.Complain("bus.spool", "is the folder of mysql.apply.journal", "a folder of its own")
 	}
 	s.Tag.check(c)
+	s.checkControl(c)
 	s.checkRules(c)
 	s.checkCutover(c)
 	s.checkSides(c)
@@ -78,6 +79,8 @@ func (s *Sidecar) checkCutover(c *Checker) {
 		only Cutover
 	}{
 		{"http.candidate", s.HTTP.Candidate != nil, CutoverService},
+		{"http.copies", s.HTTP.Copies, CutoverService},
+		{"http.serving", s.HTTP.Serving != nil, CutoverService},
 		{"mysql.divert", s.MySQL.Divert != nil, CutoverService},
 		{"egress", s.Egress != nil, CutoverService},
 		{"mysql.apply", s.MySQL.Apply != nil, CutoverDatabase},
@@ -87,7 +90,8 @@ func (s *Sidecar) checkCutover(c *Checker) {
 		switch {
 		case c.Blamed("cutover"):
 			return
-		case wanted && !rule.set && rule.path != "mysql.row_log":
+		case wanted && !rule.set && slices.Contains([]string{"mysql.row_log", "http.copies", "http.serving"}, rule.path):
+		case wanted && !rule.set:
 			c.Complain(rule.path, fmt.Sprintf("is missing, a %s cutover needs it", s.Cutover), "add it, or change cutover")
 		case !wanted && rule.set && rule.path != "egress":
 			c.Complain(rule.path, fmt.Sprintf("has no place in a %s cutover", s.Cutover), "take it out, or change cutover")
@@ -99,6 +103,9 @@ func (s *Sidecar) checkCutover(c *Checker) {
 func (s *Sidecar) checkSides(c *Checker) {
 	if u := s.HTTP.Candidate; u != nil && s.HTTP.Stable != nil && sameHost(s.HTTP.Stable, u) {
 		c.Complain("http.candidate", "is the same address as http.stable", "the candidate's own address")
+	}
+	if u := s.HTTP.Serving; u != nil && s.HTTP.Candidate != nil && sameHost(s.HTTP.Candidate, u) {
+		c.Complain("http.serving", "is the same address as http.candidate, which writes to the shadow", "an instance of the candidate with the primary's database and channel")
 	}
 	if d := s.MySQL.Divert; d != nil && sameAddr(d.Upstream, s.MySQL.Primary.Upstream) {
 		c.Complain("mysql.divert.upstream", "is the same address as mysql.primary.upstream", "the shadow server's own address")
@@ -123,7 +130,7 @@ func (s *Sidecar) checkListeners(c *Checker) {
 }
 
 func (s *Sidecar) upstreams() []listener {
-	ups := []listener{{"mysql.primary.upstream", s.MySQL.Primary.Upstream}, {"http.stable", hostOf(s.HTTP.Stable)}, {"http.candidate", hostOf(s.HTTP.Candidate)}}
+	ups := []listener{{"mysql.primary.upstream", s.MySQL.Primary.Upstream}, {"http.stable", hostOf(s.HTTP.Stable)}, {"http.candidate", hostOf(s.HTTP.Candidate)}, {"http.serving", hostOf(s.HTTP.Serving)}}
 	if s.MySQL.Divert != nil {
 		ups = append(ups, listener{"mysql.divert.upstream", s.MySQL.Divert.Upstream})
 	}

@@ -19,6 +19,44 @@ type Comparer struct {
 	Gate      Gate        `yaml:"gate" required:"true"`
 	Sides     *Sides      `yaml:"sides"`     // nil: only requests and calls are compared
 	NearLine  *NearLine   `yaml:"near_line"` // nil: books are compared by judgements only
+
+	ControlPlane *ControlPlane `yaml:"control_plane"` // nil: decisions are carried out by hand
+}
+
+// ControlPlane says how the policy reaches the proxies.
+type ControlPlane struct {
+	Listen      Addr          `yaml:"listen" required:"true"`
+	TLS         *HTTPTLS      `yaml:"tls"` // with client_ca_file; nil = clear text, on loopback only
+	Service     string        `yaml:"service" required:"true"`
+	Stable      string        `yaml:"stable" required:"true"`                       // release that answers
+	Patience    time.Duration `yaml:"patience" default:"10s" min:"100ms" max:"10m"` // with a connected subscriber that says nothing
+	Subscribers []Subscriber  `yaml:"subscribers" required:"true"`
+	Routing     *Routing      `yaml:"routing"` // nil: there are only sidecars
+}
+
+// Subscriber is a proxy that a change waits for.
+type Subscriber struct {
+	Name        string   `yaml:"name" required:"true"` // its node id
+	Kind        string   `yaml:"kind" required:"true" oneof:"sidecar,envoy,grpc"`
+	Admin       *url.URL `yaml:"admin" schemes:"http"` // of a sidecar: where it is told of a rollback besides
+	Certificate string   `yaml:"certificate"`          // common name or DNS name in its certificate; "" = any of the authority
+}
+
+// Routing says where the requests go that Envoys and gRPC clients route.
+type Routing struct {
+	Listen    Addr   `yaml:"listen"` // of the Envoys
+	Stable    []Addr `yaml:"stable" required:"true"`
+	Candidate []Addr `yaml:"candidate"` // instances that serve; none = the candidate serves nobody
+	Mirror    []Addr `yaml:"mirror"`    // sidecars before the candidate under proof, with http.copies
+	Key       string `yaml:"key"`       // header with the order number
+	Force     *Force `yaml:"force"`
+}
+
+// Force sends requests with a header to the candidate while it serves any.
+type Force struct {
+	Header  string  `yaml:"header" required:"true"`
+	Value   string  `yaml:"value" required:"true"`
+	Percent Percent `yaml:"percent" default:"100%"`
 }
 
 // NearLine says how the books that both sides write are compared while they are written, in windows of time.

@@ -244,7 +244,6 @@ func TestGateValues(t *testing.T) {
 		"every":       r.Every == time.Minute && r.Settle == 10*time.Second && r.SelfTest == 30*time.Second,
 		"stage bound": r.Stages[0].Bound == 10_000_000 && r.Stages[1].Bound == g.MaxBound,
 		"stage":       r.Stages[2].Serve == 10_000 && r.Stages[2].Hold == 24*time.Hour && r.Stages[1].Approval,
-		"sidecars":    r.Sidecars[0].Host == "127.0.0.1:9101",
 		"people":      r.People[1].Roles[0] == "approver",
 		"without budget": func() bool {
 			_, f := load(t, "comparer.yaml")

@@ -1,9 +1,6 @@
 package config
 
-import (
-	"net/url"
-	"time"
-)
+import "time"
 
 // Gate says what is tolerated. Rates are of orders, from 0 to 1.
 type Gate struct {
@@ -27,10 +24,8 @@ type Requirement struct {
 	MinOrders int    `yaml:"min_orders" default:"1" min:"1" max:"1000000000"`
 }
 
-// Rollout is the ladder that the candidate goes up.
+// Rollout is the ladder that the candidate goes up. The control plane carries it out.
 type Rollout struct {
-	Service  string        `yaml:"service" required:"true"`
-	Stable   string        `yaml:"stable" required:"true"`               // release that answers
 	Every    time.Duration `yaml:"every" default:"1m" min:"1s" max:"1h"` // between two judgements
 	Settle   time.Duration `yaml:"settle" default:"10s" min:"100ms" max:"10m"`
 	Abandon  time.Duration `yaml:"abandon" default:"10m" min:"1s" max:"24h"`
@@ -38,7 +33,6 @@ type Rollout struct {
 	SelfTest time.Duration `yaml:"self_test" default:"30s" min:"1s" max:"10m"` // within which a seeded fault must be found
 	Stages   []Stage       `yaml:"stages" required:"true"`
 	People   []Person      `yaml:"people"`
-	Sidecars []*url.URL    `yaml:"sidecars" schemes:"http,https"` // their admin ports: they are told of rollbacks
 }
 
 // Stage is one rung of the ladder.

@@ -36,6 +36,17 @@ type Sidecar struct {
 	Compare      Compare   `yaml:"compare"`
 	Egress       *Egress   `yaml:"egress"` // nil in a database cutover that makes no outgoing calls
 	MySQL        MySQL     `yaml:"mysql" required:"true"`
+
+	ControlPlane *ControlClient `yaml:"control_plane"` // nil: the configuration says what is gray
+}
+
+// ControlClient says which control plane a sidecar follows.
+type ControlClient struct {
+	Address Addr     `yaml:"address" required:"true"`
+	TLS     *PortTLS `yaml:"tls"`                         // its certificate, and the authority of the control plane's; nil = clear text, on loopback only
+	Node    string   `yaml:"node"`                        // name among the control plane's subscribers; default: instance
+	Service string   `yaml:"service"`                     // that is cut over
+	Last    Path     `yaml:"last_policy" required:"true"` // file of the policy taken last: it holds while there is no control plane
 }
 
 // Tag says how gray requests are chosen and signed.
@@ -86,9 +97,11 @@ type Telemetry struct {
 // HTTP is the sidecar's inbound side.
 type HTTP struct {
 	Listen                Addr          `yaml:"listen" required:"true"`
-	TLS                   *HTTPTLS      `yaml:"tls"` // of the clients' port; HTTP/2 is agreed upon in its handshake
-	Stable                *url.URL      `yaml:"stable" required:"true" schemes:"http,https,srv+http,srv+https"`
+	TLS                   *HTTPTLS      `yaml:"tls"`                                               // of the clients' port; HTTP/2 is agreed upon in its handshake
+	Stable                *url.URL      `yaml:"stable" schemes:"http,https,srv+http,srv+https"`    // nil with copies
 	Candidate             *url.URL      `yaml:"candidate" schemes:"http,https,srv+http,srv+https"` // nil in a database cutover
+	Serving               *url.URL      `yaml:"serving" schemes:"http,https,srv+http,srv+https"`   // instances of the candidate with the primary's database and channel
+	Copies                bool          `yaml:"copies"`                                            // requests are copies that another proxy made of those it routes
 	Connections           int           `yaml:"connections" default:"10000" min:"1" max:"1000000"` // of clients at a time
 	Streams               int           `yaml:"streams" default:"250" min:"1" max:"100000"`        // of one HTTP/2 connection at a time
 	MaxHeader             Size          `yaml:"max_header" default:"64KiB" min:"4KiB" max:"1MiB"`
