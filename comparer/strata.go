@@ -25,7 +25,7 @@ type StratumKey struct {
 	Check     Check  `json:"check"`
 	Route     string `json:"route,omitempty"`     // of response and call
 	Channel   string `json:"channel,omitempty"`   // of books
-	Operation string `json:"operation,omitempty"` // of call: its name; of books: the kind of booking
+	Operation string `json:"operation,omitempty"` // of call: its name, "" = all of the route; of books: the kind of booking
 }
 
 // String prints "books wechat refund".
@@ -133,13 +133,9 @@ func (s sorting) sample(l *Ledger, m *sample) {
 		}
 	}
 	s.order(StratumKey{Check: CheckResponse, Route: e.Route}, e.Order).count(outcome, inResponse, e.Amount)
-	for _, operation := range e.Operations {
-		if !inCall[operation] {
-			s.order(StratumKey{Check: CheckCall, Route: e.Route, Operation: operation}, e.Order).count(outcome, false, e.Amount)
-		}
-	}
-	for operation := range inCall {
-		s.order(StratumKey{Check: CheckCall, Route: e.Route, Operation: operation}, e.Order).count(outcome, true, e.Amount)
+	s.order(StratumKey{Check: CheckCall, Route: e.Route}, e.Order).count(outcome, len(inCall) > 0, e.Amount)
+	for _, operation := range e.Operations { // one that only the candidate calls has no clean orders to be held against
+		s.order(StratumKey{Check: CheckCall, Route: e.Route, Operation: operation}, e.Order).count(outcome, inCall[operation], e.Amount)
 	}
 }
 
@@ -236,7 +232,7 @@ func merchantsOf(bookings []Booking) map[string]string {
 func clustersOf(key StratumKey, all []Cluster) []Cluster {
 	var out []Cluster
 	for _, c := range all {
-		fits := key.Check == CheckResponse && c.Place != shadow.InCall || key.Check == CheckCall && c.Place == shadow.InCall && c.Name == key.Operation
+		fits := key.Check == CheckResponse && c.Place != shadow.InCall || key.Check == CheckCall && c.Place == shadow.InCall && (key.Operation == "" || c.Name == key.Operation)
 		if fits && c.Route == key.Route && len(out) < maxStratumClusters {
 			out = append(out, c)
 		}
