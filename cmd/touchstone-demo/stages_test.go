@@ -16,30 +16,8 @@ import (
 // playStages runs a scenario up the ladder and gives the audit of its rollout.
 func playStages(t *testing.T, bug payservice.Bug) (played, []rollout.Entry) {
 	t.Helper()
-	o := options{DB: "embedded", Cutover: cutoverService, Capture: "wire", Payments: 400, Seed: 1, Bug: bug, Stages: true, Out: t.TempDir()}
-	wanted, err := o.scenario()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &stage{options: o, bin: bin}
-	t.Cleanup(func() {
-		if err := s.close(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			showLogs(t, o.Out)
-		}
-	})
-	p, err := s.play(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := gate.Verdict(p.report.Verdict); got != wanted.verdict {
-		t.Errorf("verdict %s, want %s: %v", got, wanted.verdict, p.report.Reasons)
-	}
-	checkClients(t, p)
-	checkChannel(t, s, p)
-	return p, auditOf(t, o.Out)
+	s, p := perform(t, options{Payments: 400, Bug: bug, Stages: true})
+	return p, auditOf(t, s.options.Out)
 }
 
 func auditOf(t *testing.T, folder string) (entries []rollout.Entry) {
