@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/recon/match"
@@ -36,15 +37,36 @@ type Judgement struct {
 	Findings []Finding     // of orders that could be judged, by order, key and field
 	Bookings []Booking     // of the judged orders, by key
 	Clusters []Cluster     // the differences of requests, by what they have in common
+	Strata   []Stratum     // the evidence in parts that are weighed by themselves
+	Pending  int           // orders about which there may be more to hear; they are of class Inconclusive
 	Sides    []SideTotals
 	Rejects  []recon.Reject
 }
 
-// Scope says what the channel's file covers.
+// Scope says what a judgement covers.
 type Scope struct {
+	Channel      string          // its name
 	ChannelFinal bool            // a final file covers the run: a booking that it lacks is missing
 	Rows         map[string]Rows // by order: what its rows say; nil = they were not compared
+	Since        time.Time       // orders of which there was word before are no evidence; zero = all are
+	Settled      time.Time       // orders of which there was word after it are pending; zero = the run is over, none is
+	Only         string          // judge this order alone; "" = all
+	Abandoned    time.Time       // orders that still run without a word since then are Inconclusive, and no longer pending
 }
+
+// pending tells whether there may be more to hear about an order, so that its sides need not agree yet.
+func (s Scope) pending(o Order) bool {
+	switch {
+	case s.Settled.IsZero():
+		return false
+	case o.Last.After(s.Settled):
+		return true
+	}
+	return o.Running && o.Last.After(s.Abandoned)
+}
+
+// earlier tells whether an order was there before the evidence that counts.
+func (s Scope) earlier(o Order) bool { return !s.Since.IsZero() && o.First.Before(s.Since) }
 
 // Rows is what comparing an order's rows column by column found.
 type Rows struct {
@@ -59,7 +81,7 @@ func Judge(l *Ledger, joined *match.Joined, scope Scope) (*Judgement, error) {
 	}
 	orders := l.Orders()
 	w := &weighing{
-		scope: scope, ids: newBijection(orders), population: map[string]Order{},
+		scope: scope, ids: newBijection(orders), population: map[string]Order{}, before: map[string]bool{}, pending: map[string]bool{},
 		orders: map[string]*JudgedOrder{}, outside: make([]match.Totals, sideCount),
 		byClass: make([]map[Class]*match.Totals, sideCount),
 	}
@@ -67,8 +89,12 @@ func Judge(l *Ledger, joined *match.Joined, scope Scope) (*Judgement, error) {
 		w.byClass[i] = map[Class]*match.Totals{}
 	}
 	for _, o := range orders {
-		if o.BornGray {
-			w.population[o.ID] = o
+		switch {
+		case !o.BornGray || (scope.Only != "" && scope.Only != o.ID):
+		case scope.earlier(o):
+			w.before[o.ID] = true
+		default:
+			w.admit(o)
 		}
 	}
 	for _, g := range joined.Groups {
@@ -88,6 +114,8 @@ type weighing struct {
 	scope      Scope
 	ids        *bijection
 	population map[string]Order
+	before     map[string]bool // gray orders that are no evidence any more
+	pending    map[string]bool
 	orders     map[string]*JudgedOrder
 	findings   []Finding
 	bookings   []Booking
@@ -96,9 +124,23 @@ type weighing struct {
 	surplus    map[match.Bucket]int64 // primary minus shadow, over everything that is not in agreement
 }
 
+// admit takes an order into the population. One that still runs when nobody waits for it any more is tainted.
+func (w *weighing) admit(o Order) {
+	switch {
+	case w.scope.pending(o):
+		w.pending[o.ID] = true
+		if o.Taint == "" || o.Taint == shadow.CauseApply {
+			o.Taint = string(shadow.Pending)
+		}
+	case !w.scope.Settled.IsZero() && o.Running && o.Taint == "":
+		o.Taint = shadow.CauseLost
+	}
+	w.population[o.ID] = o
+}
+
 func (w *weighing) group(g match.Group) error {
 	id, gray := w.orderOf(g)
-	if !gray && g.Records[atShadow] == nil {
+	if !gray && (g.Records[atShadow] == nil || w.before[id]) {
 		return w.addOutside(g)
 	}
 	var class Class
@@ -125,7 +167,8 @@ func (w *weighing) group(g match.Group) error {
 	return w.addClass(class, g)
 }
 
-// orderOf gives the order a booking counts for: the first of primary, channel, shadow that is in the population.
+// orderOf gives the order a booking counts for: the first of primary, channel, shadow that is in the population, else one
+// that was gray before.
 func (w *weighing) orderOf(g match.Group) (string, bool) {
 	first := ""
 	for _, i := range []int{atPrimary, atChannel, atShadow} {
@@ -136,7 +179,7 @@ func (w *weighing) orderOf(g match.Group) (string, bool) {
 		if _, ok := w.population[r.Order]; ok {
 			return r.Order, true
 		}
-		if first == "" {
+		if first == "" || w.before[r.Order] {
 			first = r.Order
 		}
 	}
@@ -261,7 +304,7 @@ func (w *weighing) conserved(joined *match.Joined) error {
 }
 
 func (w *weighing) judgement(l *Ledger, joined *match.Joined) *Judgement {
-	out := &Judgement{Counts: l.Counts(), Classes: map[Class]int{}, Findings: w.findings, Bookings: w.bookings, Clusters: l.Clusters()}
+	out := &Judgement{Counts: l.Counts(), Classes: map[Class]int{}, Findings: w.findings, Bookings: w.bookings, Clusters: l.Clusters(), Pending: len(w.pending)}
 	for _, c := range Classes() {
 		out.Classes[c] = 0
 	}
@@ -286,5 +329,6 @@ func (w *weighing) judgement(l *Ledger, joined *match.Joined) *Judgement {
 		out.Sides = append(out.Sides, side)
 		out.Rejects = append(out.Rejects, joined.Rejects[i]...)
 	}
+	out.Strata = w.strata(l, out)
 	return out
 }

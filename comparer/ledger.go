@@ -36,7 +36,7 @@ type sample struct {
 type instance struct {
 	opened, closed, writeSets uint64
 	tally                     *shadow.Tally
-	first, last               time.Time // of its events
+	span                      // of its events
 }
 
 // NewLedger gives an empty ledger.
@@ -85,7 +85,32 @@ func (l *Ledger) Apply(ev shadow.Event) bool {
 	default:
 		l.nonsense = append(l.nonsense, fmt.Sprintf("event %s of kind %q carries nothing of that kind", ev.ID, ev.Kind))
 	}
+	if o := l.orders[ev.Order()]; o != nil {
+		o.heard(ev.Time)
+	}
 	return true
+}
+
+// Behind tells whether a sidecar that still runs has said nothing with a time from at on: of what it saw before, something
+// may be on its way. One that has been silent since quiet is not waited for.
+func (l *Ledger) Behind(at, quiet time.Time) bool {
+	for _, in := range l.instances {
+		ended := in.tally != nil && in.tally.Final
+		if !ended && in.last.Before(at) && in.last.After(quiet) {
+			return true
+		}
+	}
+	return false
+}
+
+// Ended tells whether every sidecar that was heard of has drained. While none was, the run has not begun.
+func (l *Ledger) Ended() bool {
+	for _, in := range l.instances {
+		if in.tally == nil || !in.tally.Final {
+			return false
+		}
+	}
+	return len(l.instances) > 0
 }
 
 func (l *Ledger) open(ev shadow.Event) {
@@ -320,12 +345,3 @@ func (l *Ledger) lonely() []string {
 }
 
 func (in *instance) alone() bool { return in.tally != nil && in.tally.Alone }
-
-func (in *instance) heard(at time.Time) {
-	if in.first.IsZero() || at.Before(in.first) {
-		in.first = at
-	}
-	if at.After(in.last) {
-		in.last = at
-	}
-}

@@ -19,6 +19,19 @@ type order struct {
 	bindings   []shadow.Binding
 	shared     shared
 	reads      []shadow.Mismatch
+	span       // of its events
+}
+
+// span is the time between the first and the last of some events, as their sidecars tell it.
+type span struct{ first, last time.Time }
+
+func (s *span) heard(at time.Time) {
+	if s.first.IsZero() || at.Before(s.first) {
+		s.first = at
+	}
+	if at.After(s.last) {
+		s.last = at
+	}
 }
 
 // void gives the cause why neither a match nor a mismatch of the sample holds; "" = it holds.
@@ -138,6 +151,9 @@ type Order struct {
 	Mismatches []shadow.Mismatch
 	Data       []shadow.Mismatch // in what it added to shared rows, and in what it read
 	Bindings   []shadow.Binding
+	First      time.Time // event about it
+	Last       time.Time
+	Running    bool // a sample of it is open, or a write set on its way
 }
 
 // Orders lists the orders that have evidence, by id.
@@ -145,7 +161,7 @@ func (l *Ledger) Orders() []Order {
 	out := make([]Order, 0, len(l.orders))
 	for _, id := range slices.Sorted(maps.Keys(l.orders)) {
 		o := l.orders[id]
-		entry := Order{ID: id, BornGray: o.bornGray, Taint: o.taint(), Mismatches: o.mismatches(), Bindings: o.bindings}
+		entry := Order{ID: id, BornGray: o.bornGray, Taint: o.taint(), Mismatches: o.mismatches(), Bindings: o.bindings, First: o.first, Last: o.last, Running: o.running() || o.pending()}
 		if entry.Taint == "" && !o.running() {
 			entry.Data = slices.Concat(o.shared.mismatches(), o.reads)
 		}

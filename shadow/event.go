@@ -34,6 +34,23 @@ type Event struct {
 	Read     *ReadNote  `json:"read,omitempty"`      // read
 }
 
+// Order gives the order an event is about; "" = of none, or of one that nobody knows.
+func (e Event) Order() string {
+	switch {
+	case e.Evidence != nil:
+		return e.Evidence.Order
+	case e.WriteSet != nil:
+		return e.WriteSet.Order
+	case e.Apply != nil:
+		return e.Apply.Order
+	case e.Taint != nil:
+		return e.Taint.Order
+	case e.Read != nil:
+		return e.Read.Order
+	}
+	return ""
+}
+
 // Evidence is the small line that exists for every sampled request.
 type Evidence struct {
 	Sample   string       `json:"sample"`
@@ -49,6 +66,8 @@ type Evidence struct {
 	Calls    []Call       `json:"calls,omitempty"`
 	TraceID  string       `json:"trace_id,omitempty"`
 	Ran      *time.Time   `json:"ran,omitempty"` // when its shadow run began
+
+	Operations []string `json:"operations,omitempty"` // of the outgoing calls that its stable run made, each once
 }
 
 // Apply reports one write set's way to the shadow.

@@ -58,6 +58,7 @@ type options struct {
 	Capture  world.Capture  `default:"wire" help:"What a database cutover reads writes from: wire or rowlog."`
 	Out      string         `default:"out/demo" help:"Folder of the run; what it held is removed."`
 	Seed     uint64         `default:"1" help:"Seed of the payments."`
+	Stages   bool           `default:"true" negatable:"" help:"Judge while the payments run, and take the candidate up the ladder or back."`
 	Expect   bool           `help:"Exit 0 when the run ends as its fault is meant to end."`
 }
 
@@ -91,9 +92,19 @@ func (o options) scenario() (scenario, error) {
 	return scenario{}, fmt.Errorf("BUG: no such fault in a %s cutover (got %q); try: none, or one of %v", o.Cutover, o.Bug, names)
 }
 
-// maxBound is the mismatch rate the demo asks the evidence to exclude: half of the orders are gray, and about six clean
-// orders in a hundred payments are enough for it.
-func (o options) maxBound() string {
-	perMille := max(20, 10_000/o.Payments)
-	return fmt.Sprintf("%d.%03d", perMille/1000, perMille%1000)
+// maxBound is the mismatch rate the demo asks the evidence to exclude: half of the orders are gray, and about seventeen
+// clean orders in fifty payments are enough for it.
+func (o options) maxBound() string { return perMille(o.leastBound()) }
+
+func (o options) leastBound() int { return max(20, 10_000/o.Payments) }
+
+// stages are the demo's ladder; none = there is no rollout.
+func (o options) stages() []world.Stage {
+	if !o.Stages {
+		return nil
+	}
+	least := o.leastBound()
+	return []world.Stage{{Gray: "50%", Bound: perMille(max(200, least))}, {Gray: "75%", Bound: perMille(max(60, least))}, {Gray: "100%", Bound: perMille(least)}}
 }
+
+func perMille(n int) string { return fmt.Sprintf("%d.%03d", n/1000, n%1000) }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/seed-3356bd69/touchstone/cmd/touchstone-demo/internal/load"
 	"github.com/seed-3356bd69/touchstone/comparer"
+	"github.com/seed-3356bd69/touchstone/comparer/rollout"
+	"github.com/seed-3356bd69/touchstone/comparer/server"
 )
 
 // namedAtMost bounds the table of orders; report.json has them all.
@@ -20,6 +22,7 @@ const namedAtMost = 12
 type played struct {
 	options options
 	report  comparer.Report
+	gate    server.Gate
 	orders  []load.Order
 	outcome load.Outcome
 	took    time.Duration
@@ -46,12 +49,24 @@ func print(w io.Writer, p played) {
 		}
 	}
 	fmt.Fprintf(t, "bound\t%d orders judged\tmismatch rate below %.4f (asked for: %.4f)\n", r.Judged, r.Bound, r.MaxBound)
+	printRollout(t, p.gate.Rollout)
 	t.Flush()
 	printOrders(w, p)
 	for _, reason := range r.Reasons {
 		fmt.Fprintf(w, "  - %s\n", reason)
 	}
 	fmt.Fprintf(w, "verdict: %s   (%.1f s, %s)\n", r.Verdict, p.took.Seconds(), p.options.Out+"/report.json")
+}
+
+// printRollout says how far the candidate came.
+func printRollout(w io.Writer, r *rollout.Status) {
+	switch {
+	case r == nil:
+	case r.Phase == rollout.Back:
+		fmt.Fprintf(w, "rollout\trolled back in stage %d of %d\tby %s, epoch %d: %s\n", r.Stage, r.Stages, r.By, r.Policy.Epoch, strings.Join(r.Reasons, "; "))
+	default:
+		fmt.Fprintf(w, "rollout\t%s, stage %d of %d\tgray %s of new orders, epoch %d\n", r.Phase, r.Stage, r.Stages, r.Policy.Gray, r.Policy.Epoch)
+	}
 }
 
 func printOrders(w io.Writer, p played) {

@@ -10,9 +10,12 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/seed-3356bd69/touchstone/cmd/internal/steer"
 	"github.com/seed-3356bd69/touchstone/cmd/touchstone-demo/internal/load"
 	"github.com/seed-3356bd69/touchstone/cmd/touchstone-demo/internal/payservice"
 	"github.com/seed-3356bd69/touchstone/comparer"
+	"github.com/seed-3356bd69/touchstone/comparer/rollout"
+	"github.com/seed-3356bd69/touchstone/comparer/server"
 	"github.com/seed-3356bd69/touchstone/test/channelsim"
 )
 
@@ -59,11 +62,27 @@ func (s *stage) play(ctx context.Context) (played, error) {
 		return p, err
 	}
 	s.corruptBill()
-	if p.report, err = s.judge(ctx); err != nil {
+	if p.report, p.gate, err = s.end(ctx); err != nil {
 		return p, err
 	}
 	p.report.Cutover = s.options.Cutover
 	return p, nil
+}
+
+// end has the whole run judged, as often as that takes the rollout a stage further.
+func (s *stage) end(ctx context.Context) (report comparer.Report, g server.Gate, err error) {
+	c, err := steer.New("http://" + s.settings.Comparer)
+	if err != nil {
+		return report, g, err
+	}
+	for stage := -1; ; stage = g.Rollout.Stage {
+		if report, err = s.judge(ctx); err != nil {
+			return report, g, err
+		}
+		if g, err = c.Gate(ctx); err != nil || g.Rollout == nil || g.Rollout.Phase != rollout.Climbing || g.Rollout.Stage == stage {
+			return report, g, err
+		}
+	}
 }
 
 // drive sends the plan through the sidecar, with a progress line; half-way it may kill the candidate or break the shadow.

@@ -65,13 +65,14 @@ func (s *stage) folder(context.Context) error {
 	if err := os.MkdirAll(s.options.Out, 0o755); err != nil {
 		return fmt.Errorf("create the run's folder: %w", err)
 	}
-	free, err := loopback.FreeAddrs(11)
+	free, err := loopback.FreeAddrs(12)
 	if err != nil {
 		return err
 	}
 	s.settings = world.Settings{
 		Cutover: s.options.Cutover, Capture: s.options.Capture, Release: "v2", GrayPercent: "50%", MaxBound: s.options.maxBound(), Account: payservice.Account,
 		Stable: free[0], Candidate: free[1], HTTP: free[2], Admin: free[3], Bus: free[4], Comparer: free[5],
+		Stages: s.options.stages(), Control: free[11],
 		EgressPrimary: free[6], EgressShadow: free[7], DualWrite: free[8], Divert: free[9], ChannelAddr: free[10],
 	}
 	return nil

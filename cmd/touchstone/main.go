@@ -35,6 +35,7 @@ type cli struct {
 	Sidecar  sidecarCmd  `cmd:"" help:"Run the sidecar of a payment service."`
 	Comparer comparerCmd `cmd:"" help:"Run the comparer: evidence in, verdict out."`
 	Shadow   shadowCmd   `cmd:"" help:"Prepare the shadow database, compare it with the primary, empty it."`
+	Gate     gateCmd     `cmd:"" help:"Ask where the gate and its rollout stand, and steer them."`
 	Recon    reconCmd    `cmd:"" help:"Reconcile: hold books and statements against each other."`
 	Worker   workerCmd   `cmd:"" help:"Run a worker of daily reconciliation: statements are pulled, reconciled and closed by schedule."`
 	Audit    auditCmd    `cmd:"" help:"Verify and read audit logs; make their keys."`

@@ -88,28 +88,12 @@ func (s *Store) Append(ctx context.Context, events []shadow.Event) error {
 			if err != nil {
 				return fmt.Errorf("encode event %s: %w", ev.ID, err)
 			}
-			if _, err := tx.ExecContext(ctx, "INSERT INTO events (id, order_id, body) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING", ev.ID, orderOf(ev), body); err != nil {
+			if _, err := tx.ExecContext(ctx, "INSERT INTO events (id, order_id, body) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING", ev.ID, ev.Order(), body); err != nil {
 				return fmt.Errorf("store event %s: %w", ev.ID, err)
 			}
 		}
 		return nil
 	})
-}
-
-func orderOf(ev shadow.Event) string {
-	switch {
-	case ev.Evidence != nil:
-		return ev.Evidence.Order
-	case ev.WriteSet != nil:
-		return ev.WriteSet.Order
-	case ev.Apply != nil:
-		return ev.Apply.Order
-	case ev.Taint != nil:
-		return ev.Taint.Order
-	case ev.Read != nil:
-		return ev.Read.Order
-	}
-	return ""
 }
 
 // Ledger rebuilds the ledger from all stored events, in the order they came.

@@ -1,8 +1,9 @@
 // Package server is the comparer's HTTP API.
 //
-// In:    GET /api/v1/ledger, /api/v1/findings, /api/v1/report, /api/v1/windows, /api/v1/orders/{order}; POST /api/v1/judgements.
+// In:    GET /api/v1/ledger, /api/v1/findings, /api/v1/report, /api/v1/windows, /api/v1/orders/{order}, /api/v1/gate; POST /api/v1/judgements,
+// and with a person's token /api/v1/gate/{hold,rollback,clear,approve}.
 // Out:   JSON; an order's chain as text with ?format=text.
-// Never: a change of state by GET, or an error that reads like an empty answer.
+// Never: a change of state by GET or by nobody, or an error that reads like an empty answer.
 package server
 
 import (
@@ -14,6 +15,7 @@ import (
 	"github.com/seed-3356bd69/touchstone/comparer"
 	"github.com/seed-3356bd69/touchstone/comparer/evidence"
 	"github.com/seed-3356bd69/touchstone/comparer/nearline"
+	"github.com/seed-3356bd69/touchstone/comparer/rollout"
 )
 
 // Run is one gray run, as the API needs it.
@@ -24,6 +26,8 @@ type Run interface {
 	Report(ctx context.Context) (comparer.Report, error) // evidence.ErrNoReport before the first judgement
 	Chain(ctx context.Context, order string) (evidence.Chain, error)
 	Windows() (reports []nearline.Report, configured bool) // newest first
+	Gate() Gate
+	Act(ctx context.Context, token string, act rollout.Act, wish Wish) error // ErrNoRollout where there is none
 }
 
 // Handler serves the API of a run.
@@ -51,6 +55,10 @@ func Handler(run Run) http.Handler {
 		}
 		write(w, http.StatusOK, reports)
 	})
+	mux.HandleFunc("GET /api/v1/gate", func(w http.ResponseWriter, _ *http.Request) {
+		write(w, http.StatusOK, run.Gate())
+	})
+	mux.HandleFunc("POST /api/v1/gate/{act}", func(w http.ResponseWriter, r *http.Request) { act(w, r, run) })
 	mux.HandleFunc("GET /api/v1/orders/{order}", func(w http.ResponseWriter, r *http.Request) {
 		explain(w, r, run)
 	})

@@ -21,6 +21,8 @@ type run struct {
 	judged   bool
 	judgeErr error
 	nearLine bool
+	acted    []string
+	actErr   error
 }
 
 func (r *run) Counts() comparer.Counts { return comparer.Counts{Sampled: 3} }

@@ -75,6 +75,11 @@ func RunComparer(ctx context.Context, cfg *config.Comparer, p Process) (err erro
 		defer plane.ln.Close()
 		components = append(components, plane.part())
 	}
+	gating, err := run.gating(ctx, cfg, login, plane, registry)
+	if err != nil {
+		return err
+	}
+	components = append(components, gating...)
 	components = append(components,
 		daemon.Component{Name: "evidence", Bound: partBound, Run: func(ctx context.Context) error { return consumer.Run(ctx, run.take) }},
 		daemon.Component{Name: "ledger", Bound: partBound, Run: run.count},

@@ -35,29 +35,50 @@ type judge struct {
 type judged struct {
 	report   comparer.Report
 	bookings []comparer.Booking
+	decision gate.Decision
+	probes   []gate.Probe
 }
 
-func (j *judge) run(ctx context.Context, l *comparer.Ledger) (judged, error) {
-	joined, scope, problem, err := j.sides(ctx)
-	if err != nil {
-		return judged{}, err
+// reading is what was read of the three sides.
+type reading struct {
+	joined  *match.Joined
+	scope   comparer.Scope
+	problem error // why there is no statement
+}
+
+// read reads the three sides.
+func (j *judge) read(ctx context.Context) (r reading, err error) {
+	r.joined, r.scope, r.problem, err = j.sides(ctx)
+	if c := j.config.Sides; c != nil && c.Channel != nil {
+		r.scope.Channel = c.Channel.Name
 	}
-	if scope.Rows, err = j.compareRows(ctx, l); err != nil {
-		return judged{}, err
-	}
-	judgement, err := comparer.Judge(l, joined, scope)
+	return r, err
+}
+
+// weigh holds what was read against the ledger, tries whether a fault in it would be found, and decides.
+func (j *judge) weigh(ctx context.Context, l *comparer.Ledger, r reading, policy gate.Policy, facts gate.Facts) (judged, error) {
+	judgement, err := comparer.Judge(l, r.joined, r.scope)
 	if err != nil {
 		return judged{}, fmt.Errorf("judge the sides: %w", err)
 	}
-	if problem != nil {
-		judgement.Counts.Problems = append(judgement.Counts.Problems, problem.Error())
+	if r.problem != nil {
+		judgement.Counts.Problems = append(judgement.Counts.Problems, r.problem.Error())
 	}
-	decision := gate.Decide(judgement, gate.Policy{MaxBound: float64(j.config.Gate.MaxBound) / config.PerBillion})
+	probes, err := gate.SelfTest(ctx, l, judgement, r.scope, policy)
+	if err != nil {
+		return judged{}, fmt.Errorf("test the gate: %w", err)
+	}
+	for _, p := range probes {
+		if !p.Found {
+			facts.Invalid = append(facts.Invalid, fmt.Sprintf("%s was seeded, and not found (%s)", p.Fault, p.Saw))
+		}
+	}
+	decision := gate.Decide(judgement, policy, facts)
 	report := judgement.Describe()
 	report.Verdict, report.Reasons = string(decision.Verdict), decision.Reasons
 	report.Judged, report.Bound, report.MaxBound = decision.Judged, decision.Bound, decision.MaxBound
 	report.Release = j.config.Release
-	return judged{report: report, bookings: judgement.Bookings}, nil
+	return judged{report: report, bookings: judgement.Bookings, decision: decision, probes: probes}, nil
 }
 
 // sides reads primary, shadow and channel. Without configured sides all three are empty, and no order is judged.

@@ -89,13 +89,13 @@ func (j *judge) closeRows() {
 }
 
 // compareRows compares the rows of the gray orders that can be judged; nil = it is not configured.
-func (j *judge) compareRows(ctx context.Context, l *comparer.Ledger) (map[string]comparer.Rows, error) {
+func (j *judge) compareRows(ctx context.Context, all []comparer.Order) (map[string]comparer.Rows, error) {
 	if j.rows == nil {
 		return nil, nil
 	}
 	var orders []string
 	bindings := map[string][]shadow.Binding{}
-	for _, o := range l.Orders() {
+	for _, o := range all {
 		if o.BornGray && o.Taint == "" {
 			orders = append(orders, o.ID)
 			bindings[o.ID] = o.Bindings

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/comparer"
 	"github.com/seed-3356bd69/touchstone/comparer/evidence"
+	"github.com/seed-3356bd69/touchstone/comparer/gate"
 	"github.com/seed-3356bd69/touchstone/comparer/nearline"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
@@ -26,6 +29,11 @@ type grayRun struct {
 	seen  *runMetrics
 	bus   behind
 	near  *nearline.Comparer // nil: it is not configured
+
+	rollout *rolloutLoop // nil: it is not configured
+	latest  atomic.Pointer[looked]
+	heard   atomic.Int64 // when the last event came; nanoseconds since start
+	start   time.Time
 
 	mu     sync.Mutex
 	ledger *comparer.Ledger
@@ -46,15 +54,22 @@ func openRun(ctx context.Context, folder string, j judge, seen *runMetrics, bus 
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("rebuild ledger: %w", err), store.Close())
 	}
-	return &grayRun{store: store, judge: j, log: log, seen: seen, bus: bus, ledger: ledger}, nil
+	return &grayRun{store: store, judge: j, log: log, seen: seen, bus: bus, ledger: ledger, start: time.Now()}, nil
 }
 
 // take stores a batch of events, then counts them. An event that makes no sense is stored, and its complaint keeps the
 // ledger from balancing; it does not hold up the others.
 func (r *grayRun) take(ctx context.Context, batch []shadow.Event) error {
+	if r.rollout != nil {
+		batch = r.rollout.canary.take(batch)
+	}
+	if len(batch) == 0 {
+		return nil
+	}
 	if err := r.store.Append(ctx, batch); err != nil {
 		return err
 	}
+	r.heard.Store(int64(time.Since(r.start)))
 	fresh := r.apply(batch)
 	if r.near == nil {
 		return nil
@@ -111,26 +126,140 @@ func (r *grayRun) Findings() []comparer.Cluster {
 // catchUpBound is how long a judgement waits for evidence that is under way.
 const catchUpBound = time.Minute
 
-// Judge waits for the evidence under way, reads the three sides, decides, and stores the answer. Later events wait
-// meanwhile on the bus.
+// Judge waits for the evidence under way, reads the three sides, decides, and stores the answer. Where there is a rollout
+// it is taken a step further.
 func (r *grayRun) Judge(ctx context.Context) (comparer.Report, error) {
-	wait, cancel := context.WithTimeout(ctx, catchUpBound)
-	defer cancel()
-	if err := r.bus.CatchUp(wait); err != nil {
-		return comparer.Report{}, err
+	if r.rollout != nil {
+		out, err := r.rollout.look(ctx)
+		return out.report, err
+	}
+	out, err := r.decide(ctx, r.judge.policy())
+	return out.report, err
+}
+
+// decide judges a run that is over, or that nobody adds to meanwhile: later events wait on the bus.
+func (r *grayRun) decide(ctx context.Context, policy gate.Policy) (judged, error) {
+	if err := r.catchUp(ctx); err != nil {
+		return judged{}, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out, err := r.judge.run(ctx, r.ledger)
+	read, err := r.judge.read(ctx)
 	if err != nil {
-		return comparer.Report{}, err
+		return judged{}, err
 	}
+	if read.scope.Rows, err = r.judge.compareRows(ctx, r.ledger.Orders()); err != nil {
+		return judged{}, err
+	}
+	out, err := r.judge.weigh(ctx, r.ledger, read, policy, gate.Facts{})
+	if err != nil {
+		return judged{}, err
+	}
+	return out, r.keep(ctx, out)
+}
+
+// decideLive judges a run while it goes on. Orders about which there was word after scope.Settled are pending: for all
+// others both sides are complete in what is read afterwards. What is bad has to be bad a second time, a while later: the word
+// about an order may come late, and a database may lag behind its own answers.
+func (r *grayRun) decideLive(ctx context.Context, policy gate.Policy, scope comparer.Scope, facts gate.Facts, again time.Duration) (judged, error) {
+	out, err := r.lookOnce(ctx, policy, scope, facts)
+	if err == nil && out.decision.Bad > 0 {
+		first := out.decision
+		if err := pause(ctx, again); err != nil {
+			return judged{}, err
+		}
+		out, err = r.lookOnce(ctx, policy, scope, facts)
+		if err == nil && out.decision.Bad < first.Bad {
+			r.log.Warn("differences were gone at the second look", "first", first.Bad, "second", out.decision.Bad, "reasons", first.Reasons)
+		}
+	}
+	if err != nil {
+		return judged{}, err
+	}
+	return out, r.keep(ctx, out)
+}
+
+func (r *grayRun) lookOnce(ctx context.Context, policy gate.Policy, scope comparer.Scope, facts gate.Facts) (judged, error) {
+	if err := r.catchUp(ctx); err != nil {
+		return judged{}, err
+	}
+	over := r.ended()
+	read, err := r.judge.read(ctx)
+	if err != nil {
+		return judged{}, err
+	}
+	read.scope.Since, read.scope.Settled, read.scope.Abandoned = scope.Since, scope.Settled, scope.Abandoned
+	if over {
+		scope.Settled = time.Now()
+	}
+	if read.scope.Rows, err = r.judge.compareRows(ctx, r.settled(scope.Settled)); err != nil {
+		return judged{}, err
+	}
+	if err := r.hear(ctx, time.Now().Add(hearMargin), scope.Settled.Add(-hearBound)); err != nil {
+		return judged{}, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	facts.Live = !over || !r.ledger.Ended()
+	if !facts.Live {
+		read.scope.Settled, read.scope.Abandoned = time.Time{}, time.Time{} // there is nothing to wait for
+	}
+	return r.judge.weigh(ctx, r.ledger, read, policy, facts)
+}
+
+const (
+	hearMargin = 100 * time.Millisecond // between the time of an event and its place in what a sidecar says
+	hearBound  = 10 * time.Second       // sidecars say something every second
+)
+
+// hear waits until every sidecar has said something later than at: what it saw before is known then.
+func (r *grayRun) hear(ctx context.Context, at, quiet time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, hearBound)
+	defer cancel()
+	for r.behind(at, quiet) {
+		if err := pause(ctx, hearEvery); err != nil {
+			return fmt.Errorf("wait for what sidecars saw before: %w", err)
+		}
+	}
+	return nil
+}
+
+const hearEvery = 20 * time.Millisecond
+
+func (r *grayRun) behind(at, quiet time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ledger.Behind(at, quiet)
+}
+
+// settled are the orders about which there was no word since.
+func (r *grayRun) settled(since time.Time) []comparer.Order {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.DeleteFunc(r.ledger.Orders(), func(o comparer.Order) bool { return o.Last.After(since) || o.Running })
+}
+
+func (r *grayRun) catchUp(ctx context.Context) error {
+	wait, cancel := context.WithTimeout(ctx, catchUpBound)
+	defer cancel()
+	return r.bus.CatchUp(wait)
+}
+
+// keep stores a judgement and shows it.
+func (r *grayRun) keep(ctx context.Context, out judged) error {
 	if err := r.store.SaveReport(ctx, out.report, out.bookings); err != nil {
-		return comparer.Report{}, err
+		return err
 	}
-	r.seen.judged(out.report)
+	r.seen.judged(out)
+	r.latest.Store(&looked{judged: out, at: time.Now()})
 	r.log.Info("judged", "verdict", out.report.Verdict, "orders", out.report.Judged)
-	return out.report, nil
+	return nil
+}
+
+// looked is the last judgement of this process.
+type looked struct {
+	judged
+	at time.Time
 }
 
 // Report is the latest judgement.

@@ -10,6 +10,7 @@ import (
 func (m *Comparer) check(c *Checker) {
 	checkRelease(c, m.Release)
 	m.Bus.check(c)
+	m.Gate.check(c, m.ControlPlane != nil)
 	checkCollisions(c, m.listeners())
 	if m.Adapters != nil {
 		m.Adapters.check(c)

@@ -88,11 +88,6 @@ type BusUser struct {
 	PasswordFile SecretFile `yaml:"password_file" required:"true"`
 }
 
-// Gate says what is tolerated. MaxBound is the largest upper confidence bound of the mismatch rate that may pass.
-type Gate struct {
-	MaxBound Fraction `yaml:"max_bound" required:"true"`
-}
-
 // Sides are the books that are held against each other.
 type Sides struct {
 	Primary Books    `yaml:"primary" required:"true"`

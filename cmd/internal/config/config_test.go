@@ -99,7 +99,7 @@ func load(t *testing.T, name string) (folder, file string) {
 }
 
 func TestGoodFilesHaveNoComplaint(t *testing.T) {
-	for _, name := range []string{"service.yaml", "database.yaml", "rowlog.yaml", "comparer.yaml", "remote-bus.yaml", "controlled.yaml", "copies.yaml", "control-plane.yaml"} {
+	for _, name := range []string{"service.yaml", "database.yaml", "rowlog.yaml", "comparer.yaml", "gate.yaml", "remote-bus.yaml", "controlled.yaml", "copies.yaml", "control-plane.yaml"} {
 		t.Run(name, func(t *testing.T) {
 			if _, file := load(t, name); Check(file) != nil {
 				t.Error(Check(file))
@@ -231,6 +231,33 @@ func TestExamplesAreGood(t *testing.T) {
 		}
 		if err := check(file); err != nil {
 			t.Errorf("%s:\n%v", path, err)
+		}
+	}
+}
+
+func TestGateValues(t *testing.T) {
+	_, file := load(t, "gate.yaml")
+	m, err := LoadComparer(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, r := m.Gate, m.Gate.Rollout
+	for name, ok := range map[string]bool{
+		"budget":      g.Budget == 200_000,
+		"errors":      g.PromoteError == 50_000_000 && g.RollbackError == 50_000_000,
+		"required":    g.Require[0].MinOrders == 100 && g.Require[1].MinOrders == 1,
+		"every":       r.Every == time.Minute && r.Settle == 10*time.Second && r.SelfTest == 30*time.Second,
+		"stage bound": r.Stages[0].Bound == 10_000_000 && r.Stages[1].Bound == g.MaxBound,
+		"stage":       r.Stages[2].Serve == 10_000 && r.Stages[2].Hold == 24*time.Hour && r.Stages[1].Approval,
+		"people":      r.People[1].Roles[0] == "approver",
+		"without budget": func() bool {
+			_, f := load(t, "comparer.yaml")
+			m, err := LoadComparer(f)
+			return err == nil && m.Gate.Budget == m.Gate.MaxBound && m.Gate.Rollout == nil
+		}(),
+	} {
+		if !ok {
+			t.Errorf("%s: %+v", name, g)
 		}
 	}
 }

@@ -24,6 +24,8 @@ type Settings struct {
 	Release       string
 	GrayPercent   string
 	MaxBound      string
+	Stages        []Stage // none = no rollout
+	Control       string  // address of the control plane
 	Account       string
 	Day           string
 	Stable        string // addresses, host:port
@@ -42,6 +44,9 @@ type Settings struct {
 	Adapter       string // path
 	AdapterSHA256 string
 }
+
+// Stage is one rung of the demo's ladder, as the configuration writes it.
+type Stage struct{ Gray, Bound string }
 
 // Salt decides which orders are gray. It is fixed, so that the demo's slice is the same in every run.
 const Salt = "the demo slices alike in every run"

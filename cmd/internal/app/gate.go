@@ -1,0 +1,252 @@
+package app
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-3356bd69/touchstone/cmd/internal/bus"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/daemon"
+	"github.com/seed-3356bd69/touchstone/comparer"
+	"github.com/seed-3356bd69/touchstone/comparer/gate"
+	"github.com/seed-3356bd69/touchstone/comparer/rollout"
+	"github.com/seed-3356bd69/touchstone/comparer/server"
+	"github.com/seed-3356bd69/touchstone/proxy/xds"
+	"github.com/seed-3356bd69/touchstone/shadow"
+)
+
+// Names of the files of a rollout in the comparer's data folder.
+const (
+	rolloutFile = "rollout.json"
+	auditFile   = "rollout-audit.jsonl"
+)
+
+func rate(f config.Fraction) float64 { return float64(f) / config.PerBillion }
+
+// policy is what the configuration tolerates.
+func (j *judge) policy() gate.Policy {
+	g := j.config.Gate
+	p := gate.Policy{
+		Test:            gate.Test{Budget: rate(g.Budget), MaxBound: rate(g.MaxBound), PromoteError: rate(g.PromoteError), RollbackError: rate(g.RollbackError)},
+		MaxInconclusive: rate(g.MaxInconclusive), MinOrders: g.MinOrders, MinMerchants: g.MinMerchants,
+	}
+	for _, r := range g.Require {
+		key := comparer.StratumKey{Check: comparer.Check(r.Check), Route: r.Route, Channel: r.Channel, Operation: r.Operation}
+		p.Require = append(p.Require, gate.Requirement{StratumKey: key, MinOrders: r.MinOrders})
+	}
+	return p
+}
+
+// ladderConfig makes the ladder of its configuration.
+func ladderConfig(cfg *config.Comparer) (rollout.Config, error) {
+	r, plane := cfg.Gate.Rollout, cfg.ControlPlane
+	out := rollout.Config{Service: plane.Service, Stable: plane.Stable, Candidate: cfg.Release, State: filepath.Join(string(cfg.Data), rolloutFile)}
+	for _, s := range r.Stages {
+		out.Stages = append(out.Stages, rollout.Stage{
+			Gray: shadow.Share(s.Gray), Serve: shadow.Share(s.Serve), MinOrders: s.MinOrders, Hold: s.Hold, Bound: rate(s.Bound), Approval: s.Approval,
+		})
+	}
+	for _, p := range r.People {
+		person := rollout.Person{Name: p.Name}
+		for _, role := range p.Roles {
+			person.Roles = append(person.Roles, rollout.Role(role))
+		}
+		if _, err := hex.Decode(person.Token[:], []byte(p.Digest)); err != nil {
+			return out, fmt.Errorf("gate.rollout.people: %w", err)
+		}
+		out.People = append(out.People, person)
+	}
+	return out, nil
+}
+
+// rolloutLoop looks at the evidence now and then, and takes the ladder where the gate's decision leads.
+type rolloutLoop struct {
+	run    *grayRun
+	config *config.Rollout
+	ladder *rollout.Ladder
+	audit  *rollout.FileAudit
+	canary *canary
+	log    *slog.Logger
+
+	mu     sync.Mutex // one look at a time
+	anchor pace
+}
+
+// pace is where the present rate of evidence is measured from.
+type pace struct {
+	epoch  uint64
+	judged int
+	at     time.Time
+}
+
+// canaryBuffer is more than one canary takes.
+const canaryBuffer = 64
+
+// gating takes up the rollout where one is configured, with its own way onto the bus.
+func (r *grayRun) gating(ctx context.Context, cfg *config.Comparer, login bus.Login, p *plane, reg prometheus.Registerer) ([]daemon.Component, error) {
+	if cfg.Gate.Rollout == nil {
+		return nil, nil
+	}
+	seed := bus.NewPublisher(bus.PublisherConfig{Login: login, Buffer: canaryBuffer, Instance: canaryInstance, Logger: r.log, Registerer: reg})
+	if err := r.openRollout(ctx, cfg, seed, p, reg); err != nil {
+		return nil, err
+	}
+	return []daemon.Component{
+		{Name: "canaries", Bound: partBound, Run: func(ctx context.Context) error {
+			_ = seed.Run(ctx) // what is left at the end is a canary that nobody waits for
+			return nil
+		}},
+		{Name: "gate", Bound: partBound, Run: func(ctx context.Context) error { return errors.Join(r.rollout.Run(ctx), r.rollout.audit.Close()) }},
+	}, nil
+}
+
+// openRollout takes up the rollout that an earlier process left, or begins it.
+func (r *grayRun) openRollout(ctx context.Context, cfg *config.Comparer, seed publisher, p controlPlane, reg prometheus.Registerer) error {
+	ladder, err := ladderConfig(cfg)
+	if err != nil {
+		return err
+	}
+	loop := &rolloutLoop{run: r, config: cfg.Gate.Rollout, log: r.log, canary: newCanary(seed, cfg.Release, r.judge.policy())}
+	if loop.audit, err = rollout.OpenAudit(filepath.Join(string(cfg.Data), auditFile)); err != nil {
+		return err
+	}
+	loop.ladder, err = rollout.Open(ctx, ladder, rollout.Deps{
+		Audit: loop.audit, Publisher: followers{p}, Metrics: rollout.NewMetrics(reg), Clock: rollout.NewClock(), Log: r.log,
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("take up the rollout: %w", err), loop.audit.Close())
+	}
+	r.rollout = loop
+	return nil
+}
+
+// Run looks every now and then until ctx ends.
+func (g *rolloutLoop) Run(ctx context.Context) error {
+	tick, again := time.NewTicker(g.config.Every), time.NewTicker(publishEvery)
+	defer tick.Stop()
+	defer again.Stop()
+	if err := g.ladder.Publish(ctx); err != nil {
+		g.log.Warn("policy is not published yet", "err", err)
+	}
+	for {
+		select {
+		case <-tick.C:
+		case <-again.C:
+			_ = g.ladder.Catch(ctx) // the next step tells
+			continue
+		case <-ctx.Done():
+			return nil
+		}
+		if _, err := g.look(ctx); err != nil && ctx.Err() == nil {
+			g.log.Error("gate", "err", err)
+		}
+	}
+}
+
+// publishEvery is how often a policy is tried again that the control plane could not take: no subscriber was there yet.
+const publishEvery = 200 * time.Millisecond
+
+// followers are the proxies that the control plane gives policies to.
+type followers struct{ controlPlane }
+
+// Subscribers tells how far each has come. A fenced one has no newer policy, and cannot do harm with what it has.
+func (f followers) Subscribers() []rollout.Subscriber {
+	var out []rollout.Subscriber
+	for _, s := range f.Status().Subscribers {
+		settled := s.State == xds.Acked || s.State == xds.Fenced
+		out = append(out, rollout.Subscriber{Name: s.Name, State: string(s.State), Settled: settled, Epoch: s.Epoch, Refused: s.Refused, Reason: s.Reason})
+	}
+	return out
+}
+
+// look judges under the terms of the stage in force, and takes the ladder where that leads. What cannot be judged holds.
+func (g *rolloutLoop) look(ctx context.Context) (judged, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	terms := g.ladder.Terms()
+	out, err := g.judge(ctx, terms)
+	if err != nil {
+		out.decision = gate.Decision{Verdict: gate.Hold, Reasons: []string{"the evidence could not be judged: " + err.Error()}}
+	}
+	return out, errors.Join(err, g.ladder.Step(ctx, terms, out.decision))
+}
+
+func (g *rolloutLoop) judge(ctx context.Context, terms rollout.Terms) (judged, error) {
+	policy := g.run.judge.policy()
+	policy.MaxBound = terms.Bound
+	facts := gate.Facts{Partial: !terms.Since.IsZero(), PerSecond: g.anchor.rate(time.Now(), terms.Epoch, g.run.latest.Load())}
+	if what := g.canary.prove(ctx, g.config.SelfTest); what != "" {
+		facts.Invalid = append(facts.Invalid, what)
+	}
+	if silent := g.run.silent(); silent > g.config.Stale && !g.run.ended() {
+		facts.Problems = append(facts.Problems, fmt.Sprintf("stale: no word from any sidecar for %s", silent.Round(time.Second)))
+	}
+	settled := time.Now().Add(-g.config.Settle)
+	scope := comparer.Scope{Since: terms.Since, Settled: settled, Abandoned: settled.Add(-g.config.Abandon)}
+	return g.run.decideLive(ctx, policy, scope, facts, g.config.Settle)
+}
+
+// rate is how many orders a second were judged since the policy in force was seen first; 0 = it is not known.
+func (p *pace) rate(now time.Time, epoch uint64, last *looked) float64 {
+	if last == nil {
+		return 0
+	}
+	if p.epoch != epoch || last.decision.Judged < p.judged {
+		*p = pace{epoch: epoch, judged: last.decision.Judged, at: last.at}
+	}
+	if elapsed := last.at.Sub(p.at).Seconds(); elapsed > 0 && now.Sub(last.at) < time.Hour {
+		return float64(last.decision.Judged-p.judged) / elapsed
+	}
+	return 0
+}
+
+// ended tells whether there were sidecars, and every one has drained.
+func (r *grayRun) ended() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ledger.Ended()
+}
+
+// silent is how long no event has come.
+func (r *grayRun) silent() time.Duration { return time.Since(r.start) - time.Duration(r.heard.Load()) }
+
+// Gate is the latest decision and where the rollout is.
+func (r *grayRun) Gate() server.Gate {
+	last := looked{}
+	if l := r.latest.Load(); l != nil {
+		last = *l
+	}
+	if r.rollout == nil {
+		return server.Describe(last.decision, last.at, time.Now(), last.probes, nil)
+	}
+	status := r.rollout.ladder.Status()
+	return server.Describe(r.rollout.ladder.Last(), last.at, time.Now(), last.probes, &status)
+}
+
+// Act does what a person asks for.
+func (r *grayRun) Act(ctx context.Context, token string, act rollout.Act, wish server.Wish) error {
+	if r.rollout == nil {
+		return server.ErrNoRollout
+	}
+	return r.rollout.ladder.Do(ctx, token, act, wish.Reason, wish.Policy)
+}
+
+// pause waits, or says that ctx ended.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,128 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seed-3356bd69/touchstone/comparer"
+	"github.com/seed-3356bd69/touchstone/recon"
+	"github.com/seed-3356bd69/touchstone/recon/match"
+	"github.com/seed-3356bd69/touchstone/shadow"
+)
+
+// Probe is one seeded fault, and whether it was found.
+type Probe struct {
+	Fault string `json:"fault"`
+	Found bool   `json:"found"`
+	Saw   string `json:"saw"` // what the judgement said of it
+}
+
+// seeded is a fault put into a copy of one sound order.
+type seeded struct {
+	name  string
+	strip func(*comparer.Booking)
+	want  comparer.Class
+	stops bool // the gate must roll back over it
+}
+
+func faults(channel bool) []seeded {
+	cent := seeded{"a cent more in the shadow's book", func(b *comparer.Booking) { b.Shadow.Amount.Minor++ }, comparer.Regression, true}
+	if !channel {
+		return []seeded{cent} // without a statement nothing that is missing counts
+	}
+	return []seeded{
+		cent,
+		{"a row that the shadow's book lacks", func(b *comparer.Booking) { b.Shadow = nil }, comparer.Regression, true},
+		{"a line that the statement lacks", func(b *comparer.Booking) { b.Channel = nil }, comparer.Common, false},
+	}
+}
+
+// SelfTest proves that a judgement could have failed: it takes one sound order as it was read from the sides, puts each
+// fault into a copy, and has the copy joined, judged and decided on like everything else. The copies are no evidence. It
+// gives no probes while there is no sound order.
+func SelfTest(ctx context.Context, l *comparer.Ledger, j *comparer.Judgement, scope comparer.Scope, policy Policy) ([]Probe, error) {
+	sound := soundOrder(j, scope)
+	if len(sound) == 0 {
+		return nil, nil
+	}
+	scope.Rows, scope.Only = nil, sound[0].Order
+	var probes []Probe
+	for _, fault := range faults(scope.ChannelFinal) {
+		p, err := probe(ctx, l, sound, scope, policy, fault)
+		if err != nil {
+			return nil, fmt.Errorf("seed %s: %w", fault.name, err)
+		}
+		probes = append(probes, p)
+	}
+	return probes, nil
+}
+
+// soundOrder gives the bookings of the first order on which all sides agree and nothing differs.
+func soundOrder(j *comparer.Judgement, scope comparer.Scope) []comparer.Booking {
+	sound := map[string]bool{}
+	for _, o := range j.Orders {
+		sound[o.ID] = len(o.Mismatches) == 0 && (o.Class == comparer.Agree || (!scope.ChannelFinal && o.Cause == shadow.CauseNoChannelFile))
+	}
+	var out []comparer.Booking
+	for _, b := range j.Bookings {
+		whole := b.Primary != nil && b.Shadow != nil && (b.Channel != nil || !scope.ChannelFinal)
+		switch {
+		case len(out) > 0 && out[0].Order != b.Order:
+		case sound[b.Order] && whole:
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+func probe(ctx context.Context, l *comparer.Ledger, sound []comparer.Booking, scope comparer.Scope, policy Policy, fault seeded) (Probe, error) {
+	struck := make([]comparer.Booking, len(sound))
+	for i, b := range sound {
+		struck[i] = b
+		if i == 0 {
+			struck[i] = copied(b)
+			fault.strip(&struck[i])
+		}
+	}
+	joined, err := match.Join(ctx, side("primary", struck, primaryOf), side("shadow", struck, shadowOf), side("channel", struck, channelOf))
+	if err != nil {
+		return Probe{}, err
+	}
+	j, err := comparer.Judge(l, joined, scope)
+	if err != nil {
+		return Probe{}, err
+	}
+	class := comparer.Unbooked
+	for _, o := range j.Orders {
+		if o.ID == scope.Only {
+			class = o.Class
+		}
+	}
+	verdict := Decide(j, policy, Facts{Live: true}).Verdict
+	return Probe{Fault: fault.name, Found: class == fault.want && (!fault.stops || verdict == Rollback), Saw: fmt.Sprintf("%s, %s", class, verdict)}, nil
+}
+
+// copied has records of its own, so that the evidence stays as it is.
+func copied(b comparer.Booking) comparer.Booking {
+	for _, r := range []**recon.Record{&b.Primary, &b.Shadow, &b.Channel} {
+		if *r != nil {
+			own := **r
+			*r = &own
+		}
+	}
+	return b
+}
+
+func primaryOf(b comparer.Booking) *recon.Record { return b.Primary }
+func shadowOf(b comparer.Booking) *recon.Record  { return b.Shadow }
+func channelOf(b comparer.Booking) *recon.Record { return b.Channel }
+
+func side(name string, bookings []comparer.Booking, of func(comparer.Booking) *recon.Record) match.Side {
+	return match.Side{Name: name, Records: func(yield func(recon.Record, error) bool) {
+		for _, b := range bookings {
+			if r := of(b); r != nil && !yield(*r, nil) {
+				return
+			}
+		}
+	}}
+}

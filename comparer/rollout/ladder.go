@@ -1,0 +1,292 @@
+package rollout
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/seed-3356bd69/touchstone/comparer/gate"
+	"github.com/seed-3356bd69/touchstone/shadow"
+)
+
+// Clock is the time of day, for people, and a reading that only grows, for hold times.
+type Clock struct {
+	Now     func() time.Time
+	Reading func() time.Duration
+}
+
+// NewClock reads the machine's clocks. A jump of the time of day does not move the reading.
+func NewClock() Clock {
+	start := time.Now()
+	return Clock{Now: time.Now, Reading: func() time.Duration { return time.Since(start) }}
+}
+
+// Deps is what a ladder works with.
+type Deps struct {
+	Audit     Audit
+	Publisher Publisher
+	Metrics   *Metrics
+	Clock     Clock
+	Log       *slog.Logger
+}
+
+// Ladder is one rollout. It is safe for concurrent use.
+//
+//	stage 1 ──PASS──► stage 2 ──► … ──► last ──PASS──► done
+//	   └────────────────┴── ROLLBACK ──► rolled back ──a person clears──► stage 1, with evidence from then on
+type Ladder struct {
+	config Config
+	deps   Deps
+
+	mu    sync.Mutex
+	state state
+	last  gate.Decision
+	read  time.Duration // of the clock, when Elapsed was brought up to date
+	lag   error         // of the last publication
+}
+
+// Open takes up the rollout that an earlier process left, or begins one. What was in force is published again by Step.
+func Open(ctx context.Context, config Config, deps Deps) (*Ladder, error) {
+	if err := errors.Join(config.Validate()...); err != nil {
+		return nil, err
+	}
+	l := &Ladder{config: config, deps: deps, read: deps.Clock.Reading(), last: gate.Decision{Verdict: gate.Hold, Reasons: []string{"nothing was judged since the comparer began"}}}
+	kept, err := load(config.State)
+	if err != nil {
+		return nil, err
+	}
+	if kept == nil {
+		return l, l.begin(ctx)
+	}
+	l.state = *kept
+	if p := kept.Policy; p.Service != config.Service || p.Stable != config.Stable || p.Candidate != config.Candidate {
+		return nil, fmt.Errorf("%s:1:1: state.policy: is of %s, %s to %s; try: a data folder of its own for each candidate", config.State, p.Service, p.Stable, p.Candidate)
+	}
+	if kept.Stage >= len(config.Stages) {
+		return nil, fmt.Errorf("%s:1:1: state.stage: stage %d is in force, and there are %d; try: give the stage back", config.State, kept.Stage+1, len(config.Stages))
+	}
+	l.show()
+	return l, nil
+}
+
+func (l *Ladder) begin(ctx context.Context) error {
+	next := state{Policy: l.config.policy(1, l.config.Stages[0]), Epoch: 1}
+	return l.enter(ctx, next, l.entry(Begun, Gate, next, nil))
+}
+
+// Terms are what a decision about the stage in force has to be made under.
+type Terms struct {
+	Epoch uint64    // of the policy in force
+	Bound float64   // mismatch rate that the evidence must exclude
+	Since time.Time // of the evidence that counts; zero = all
+}
+
+// Terms gives them.
+func (l *Ladder) Terms() Terms {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.terms()
+}
+
+func (l *Ladder) terms() Terms {
+	return Terms{Epoch: l.state.Policy.Epoch, Bound: l.config.Stages[l.state.Stage].Bound, Since: l.state.Since}
+}
+
+// Publish has what is in force published again, as after a start.
+func (l *Ladder) Publish(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.publish(ctx)
+}
+
+// Catch publishes what is in force where the last attempt failed.
+func (l *Ladder) Catch(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lag == nil {
+		return nil
+	}
+	return l.publish(ctx)
+}
+
+// Step takes a decision, does what follows from it, and has the policy in force published. It is to be called again after
+// an error. A decision under other terms, because a person acted meanwhile, says nothing.
+func (l *Ladder) Step(ctx context.Context, under Terms, d gate.Decision) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if under != l.terms() {
+		d = gate.Decision{Verdict: gate.Hold, Reasons: []string{"the rollout changed while it was judged"}}
+	}
+	l.last = d
+	l.tick()
+	l.acknowledge()
+	err := errors.Join(l.settleDebts(ctx), l.act(ctx, d))
+	l.show()
+	return errors.Join(err, l.state.save(l.config.State), l.publish(ctx))
+}
+
+// tick counts the time of the stage while this process runs; what a process did not see does not count.
+func (l *Ladder) tick() {
+	now := l.deps.Clock.Reading()
+	l.state.Elapsed += max(now-l.read, 0)
+	l.read = now
+}
+
+// acknowledge remembers what all subscribers have in force.
+func (l *Ladder) acknowledge() {
+	if unsettled(l.deps.Publisher.Subscribers(), l.state.Policy) == "" && l.lag == nil && l.state.Rollback == nil {
+		l.state.Good = &point{Policy: l.state.Policy, Stage: l.state.Stage}
+	}
+}
+
+// settleDebts gives the audit the entries that it could not take.
+func (l *Ladder) settleDebts(ctx context.Context) error {
+	for len(l.state.Owed) > 0 {
+		if err := l.deps.Audit.Append(ctx, l.state.Owed[0]); err != nil {
+			return fmt.Errorf("give the audit what it is owed: %w", err)
+		}
+		l.state.Owed = l.state.Owed[1:]
+	}
+	return nil
+}
+
+func (l *Ladder) act(ctx context.Context, d gate.Decision) error {
+	switch {
+	case l.state.Rollback != nil:
+		return nil
+	case d.Verdict == gate.Rollback:
+		return l.rollback(ctx, Gate, d.Reasons)
+	}
+	if by, refused := refusal(l.deps.Publisher.Subscribers(), l.state.Policy); refused {
+		return l.retreat(ctx, by)
+	}
+	if len(l.waitsFor(d)) > 0 {
+		return nil
+	}
+	return l.ascend(ctx)
+}
+
+// waitsFor names everything that keeps the next stage away, except an approval.
+func (l *Ladder) waitsFor(d gate.Decision) []string {
+	var out []string
+	stage := l.config.Stages[l.state.Stage]
+	switch {
+	case l.state.Rollback != nil:
+		return []string{"rolled back: a person has to clear it"}
+	case l.state.Done:
+		return []string{"the last stage is proved"}
+	case l.state.Held != nil:
+		out = append(out, fmt.Sprintf("held by %s: %v", l.state.Held.By, l.state.Held.Reasons))
+	}
+	if d.Verdict != gate.Pass {
+		out = append(out, d.Reasons...)
+	}
+	if seen := d.Judged - l.state.Base; seen < stage.MinOrders {
+		out = append(out, fmt.Sprintf("%d orders judged in this stage, at least %d are asked for", max(seen, 0), stage.MinOrders))
+	}
+	if l.state.Elapsed < stage.Hold {
+		out = append(out, fmt.Sprintf("%s of %s in this stage", l.state.Elapsed.Round(time.Second), stage.Hold))
+	}
+	if name := unsettled(l.deps.Publisher.Subscribers(), l.state.Policy); name != "" || l.lag != nil {
+		out = append(out, "the policy is not in force everywhere: "+cmp.Or(name, fmt.Sprint(l.lag)))
+	}
+	return out
+}
+
+// ascend goes one stage up, or proposes to.
+func (l *Ladder) ascend(ctx context.Context) error {
+	next, stage := l.state, l.config.Stages[l.state.Stage]
+	if next.Stage == len(l.config.Stages)-1 {
+		next.Done = true
+		return l.enter(ctx, next, l.entry(Completed, Gate, next, l.last.Reasons))
+	}
+	policy := l.config.policy(l.state.Epoch+1, l.config.Stages[l.state.Stage+1])
+	by := Gate
+	if stage.Approval {
+		p := l.state.Proposal
+		switch {
+		case p == nil || p.Policy != policy:
+			next.Proposal = &proposal{Policy: policy, By: cmp.Or(l.state.Starter, Gate), At: l.deps.Clock.Now()}
+			return l.enter(ctx, next, l.entry(Proposed, next.Proposal.By, next, l.last.Reasons))
+		case p.Approver == "":
+			return nil
+		}
+		by = p.Approver
+	}
+	next.Stage++
+	next.Policy, next.Epoch = policy, policy.Epoch
+	next.Elapsed, next.Base, next.Proposal, next.Starter = 0, l.last.Judged, nil, ""
+	return l.enter(ctx, next, l.entry(Promoted, by, next, l.last.Reasons))
+}
+
+// rollback takes everything from the candidate. Nothing stops it: not an audit that cannot take the entry, and not a disk
+// that cannot keep the state.
+func (l *Ladder) rollback(ctx context.Context, by string, reasons []string) error {
+	next := l.state
+	next.Epoch++
+	next.Policy = shadow.Policy{Service: l.config.Service, Stable: l.config.Stable, Candidate: l.config.Candidate, Epoch: next.Epoch, RolledBack: true}
+	next.Rollback = &note{By: by, At: l.deps.Clock.Now(), Reasons: reasons}
+	next.Proposal, next.Done = nil, false
+	entry := l.entry(RolledBack, by, next, reasons)
+	err := l.deps.Audit.Append(ctx, entry)
+	if err != nil {
+		next.Owed = append(slices.Clone(next.Owed), entry)
+		err = fmt.Errorf("rolled back, and the audit does not have it yet: %w", err)
+	}
+	l.state = next
+	l.deps.Metrics.changed(RolledBack)
+	l.deps.Log.Warn("rolled back", "epoch", next.Epoch, "by", by, "reasons", reasons)
+	return errors.Join(err, l.state.save(l.config.State))
+}
+
+// retreat goes back to what all had acknowledged, after somebody refused what came next; a person has to clear the way.
+func (l *Ladder) retreat(ctx context.Context, by Subscriber) error {
+	next := l.state
+	reasons := []string{fmt.Sprintf("%s refused the policy of stage %d: %s", by.Name, l.state.Stage+1, by.Reason)}
+	next.Held = &note{By: Gate, At: l.deps.Clock.Now(), Reasons: reasons}
+	next.Proposal = nil
+	if good := l.state.Good; good != nil {
+		next.Policy, next.Stage, next.Done = good.Policy, good.Stage, false
+	} else if l.state.Held != nil {
+		return nil // there is nothing to go back to, and that is known
+	}
+	return l.enter(ctx, next, l.entry(Retreated, Gate, next, reasons))
+}
+
+// enter has the audit take an entry, and then makes the next state the one in force.
+func (l *Ladder) enter(ctx context.Context, next state, entry Entry) error {
+	if err := l.deps.Audit.Append(ctx, entry); err != nil {
+		return fmt.Errorf("audit %s: %w", entry.Change, err)
+	}
+	if err := next.save(l.config.State); err != nil {
+		return err
+	}
+	l.state = next
+	l.deps.Metrics.changed(entry.Change)
+	l.deps.Log.Info("rollout", "change", entry.Change, "by", entry.By, "stage", next.Stage+1, "epoch", next.Policy.Epoch)
+	l.show()
+	return nil
+}
+
+func (l *Ladder) entry(c Change, by string, next state, reasons []string) Entry {
+	e := Entry{
+		Time: l.deps.Clock.Now(), Change: c, By: by, Stage: next.Stage + 1, Policy: next.Policy, Hash: next.Policy.Hash(), Reasons: reasons,
+		Judged: l.last.Judged, Bad: l.last.Bad, Bound: l.last.Bound,
+	}
+	if l.state.Epoch > 0 {
+		e.Before = l.state.Policy.Hash()
+	}
+	return e
+}
+
+func (l *Ladder) publish(ctx context.Context) error {
+	if l.lag = l.deps.Publisher.Publish(ctx, l.state.Policy); l.lag != nil {
+		return fmt.Errorf("publish policy %s: %w", l.state.Policy.Hash(), l.lag)
+	}
+	return nil
+}
