@@ -15,8 +15,7 @@ CONCURRENT := ./cmd/internal/... ./comparer/... ./plugins/... ./proxy/... ./reco
 .PHONY: help demo test check lint race bench bench-adapters bench-control bench-recon plot-recon test-oracle test-envoy build fuzz generate deps gcc
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s
-", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build $(if $(filter mariadb,$(DB)),deps) ## run the whole system on this machine; DB= PAYMENTS= BUG= CUTOVER= CAPTURE=
 	@bin/touchstone-demo $(if $(DB),--db=$(DB)) $(if $(PAYMENTS),--payments=$(PAYMENTS)) $(if $(BUG),--bug=$(BUG)) \

@@ -31,6 +31,11 @@ func (s *Sidecar) line(r *run, v shadow.Verdict, bindings []shadow.Binding) *sha
 func (s *Sidecar) attach(r *run, e *shadow.Evidence) {
 	e.Amount = r.amount
 	s.take(r)
+	for _, call := range r.calls { // whether its bodies travel or not: the gate weighs calls by operation
+		if call.Exchange.Side == shadow.Primary && !slices.Contains(e.Operations, call.Operation) {
+			e.Operations = append(e.Operations, call.Operation)
+		}
+	}
 	if !worthBodies(e.Verdict) && !s.bodiesAnyway(r.tag.Sample) {
 		return
 	}
