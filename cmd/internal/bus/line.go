@@ -23,6 +23,11 @@ func appendLine(b []byte, e shadow.Event) ([]byte, bool) {
 			return nil, false
 		}
 	}
+	for _, operation := range v.Operations {
+		if !isPlain(operation) {
+			return nil, false
+		}
+	}
 	b = appendText(append(b, '{'), "id", e.ID)
 	b = appendText(append(b, ','), "kind", string(e.Kind))
 	b = appendText(append(b, ','), "instance", e.Instance)
@@ -53,6 +58,16 @@ func appendLine(b []byte, e shadow.Event) ([]byte, bool) {
 		var fine bool
 		b, fine = appendTime(append(b, ','), "ran", *v.Ran)
 		ok = ok && fine
+	}
+	for i, operation := range v.Operations {
+		between := `","`
+		if i == 0 {
+			between = `,"operations":["`
+		}
+		b = append(append(b, between...), operation...)
+	}
+	if len(v.Operations) > 0 {
+		b = append(b, `"]`...)
 	}
 	return append(b, "}}"...), ok
 }

@@ -39,6 +39,9 @@ func TestLinesAreWhatJSONWouldWrite(t *testing.T) {
 			ran := at()
 			e.Evidence.Ran = &ran
 		}
+		for range random.IntN(3) {
+			e.Evidence.Operations = append(e.Evidence.Operations, text())
+		}
 		want, err := json.Marshal(e)
 		got, ok := appendLine(nil, e)
 		if ok {
@@ -71,7 +74,7 @@ func TestLineKnowsEveryField(t *testing.T) {
 	for name, c := range map[string]struct {
 		value any
 		want  int
-	}{"event": {shadow.Event{}, 10}, "evidence": {shadow.Evidence{}, 13}, "verdict": {shadow.Verdict{}, 3}} {
+	}{"event": {shadow.Event{}, 10}, "evidence": {shadow.Evidence{}, 14}, "verdict": {shadow.Verdict{}, 3}} {
 		if n := reflect.TypeOf(c.value).NumField(); n != c.want {
 			t.Errorf("%s has %d fields, appendLine was written for %d", name, n, c.want)
 		}
