@@ -49,7 +49,7 @@ bench-adapters: build gcc ## measure an adapter that decodes itself, and bills t
 	@$(GO) test -run '^$$' -bench 'BenchmarkDecode|BenchmarkEntries' -benchtime 5x ./plugins ./cmd/internal/adapters
 	@cd test/bench && CGO_ENABLED=1 $(GO) run . formats --records=$(RECORDS) --rounds=1
 
-bench-recon: build gcc ## measure reconciliation against DuckDB and SHA-256; RECORDS= PART=peers|worst|formats|memory BENCH= for its flags
+bench-recon: build gcc ## measure reconciliation against DuckDB and SHA-256; RECORDS= PART=peers|worst|formats|memory|pin BENCH= for its flags
 	@cd test/bench && CGO_ENABLED=1 $(GO) run . $(PART) --records=$(RECORDS) $(BENCH)
 
 plot-recon: build gcc ## measure time and memory against records anew and draw recon/measured.svg; SIZES=

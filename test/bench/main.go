@@ -22,7 +22,9 @@ type cli struct {
 	Worst   worstCmd   `cmd:"" help:"Every record differs, against the same size with few breaks."`
 	Formats formatsCmd `cmd:"" help:"The channels' own bills, against CSV."`
 	Memory  memoryCmd  `cmd:"" help:"The same answer within less and less memory."`
+	Pin     pinCmd     `cmd:"" help:"Workers on processors of their own, alone and beside other programs."`
 	Plot    plotCmd    `cmd:"" help:"Time and memory against the number of records, as a data file and an SVG."`
+	Compute computeCmd `cmd:"" hidden:"" help:"Computes until it is killed."`
 	Ask     askCmd     `cmd:"" hidden:"" help:"One run of a peer; started by the other commands."`
 }
 
