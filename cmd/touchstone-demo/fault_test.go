@@ -21,7 +21,13 @@ import (
 // stand builds a stage without playing a run on it.
 func stand(t *testing.T, o options) *stage {
 	t.Helper()
-	s := &stage{options: o, bin: bin}
+	return standOn(t, o, bin)
+}
+
+// standOn does it with the binaries of a folder.
+func standOn(t *testing.T, o options, folder string) *stage {
+	t.Helper()
+	s := &stage{options: o, bin: folder}
 	s.options.Out, s.options.Seed = t.TempDir(), 1
 	t.Cleanup(func() {
 		if err := s.close(); err != nil {
@@ -158,10 +164,13 @@ func TestCandidateKilledInTheMiddle(t *testing.T) {
 // half of a file counts.
 func TestAdapterKilledInTheMiddle(t *testing.T) {
 	t.Parallel()
-	s := stand(t, options{DB: world.Embedded, Payments: 100, Cutover: cutoverService})
+	s := standOn(t, options{DB: world.Embedded, Payments: 100, Cutover: cutoverService}, ownBinaries(t))
 	p := driveAndBreak(t, s, func() {})
 	if err := s.sidecar.Stop(drainBound); err != nil {
 		t.Error(err)
+	}
+	if signalled := signalAdapter(s.settings.Adapter, syscall.SIGSTOP); signalled != 1 { // it answers nothing more before it is killed
+		t.Fatalf("%d processes of the adapter run, want one that is kept", signalled)
 	}
 	killed := make(chan bool)
 	stop := make(chan struct{})
@@ -183,17 +192,27 @@ func TestAdapterKilledInTheMiddle(t *testing.T) {
 	}
 }
 
-// killAdapter kills the process that runs this binary, by its own id, each time it appears: it is started again.
+// ownBinaries links the binaries into a folder of the test's own: other tests run the same ones.
+func ownBinaries(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	files, err := os.ReadDir(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if err := os.Link(filepath.Join(bin, f.Name()), filepath.Join(folder, f.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
+}
+
+// killAdapter kills the process that runs this binary each time it appears: it is started again.
 func killAdapter(path string, stop <-chan struct{}) (killed bool) {
 	for {
-		links, _ := filepath.Glob("/proc/[0-9]*/exe")
-		for _, link := range links {
-			if target, err := os.Readlink(link); err == nil && target == path {
-				var pid int
-				if _, err := fmt.Sscanf(link, "/proc/%d/exe", &pid); err == nil && syscall.Kill(pid, syscall.SIGKILL) == nil {
-					killed = true
-				}
-			}
+		if signalAdapter(path, syscall.SIGKILL) > 0 {
+			killed = true
 		}
 		select {
 		case <-stop:
@@ -201,6 +220,22 @@ func killAdapter(path string, stop <-chan struct{}) (killed bool) {
 		case <-time.After(time.Millisecond):
 		}
 	}
+}
+
+// signalAdapter signals each process that runs this binary, by its own id, and gives their number.
+func signalAdapter(path string, signal syscall.Signal) (signalled int) {
+	links, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, link := range links {
+		var pid int
+		target, err := os.Readlink(link)
+		if err != nil || target != path {
+			continue
+		}
+		if _, err := fmt.Sscanf(link, "/proc/%d/exe", &pid); err == nil && syscall.Kill(pid, signal) == nil {
+			signalled++
+		}
+	}
+	return signalled
 }
 
 // TestSidecarKilledInTheMiddle: what a killed sidecar could not tell keeps the gate shut.

@@ -234,7 +234,7 @@ func TestFormatsThatAreNotThere(t *testing.T) {
 		want string
 	}{
 		"no such adapter": {[]string{"--format", "unknown", "--adapters", folder}, "no touchstone-adapter-unknown in " + folder + " (there are: wechat)"},
-		"no such kind":    {[]string{"--format", "wechat", "--format-kind", "none", "--adapters", folder}, "try: one of trade"},
+		"no such kind":    {[]string{"--format", "wechat", "--format-kind", "none", "--adapters", folder}, "try: one of the kinds trade"},
 		"no such file":    {[]string{"--format", filepath.Join(folder, "none.json")}, "no such file"},
 		"kind alone":      {[]string{"--format-kind", "trade"}, "try: --format NAME"},
 		"with --compare":  {[]string{"--format", "wechat", "--compare", "subject"}, "try: without --compare"},
