@@ -37,8 +37,8 @@ func (s *Sidecar) routeOf(in *inbound) *Route {
 	return nil
 }
 
-// forced tells whether a trusted gateway asks for gray; a copy's stamp does not, since all copies have it: with the plain release name, or with a signed tag of the primary
-// side, which is not used again but replaced by a new one.
+// forced tells whether a trusted gateway asks for gray: with the plain release name, or with a signed tag of the primary
+// side, which is not used again but replaced by a new one. A copy's stamp asks for nothing, since all copies have it.
 func (s *Sidecar) forced(in *inbound, slice Slice) bool {
 	values := in.values(shadow.HeaderTag)
 	if s.config.Copies || len(values) != 1 || !within(s.config.Trusted, in.remote) {
