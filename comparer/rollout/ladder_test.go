@@ -32,7 +32,7 @@ type rig struct {
 	refuses   uint64 // epoch
 	inForce   uint64
 	auditErr  error
-	stuck     *stuck // nil: the audit takes entries at once
+	stuck     *stuck          // nil: the audit takes entries at once
 	kill      func(at string) // called before each act on the world
 }
 
