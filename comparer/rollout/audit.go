@@ -58,8 +58,10 @@ type Audit interface {
 var ErrOwed = errors.New("the audit has not taken the rollback's entry yet")
 
 // Settle gives the audit the entries it is owed, oldest first. Nothing waits for it but what comes after a rollback: the
-// ladder goes on meanwhile.
+// ladder goes on meanwhile. An end of ctx does not end it, or what is on its way would be written again by the next process;
+// the Audit's own patience does.
 func (l *Ladder) Settle(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
 	l.paying.Lock()
 	defer l.paying.Unlock()
 	for {

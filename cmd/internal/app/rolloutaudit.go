@@ -33,6 +33,9 @@ func (a *rolloutAudit) Append(ctx context.Context, e rollout.Entry) error {
 	if err != nil {
 		return err
 	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("append to audit log: %w", context.Cause(ctx)) // the log would take it all the same
+	}
 	ctx, cancel := context.WithTimeout(ctx, rolloutPatience)
 	defer cancel()
 	select {
