@@ -14,7 +14,7 @@ import (
 
 type auditCmd struct {
 	Verify auditVerifyCmd `cmd:"" help:"Prove that nothing of an audit log was changed, removed or built anew; exit code 1 otherwise."`
-	Show   auditShowCmd   `cmd:"" help:"Print every entry about a case, repair, batch or operation, each with its proof."`
+	Show   auditShowCmd   `cmd:"" help:"Print every entry about a case, repair, batch, operation or rollout, each with its proof."`
 	Key    auditKeyCmd    `cmd:"" help:"Keys that sign checkpoints."`
 }
 
@@ -31,7 +31,7 @@ type auditVerifyCmd struct {
 
 type auditShowCmd struct {
 	auditPlace
-	Subject string `arg:"" help:"Id of the case, repair, batch or operation."`
+	Subject string `arg:"" help:"Id of the case, repair, batch or operation; of a rollout SERVICE/CANDIDATE."`
 }
 
 type auditKeyCmd struct {

@@ -2,12 +2,8 @@ package rollout
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"sync"
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/shadow"
@@ -52,59 +48,50 @@ type Entry struct {
 	Bound   float64       `json:"bound"`
 }
 
-// Audit takes entries before what they tell of is done. An entry that was taken is never changed.
+// Audit takes entries before what they tell of is done, except a rollback's, which it takes afterwards. An entry that was
+// taken is never changed. One whose taking ended with an error may come again.
 type Audit interface {
 	Append(ctx context.Context, e Entry) error
 }
 
-// FileAudit is an Audit of JSON lines. It is safe for concurrent use.
-type FileAudit struct {
-	mu sync.Mutex
-	f  *os.File
+// ErrOwed means that something has to wait until the audit has taken the entry of a rollback.
+var ErrOwed = errors.New("the audit has not taken the rollback's entry yet")
+
+// Settle gives the audit the entries it is owed, oldest first. Nothing waits for it but what comes after a rollback: the
+// ladder goes on meanwhile. An end of ctx does not end it, or what is on its way would be written again by the next process;
+// the Audit's own patience does.
+func (l *Ladder) Settle(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
+	l.paying.Lock()
+	defer l.paying.Unlock()
+	for {
+		e, owed := l.debt()
+		if !owed {
+			return nil
+		}
+		if err := l.deps.Audit.Append(ctx, e); err != nil {
+			return fmt.Errorf("%w: %w", ErrOwed, err)
+		}
+		if err := l.paid(); err != nil {
+			return err
+		}
+	}
 }
 
-// OpenAudit opens the file at path for appending, and makes it where it does not exist. A last line that was cut short is
-// left as it is, and ended.
-func OpenAudit(path string) (*FileAudit, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open audit: %w", err)
+func (l *Ladder) debt() (Entry, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.state.Owed) == 0 {
+		return Entry{}, false
 	}
-	if err := endLine(f); err != nil {
-		return nil, errors.Join(fmt.Errorf("open audit: %w", err), f.Close())
-	}
-	return &FileAudit{f: f}, nil
+	return l.state.Owed[0], true
 }
 
-func endLine(f *os.File) error {
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil || size == 0 {
-		return err
-	}
-	last := make([]byte, 1)
-	if _, err := f.ReadAt(last, size-1); err != nil || last[0] == '\n' {
-		return err
-	}
-	_, err = f.Write([]byte("\n"))
-	return err
+// paid forgets the oldest debt. A process that is killed before that is kept gives the same entry a second time.
+func (l *Ladder) paid() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.state.Owed = l.state.Owed[1:]
+	l.show()
+	return l.state.save(l.config.State)
 }
-
-// Append returns when the entry is on disk.
-func (a *FileAudit) Append(_ context.Context, e Entry) error {
-	line, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("encode audit entry: %w", err)
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if _, err := a.f.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("write audit entry: %w", err)
-	}
-	if err := a.f.Sync(); err != nil {
-		return fmt.Errorf("sync audit: %w", err)
-	}
-	return nil
-}
-
-// Close releases the file.
-func (a *FileAudit) Close() error { return a.f.Close() }

@@ -48,6 +48,9 @@ type Ladder struct {
 	last  gate.Decision
 	read  time.Duration // of the clock, when Elapsed was brought up to date
 	lag   error         // of the last publication
+
+	paying sync.Mutex // one gives the audit what it is owed at a time
+	haste  haste
 }
 
 // Open takes up the rollout that an earlier process left, or begins one. What was in force is published again by Step.
@@ -117,17 +120,30 @@ func (l *Ladder) Catch(ctx context.Context) error {
 // Step takes a decision, does what follows from it, and has the policy in force published. It is to be called again after
 // an error. A decision under other terms, because a person acted meanwhile, says nothing.
 func (l *Ladder) Step(ctx context.Context, under Terms, d gate.Decision) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	return errors.Join(l.step(ctx, under, d), l.Settle(ctx))
+}
+
+func (l *Ladder) step(ctx context.Context, under Terms, d gate.Decision) error {
+	unlock := l.lock(d.Verdict == gate.Rollback)
+	defer unlock()
 	if under != l.terms() {
 		d = gate.Decision{Verdict: gate.Hold, Reasons: []string{"the rollout changed while it was judged"}}
 	}
 	l.last = d
 	l.tick()
 	l.acknowledge()
-	err := errors.Join(l.settleDebts(ctx), l.act(ctx, d))
+	err := l.act(ctx, d)
 	l.show()
 	return errors.Join(err, l.state.save(l.config.State), l.publish(ctx))
+}
+
+// lock takes the ladder. A rollback does not wait behind what waits for the audit.
+func (l *Ladder) lock(rollback bool) (unlock func()) {
+	if rollback {
+		defer l.haste.ask()()
+	}
+	l.mu.Lock()
+	return l.mu.Unlock
 }
 
 // tick counts the time of the stage while this process runs; what a process did not see does not count.
@@ -144,23 +160,12 @@ func (l *Ladder) acknowledge() {
 	}
 }
 
-// settleDebts gives the audit the entries that it could not take.
-func (l *Ladder) settleDebts(ctx context.Context) error {
-	for len(l.state.Owed) > 0 {
-		if err := l.deps.Audit.Append(ctx, l.state.Owed[0]); err != nil {
-			return fmt.Errorf("give the audit what it is owed: %w", err)
-		}
-		l.state.Owed = l.state.Owed[1:]
-	}
-	return nil
-}
-
 func (l *Ladder) act(ctx context.Context, d gate.Decision) error {
 	switch {
 	case l.state.Rollback != nil:
 		return nil
 	case d.Verdict == gate.Rollback:
-		return l.rollback(ctx, Gate, d.Reasons)
+		return l.rollback(Gate, d.Reasons)
 	}
 	if by, refused := refusal(l.deps.Publisher.Subscribers(), l.state.Policy); refused {
 		return l.retreat(ctx, by)
@@ -176,6 +181,8 @@ func (l *Ladder) waitsFor(d gate.Decision) []string {
 	var out []string
 	stage := l.config.Stages[l.state.Stage]
 	switch {
+	case l.state.Rollback != nil && len(l.state.Owed) > 0:
+		return []string{"rolled back: a person has to clear it", ErrOwed.Error()}
 	case l.state.Rollback != nil:
 		return []string{"rolled back: a person has to clear it"}
 	case l.state.Done:
@@ -224,24 +231,19 @@ func (l *Ladder) ascend(ctx context.Context) error {
 	return l.enter(ctx, next, l.entry(Promoted, by, next, l.last.Reasons))
 }
 
-// rollback takes everything from the candidate. Nothing stops it: not an audit that cannot take the entry, and not a disk
-// that cannot keep the state.
-func (l *Ladder) rollback(ctx context.Context, by string, reasons []string) error {
+// rollback takes everything from the candidate. Nothing stops it: the audit is owed the entry, which Settle gives it once
+// the policy is published, and a disk that cannot keep the state is told of and no more.
+func (l *Ladder) rollback(by string, reasons []string) error {
 	next := l.state
 	next.Epoch++
 	next.Policy = shadow.Policy{Service: l.config.Service, Stable: l.config.Stable, Candidate: l.config.Candidate, Epoch: next.Epoch, RolledBack: true}
 	next.Rollback = &note{By: by, At: l.deps.Clock.Now(), Reasons: reasons}
 	next.Proposal, next.Done = nil, false
-	entry := l.entry(RolledBack, by, next, reasons)
-	err := l.deps.Audit.Append(ctx, entry)
-	if err != nil {
-		next.Owed = append(slices.Clone(next.Owed), entry)
-		err = fmt.Errorf("rolled back, and the audit does not have it yet: %w", err)
-	}
+	next.Owed = append(slices.Clone(next.Owed), l.entry(RolledBack, by, next, reasons))
 	l.state = next
 	l.deps.Metrics.changed(RolledBack)
 	l.deps.Log.Warn("rolled back", "epoch", next.Epoch, "by", by, "reasons", reasons)
-	return errors.Join(err, l.state.save(l.config.State))
+	return l.state.save(l.config.State)
 }
 
 // retreat goes back to what all had acknowledged, after somebody refused what came next; a person has to clear the way.
@@ -260,7 +262,7 @@ func (l *Ladder) retreat(ctx context.Context, by Subscriber) error {
 
 // enter has the audit take an entry, and then makes the next state the one in force.
 func (l *Ladder) enter(ctx context.Context, next state, entry Entry) error {
-	if err := l.deps.Audit.Append(ctx, entry); err != nil {
+	if err := l.audit(ctx, entry); err != nil {
 		return fmt.Errorf("audit %s: %w", entry.Change, err)
 	}
 	if err := next.save(l.config.State); err != nil {
@@ -271,6 +273,19 @@ func (l *Ladder) enter(ctx context.Context, next state, entry Entry) error {
 	l.deps.Log.Info("rollout", "change", entry.Change, "by", entry.By, "stage", next.Stage+1, "epoch", next.Policy.Epoch)
 	l.show()
 	return nil
+}
+
+// audit waits until the audit has an entry. While something can be rolled back, a rollback ends the wait.
+func (l *Ladder) audit(ctx context.Context, entry Entry) error {
+	if len(l.state.Owed) > 0 {
+		return ErrOwed
+	}
+	if l.state.Rollback != nil {
+		return l.deps.Audit.Append(ctx, entry)
+	}
+	waiting, done := l.haste.patient(ctx)
+	defer done()
+	return l.deps.Audit.Append(waiting, entry)
 }
 
 func (l *Ladder) entry(c Change, by string, next state, reasons []string) Entry {

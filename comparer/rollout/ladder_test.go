@@ -32,6 +32,7 @@ type rig struct {
 	refuses   uint64 // epoch
 	inForce   uint64
 	auditErr  error
+	stuck     *stuck          // nil: the audit takes entries at once
 	kill      func(at string) // called before each act on the world
 }
 
@@ -52,10 +53,13 @@ func (r *rig) Subscribers() []Subscriber {
 	return []Subscriber{s}
 }
 
-func (r *rig) Append(_ context.Context, e Entry) error {
+func (r *rig) Append(ctx context.Context, e Entry) error {
 	r.strike("audit")
 	if r.auditErr != nil {
 		return r.auditErr
+	}
+	if err := r.stuck.wait(ctx); err != nil {
+		return err
 	}
 	r.entries = append(r.entries, e)
 	return nil

@@ -19,7 +19,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		share:      prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "touchstone_rollout_share", Help: "What the policy in force asks for, 0 to 1."}, []string{"of"}),
 		rolledBack: prometheus.NewGauge(prometheus.GaugeOpts{Name: "touchstone_rollout_rolled_back", Help: "1 while the candidate is rolled back."}),
 		held:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "touchstone_rollout_held", Help: "1 while a person, or a refusal, holds the rollout."}),
-		owed:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "touchstone_rollout_audit_owed", Help: "Entries of rollbacks that the audit could not take."}),
+		owed:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "touchstone_rollout_audit_owed", Help: "Entries of rollbacks that the audit has not got yet."}),
 		changes:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "touchstone_rollout_changes_total", Help: "Changes of the rollout."}, []string{"change"}),
 	}
 	for _, c := range Changes() {

@@ -33,10 +33,20 @@ func (l *Ladder) Do(ctx context.Context, token string, act Act, reason, hash str
 	if reason == "" {
 		return fmt.Errorf("%w: a reason is needed", ErrConflict)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	if act == ActRollback {
+		return errors.Join(l.carryOut(ctx, who.Name, act, reason, hash), l.Settle(ctx))
+	}
+	if err := l.Settle(ctx); err != nil {
+		return err
+	}
+	return l.carryOut(ctx, who.Name, act, reason, hash)
+}
+
+func (l *Ladder) carryOut(ctx context.Context, by string, act Act, reason, hash string) error {
+	unlock := l.lock(act == ActRollback)
+	defer unlock()
 	l.tick()
-	if err := l.do(ctx, who.Name, act, []string{reason}, hash); err != nil {
+	if err := l.do(ctx, by, act, []string{reason}, hash); err != nil {
 		return err
 	}
 	if err := l.publish(ctx); err != nil { // it is done all the same; Catch and Step publish until it is taken
@@ -64,7 +74,7 @@ func (l *Ladder) rollbackBy(ctx context.Context, by string, reasons []string) er
 	if l.state.Rollback != nil {
 		return fmt.Errorf("%w: it is rolled back", ErrConflict)
 	}
-	err := l.rollback(ctx, by, reasons)
+	err := l.rollback(by, reasons)
 	l.show()
 	if err != nil {
 		return errors.Join(err, l.publish(ctx))

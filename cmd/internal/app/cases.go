@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"time"
@@ -42,7 +41,7 @@ func RunCases(ctx context.Context, cfg *config.Cases, p Process) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.Measure(registry)
-	entries, err := openAudit(ctx, cfg.Audit, registry, p)
+	entries, err := openAudit(ctx, cfg.Audit, audit.Config{Who: "touchstone recon serve " + p.Version, Metrics: audit.NewMetrics(registry)})
 	if err != nil {
 		return err
 	}
@@ -77,25 +76,9 @@ func RunCases(ctx context.Context, cfg *config.Cases, p Process) (err error) {
 		}},
 	)
 	health.Add("parts", func(context.Context) error { return group.Ready() })
-	if cfg.Audit.Witness == "" {
-		log.Warn("the audit log has no witness: whoever holds its key could build it anew; try: audit.witness")
-	}
+	warnOfNoWitness(cfg.Audit, "audit", log)
 	log.Info("cases listen", telemetry.KeyAddress, ln.Addr().String())
 	return group.Run(ctx)
-}
-
-func openAudit(ctx context.Context, cfg config.CasesAudit, registry prometheus.Registerer, p Process) (*audit.Log, error) {
-	key, err := audit.ReadKey(cfg.Key.Bytes())
-	if err != nil {
-		return nil, err
-	}
-	settings := audit.Config{Dir: string(cfg.Folder), Key: key, Who: "touchstone recon serve " + p.Version, Metrics: audit.NewMetrics(registry), Now: time.Now}
-	if cfg.Witness != "" {
-		if settings.Witness, err = audit.NewFolder(string(cfg.Witness)); err != nil {
-			return nil, err
-		}
-	}
-	return audit.Open(ctx, settings)
 }
 
 // newDesk wires the desk to where repairs are applied.
@@ -152,38 +135,4 @@ func people(ctx context.Context, cfg *config.Cases) (api.Who, error) {
 	o := cfg.OIDC
 	issuer, err := access.NewOIDC(ctx, &http.Client{Timeout: askTimeout}, o.Issuer.String(), o.Audience, access.Claims{Name: o.Name, Roles: o.Groups, Role: o.Roles}, time.Now)
 	return access.Any{holders, issuer}, err
-}
-
-// AuditLog is a log that a person looks at: its folder, the public half of its key and its witness, "" = none.
-type AuditLog struct {
-	Folder, Key, Witness string
-}
-
-// ErrNotVerified means that a log was changed or damaged.
-var ErrNotVerified = errors.New("the audit log is not what was written")
-
-// Verify prints what verification found.
-func (a AuditLog) Verify(ctx context.Context, p Process, out io.Writer) error {
-	audit.LogTo(p.Log)
-	verifier, err := audit.ReadVerifier(a.Key)
-	if err != nil {
-		return err
-	}
-	var witness *audit.Folder
-	if a.Witness != "" {
-		if witness, err = audit.NewFolder(a.Witness); err != nil {
-			return err
-		}
-	}
-	report, err := audit.Verify(ctx, a.Folder, verifier, witness)
-	if err != nil {
-		return err
-	}
-	if err := report.Print(out); err != nil {
-		return err
-	}
-	if !report.Whole() {
-		return ErrNotVerified
-	}
-	return nil
 }

@@ -75,7 +75,7 @@ func RunComparer(ctx context.Context, cfg *config.Comparer, p Process) (err erro
 		defer plane.ln.Close()
 		components = append(components, plane.part())
 	}
-	gating, err := run.gating(ctx, cfg, login, plane, registry)
+	gating, err := run.gating(ctx, cfg, login, plane, registry, p.Version)
 	if err != nil {
 		return err
 	}

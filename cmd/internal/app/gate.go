@@ -15,19 +15,18 @@ import (
 	"github.com/seed-3356bd69/touchstone/cmd/internal/bus"
 	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
 	"github.com/seed-3356bd69/touchstone/cmd/internal/daemon"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/telemetry"
 	"github.com/seed-3356bd69/touchstone/comparer"
 	"github.com/seed-3356bd69/touchstone/comparer/gate"
 	"github.com/seed-3356bd69/touchstone/comparer/rollout"
 	"github.com/seed-3356bd69/touchstone/comparer/server"
 	"github.com/seed-3356bd69/touchstone/proxy/xds"
+	"github.com/seed-3356bd69/touchstone/recon/audit"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
-// Names of the files of a rollout in the comparer's data folder.
-const (
-	rolloutFile = "rollout.json"
-	auditFile   = "rollout-audit.jsonl"
-)
+// rolloutFile is a rollout's file in the comparer's data folder.
+const rolloutFile = "rollout.json"
 
 func rate(f config.Fraction) float64 { return float64(f) / config.PerBillion }
 
@@ -72,7 +71,7 @@ type rolloutLoop struct {
 	run    *grayRun
 	config *config.Rollout
 	ladder *rollout.Ladder
-	audit  *rollout.FileAudit
+	audit  *rolloutAudit
 	canary *canary
 	log    *slog.Logger
 
@@ -91,12 +90,12 @@ type pace struct {
 const canaryBuffer = 64
 
 // gating takes up the rollout where one is configured, with its own way onto the bus.
-func (r *grayRun) gating(ctx context.Context, cfg *config.Comparer, login bus.Login, p *plane, reg prometheus.Registerer) ([]daemon.Component, error) {
+func (r *grayRun) gating(ctx context.Context, cfg *config.Comparer, login bus.Login, p *plane, reg prometheus.Registerer, version string) ([]daemon.Component, error) {
 	if cfg.Gate.Rollout == nil {
 		return nil, nil
 	}
 	seed := bus.NewPublisher(bus.PublisherConfig{Login: login, Buffer: canaryBuffer, Instance: canaryInstance, Logger: r.log, Registerer: reg})
-	if err := r.openRollout(ctx, cfg, seed, p, reg); err != nil {
+	if err := r.openRollout(ctx, cfg, seed, p, reg, version); err != nil {
 		return nil, err
 	}
 	return []daemon.Component{
@@ -104,55 +103,79 @@ func (r *grayRun) gating(ctx context.Context, cfg *config.Comparer, login bus.Lo
 			_ = seed.Run(ctx) // what is left at the end is a canary that nobody waits for
 			return nil
 		}},
-		{Name: "gate", Bound: partBound, Run: func(ctx context.Context) error { return errors.Join(r.rollout.Run(ctx), r.rollout.audit.Close()) }},
+		{Name: "gate", Bound: 2 * partBound, Run: r.rollout.Run},
 	}, nil
 }
 
 // openRollout takes up the rollout that an earlier process left, or begins it.
-func (r *grayRun) openRollout(ctx context.Context, cfg *config.Comparer, seed publisher, p controlPlane, reg prometheus.Registerer) error {
+func (r *grayRun) openRollout(ctx context.Context, cfg *config.Comparer, seed publisher, p controlPlane, reg prometheus.Registerer, version string) error {
 	ladder, err := ladderConfig(cfg)
 	if err != nil {
 		return err
 	}
 	loop := &rolloutLoop{run: r, config: cfg.Gate.Rollout, log: r.log, canary: newCanary(seed, cfg.Release, r.judge.policy())}
-	if loop.audit, err = rollout.OpenAudit(filepath.Join(string(cfg.Data), auditFile)); err != nil {
-		return err
+	audit.LogTo(r.log.With(telemetry.KeyComponent, "audit"))
+	log, err := openAudit(ctx, cfg.Gate.Rollout.Audit, audit.Config{Who: "touchstone comparer " + version, Patience: rolloutPatience, Metrics: audit.NewMetrics(reg)})
+	if err != nil {
+		return fmt.Errorf("gate.rollout.audit: %w", err)
 	}
+	warnOfNoWitness(cfg.Gate.Rollout.Audit, "gate.rollout.audit", r.log)
+	loop.audit = newRolloutAudit(log)
 	loop.ladder, err = rollout.Open(ctx, ladder, rollout.Deps{
 		Audit: loop.audit, Publisher: followers{p}, Metrics: rollout.NewMetrics(reg), Clock: rollout.NewClock(), Log: r.log,
 	})
 	if err != nil {
-		return errors.Join(fmt.Errorf("take up the rollout: %w", err), loop.audit.Close())
+		return errors.Join(fmt.Errorf("take up the rollout: %w", err), loop.closeAudit(ctx))
 	}
 	r.rollout = loop
 	return nil
 }
 
-// Run looks every now and then until ctx ends.
+// Run looks every now and then until ctx ends, and then gives the audit log back. What the control plane or the audit could
+// not take is tried again beside it: a look, a publication and an entry do not wait for each other.
 func (g *rolloutLoop) Run(ctx context.Context) error {
-	tick, again := time.NewTicker(g.config.Every), time.NewTicker(publishEvery)
-	defer tick.Stop()
-	defer again.Stop()
 	if err := g.ladder.Publish(ctx); err != nil {
 		g.log.Warn("policy is not published yet", "err", err)
 	}
+	var parts sync.WaitGroup
+	parts.Go(func() { every(ctx, publishEvery, func() { _ = g.ladder.Catch(ctx) }) }) // the next look tells
+	parts.Go(func() { every(ctx, settleEvery, func() { _ = g.ladder.Settle(ctx) }) })
+	every(ctx, g.config.Every, func() {
+		if _, err := g.look(ctx); err != nil && ctx.Err() == nil {
+			g.log.Error("gate", "err", err)
+		}
+	})
+	parts.Wait()
+	return g.closeAudit(ctx)
+}
+
+// closeAudit gives the log back within a bound.
+func (g *rolloutLoop) closeAudit(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), partBound)
+	defer cancel()
+	return g.audit.Close(bounded)
+}
+
+// every does something now and then until ctx ends.
+func every(ctx context.Context, d time.Duration, do func()) {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-		case <-again.C:
-			_ = g.ladder.Catch(ctx) // the next step tells
-			continue
+			do()
 		case <-ctx.Done():
-			return nil
-		}
-		if _, err := g.look(ctx); err != nil && ctx.Err() == nil {
-			g.log.Error("gate", "err", err)
+			return
 		}
 	}
 }
 
-// publishEvery is how often a policy is tried again that the control plane could not take: no subscriber was there yet.
-const publishEvery = 200 * time.Millisecond
+// How often it is tried again what the control plane could not take, because no subscriber was there yet, and what the
+// audit log could not.
+const (
+	publishEvery = 200 * time.Millisecond
+	settleEvery  = time.Second
+)
 
 // followers are the proxies that the control plane gives policies to.
 type followers struct{ controlPlane }

@@ -20,7 +20,7 @@ type Cases struct {
 	Store       string       `yaml:"store"`      // sqlite:///path, or:
 	StoreFile   SecretFile   `yaml:"store_file"` // holds a mysql:// URL with its password
 	Attachments Path         `yaml:"attachments" required:"true"`
-	Audit       CasesAudit   `yaml:"audit" required:"true"`
+	Audit       AuditLog     `yaml:"audit" required:"true"`
 	SLA         CasesSLA     `yaml:"sla"`
 	Tokens      []CasesToken `yaml:"tokens"`
 	OIDC        *CasesOIDC   `yaml:"oidc"`
@@ -38,13 +38,6 @@ type CasesAsked struct {
 	BaseURL  *url.URL              `yaml:"base_url" schemes:"http,https"`
 	Settings map[string]string     `yaml:"settings"`
 	Secrets  map[string]SecretFile `yaml:"secrets"` // environment variables of the adapter
-}
-
-// CasesAudit is the audit log; the desk is its only writer.
-type CasesAudit struct {
-	Folder  Path       `yaml:"folder" required:"true"`
-	Key     SecretFile `yaml:"key_file" required:"true"`
-	Witness Path       `yaml:"witness"` // a folder outside this host; "" = none, and verify says so
 }
 
 // CasesSLA says how soon cases must be closed.
@@ -126,6 +119,7 @@ func (m *Cases) check(c *Checker) {
 	case store.CheckURL(m.StoreURL()) != nil:
 		c.Complain("store", "is no URL of a store", "sqlite:///var/lib/touchstone/state.db")
 	}
+	m.Audit.check(c, "audit")
 	m.checkPeople(c)
 	m.checkRepairs(c)
 	for i := range m.SLA.Rules {

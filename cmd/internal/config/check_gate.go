@@ -35,6 +35,7 @@ func (r *Rollout) check(c *Checker, bound Fraction) {
 	if r.Abandon <= r.Settle {
 		c.Complain("gate.rollout.abandon", "is not longer than settle", "10m")
 	}
+	r.Audit.check(c, "gate.rollout.audit")
 	approvals := false
 	for i := range r.Stages {
 		approvals = approvals || r.Stages[i].Approval

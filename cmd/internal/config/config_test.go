@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seed-3356bd69/touchstone/recon/audit"
 )
 
 var update = flag.Bool("update", false, "write the expected complaints anew")
@@ -28,6 +30,9 @@ func workplace(t testing.TB, name string, data []byte) (folder, file string) {
 		if err := os.WriteFile(filepath.Join(folder, secret), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := audit.NewKey(filepath.Join(folder, "audit.key"), "example.com/audit"); err != nil {
+		t.Fatal(err)
 	}
 	if err := os.Chmod(filepath.Join(folder, "open.key"), 0o644); err != nil {
 		t.Fatal(err)

@@ -33,6 +33,7 @@ type Rollout struct {
 	SelfTest time.Duration `yaml:"self_test" default:"30s" min:"1s" max:"10m"` // within which a seeded fault must be found
 	Stages   []Stage       `yaml:"stages" required:"true"`
 	People   []Person      `yaml:"people"`
+	Audit    AuditLog      `yaml:"audit" required:"true"`
 }
 
 // Stage is one rung of the ladder.

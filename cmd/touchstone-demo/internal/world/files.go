@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"text/template"
+
+	"github.com/seed-3356bd69/touchstone/recon/audit"
 )
 
 //go:embed sidecar.yaml.tmpl comparer.yaml.tmpl
@@ -47,6 +49,9 @@ type Settings struct {
 
 // Stage is one rung of the demo's ladder, as the configuration writes it.
 type Stage struct{ Gray, Bound string }
+
+// AuditKey is the file with the key of the rollout's audit log, beside its public half.
+func (Settings) AuditKey() string { return "audit.key" }
 
 // Salt decides which orders are gray. It is fixed, so that the demo's slice is the same in every run.
 const Salt = "the demo slices alike in every run"
@@ -108,6 +113,9 @@ func WriteFiles(dir string, s Settings) error {
 		if err := writeSecret(dir, name, []byte(content)); err != nil {
 			return err
 		}
+	}
+	if err := audit.NewKey(filepath.Join(dir, s.AuditKey()), "touchstone-demo/rollout"); err != nil {
+		return err
 	}
 	parsed, err := template.ParseFS(templates, "*.tmpl")
 	if err != nil {
