@@ -39,6 +39,9 @@ func (l *Line) String() string {
 			text += fmt.Sprintf(", unreadable %d", n)
 		}
 	}
+	if r := l.Latest.Result; r != nil && r.Rules != nil {
+		text += r.Rules.String()
+	}
 	if c := l.Latest.Change; c != nil {
 		text += fmt.Sprintf(" (%d opened, %d gone, %d unchanged since the version before)", c.Opened, c.Gone, c.Unchanged)
 	}
