@@ -33,7 +33,9 @@ func TestALaterDayClosesTheCase(t *testing.T) {
 	carried.Since, carried.Why, carried.Expected = "2026-11-22", "expected by 2026-11-23", now().Add(-time.Hour)
 	settled := []batch.Settlement{{Key: key, Occurrence: 1, Since: "2026-11-23", Break: recon.MissingAtChannel, Fate: rules.Settled}}
 	for range 2 { // a crash has it called again
-		if err := db.Tx(t.Context(), func(tx *store.Tx) error { return cases.Open(t.Context(), tx, dayBatch("2026-11-23"), []batch.Finding{found, carried}) }); err != nil {
+		if err := db.Tx(t.Context(), func(tx *store.Tx) error {
+			return cases.Open(t.Context(), tx, dayBatch("2026-11-23"), []batch.Finding{found, carried})
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
