@@ -141,8 +141,11 @@ func (c *claim) passOn(ctx context.Context, tx *store.Tx, b *Batch) error {
 	}
 	id, now := c.p.ID(day), c.r.Now()
 	known, err := tx.Exec(ctx, "UPDATE statements SET beat = beat + 1 WHERE id = ?", id.String())
-	if err != nil || known == 0 {
-		return err
+	if err != nil {
+		return fmt.Errorf("hold statement %s: %w", id, err)
+	}
+	if known == 0 {
+		return nil
 	}
 	s, err := readStatement(ctx, tx, id)
 	if err != nil {
@@ -156,7 +159,8 @@ func (c *claim) passOn(ctx context.Context, tx *store.Tx, b *Batch) error {
 	if err != nil || next == nil || next.Result.Rules == nil || next.Result.Rules.CarriedIn == carriedOut(b) {
 		return err
 	}
-	if _, err := tx.Exec(ctx, "UPDATE statements SET next_us = ?, fence = fence + 1 WHERE id = ?", store.Moment(now), id.String()); err != nil {
+	why := "is done again, since " + c.s.Day + " carries out other bookings"
+	if _, err := tx.Exec(ctx, "UPDATE statements SET next_us = ?, why = ?, fence = fence + 1 WHERE id = ?", store.Moment(now), why, id.String()); err != nil {
 		return fmt.Errorf("have %s done again: %w", id, err)
 	}
 	return tx.Audit(ctx, store.Entry{Time: now, Actor: c.r.Worker, Action: "statement rerun", Subject: id.String(), Basis: b.ID + " carries out other bookings"})

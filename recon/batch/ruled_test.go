@@ -256,7 +256,10 @@ func TestACorrectedDayIsCarriedOn(t *testing.T) {
 		if got := w.booked(t); !slices.Equal(got, []int64{1, 1}) {
 			t.Fatalf("written off %v", got)
 		}
-		wants(t, w.of(t, november(24)), batch.Closed, "version 1 SETTLED")
+		wants(t, w.of(t, november(24)), batch.Closed, "is done again, since 2026-11-23 carries out other bookings", "version 1 SETTLED")
+		if _, err := w.Close(t.Context(), november(24), "me"); err == nil || !strings.Contains(err.Error(), "is done again") {
+			t.Fatalf("a day closed that is about to be done again: %v", err)
+		}
 		w.channel.says(func(batch.ID, io.Writer) (batch.Fetched, error) { // the files are there, nobody is asked
 			return batch.Fetched{}, errors.New("the channel is gone")
 		})
