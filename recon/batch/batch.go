@@ -17,7 +17,7 @@ import (
 
 // Batch is one version of a statement: one file, by its content, and what came of it.
 type Batch struct {
-	ID         string    `json:"id"` // statement@sha256, with #n where people asked to do the same file again
+	ID         string    `json:"id"` // statement@sha256, with #n where people asked to do the same file again, ~n where the day before changed
 	Statement  ID        `json:"statement"`
 	Number     int       `json:"number"` // from 1
 	State      State     `json:"state"`

@@ -109,9 +109,7 @@ func (c *claim) redo(ctx context.Context) (*Batch, error) {
 	if other, err := c.outdated(ctx, c.r.DB, old.Result); err != nil || !other {
 		return nil, err
 	}
-	round := c.s.Round + 1
-	b, err := c.open(ctx, old.File, batchID(c.s.ID, old.File.SHA256, round), func(s *Statement) {
-		s.Round = round
+	b, err := c.open(ctx, old.File, fmt.Sprintf("%s~%d", batchID(c.s.ID, old.File.SHA256, c.s.Round), c.s.Versions+1), func(s *Statement) {
 		s.enter(Running, "again, since the day before carries out other bookings", c.r.Now())
 	})
 	if err == nil {

@@ -43,7 +43,7 @@ func (c *claim) pre(ctx context.Context) (_ *Batch, err error) {
 	}
 	file := File{Name: got.Name, Size: in.size, SHA256: in.sum(), Declared: got.Declared, Adapter: got.Adapter, Empty: got.Readiness == EmptyDay}
 	id := batchID(c.s.ID, file.SHA256, c.s.Round)
-	known, err := readBatch(ctx, c.r.DB, id)
+	known, err := c.same(ctx, id, file)
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +54,19 @@ func (c *claim) pre(ctx context.Context) (_ *Batch, err error) {
 		s.Attempts++
 		s.enter(Running, "reconciles "+file.Name, c.r.Now())
 	})
+}
+
+// same gives the batch of a file that came before; of several, the one that counts.
+func (c *claim) same(ctx context.Context, id string, file File) (*Batch, error) {
+	known, err := readBatch(ctx, c.r.DB, id)
+	if err != nil || known == nil {
+		return nil, err
+	}
+	now, err := settled(ctx, c.r.DB, c.s.ID)
+	if err != nil || now == nil || now.File.SHA256 != file.SHA256 {
+		return known, err
+	}
+	return now, nil
 }
 
 // wait notes that there is no file yet.

@@ -50,6 +50,12 @@ type week struct {
 func newWeek(t *testing.T, db *store.DB) *week {
 	w := &week{rig: newRig(t, db), bills: map[string]string{}}
 	w.Profiles[0].Rules = contract()
+	w.sendsBills()
+	return w
+}
+
+// sendsBills has the channel send what is in bills.
+func (w *week) sendsBills() {
 	w.channel.says(func(id batch.ID, to io.Writer) (batch.Fetched, error) {
 		text, there := w.bills[id.Day]
 		if !there {
@@ -58,7 +64,6 @@ func newWeek(t *testing.T, db *store.DB) *week {
 		_, err := io.WriteString(to, text)
 		return batch.Fetched{Readiness: batch.Ready, Name: "bill-" + id.Day + ".csv"}, err
 	})
-	return w
 }
 
 // november is a day of the month.
@@ -275,6 +280,12 @@ func TestACorrectedDayIsCarriedOn(t *testing.T) {
 		if got := w.of(t, november(25)); got.Latest.ID != last || got.Phase != batch.Closed {
 			t.Errorf("the 25th was done again: %s", got.String())
 		}
+		w.sendsBills() // the file that counts is no news, and one that was replaced is
+		w.rerun(t, november(24))
+		wants(t, w.on(t, november(24)), batch.Closed, "version 2 SETTLED")
+		w.bills[november(23)] = file("cent 3.02", "gone 4.01")
+		w.rerun(t, november(23))
+		wants(t, w.on(t, november(23)), batch.Quarantined, "an earlier version came again")
 	})
 }
 
