@@ -124,11 +124,19 @@ func (cmd *dayCmd) advance(ctx context.Context, r *app.Recon) error {
 	}
 	var errs []error
 	for i := range all {
-		if _, err := r.Advance(ctx, all[i].ID); err != nil {
-			errs = append(errs, &codedError{exitError, fmt.Errorf("%s: %w", all[i].ID, err)})
+		if err := cmd.forward(ctx, r, all[i].ID); err != nil {
+			errs = append(errs, &codedError{exitError, err})
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// forward brings a statement forward, and the days behind it that wait for it or were done with what it carried out before.
+func (cmd *dayCmd) forward(ctx context.Context, r *app.Recon, id batch.ID) error {
+	if _, err := r.Advance(ctx, id); err != nil {
+		return fmt.Errorf("%s: %w", id, err)
+	}
+	return r.Follow(ctx, id)
 }
 
 // statusCmd tells where a day's statements stand, and why.

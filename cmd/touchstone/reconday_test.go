@@ -72,6 +72,7 @@ func TestReconDay(t *testing.T) {
 	r := newDayRig(t)
 	t.Run("from the command line", r.commands)
 	t.Run("frozen worker", r.frozen)
+	t.Run("rules over days", r.rules)
 }
 
 func (r *dayRig) commands(t *testing.T) {

@@ -10,13 +10,14 @@ import (
 
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/recon/match"
+	"github.com/seed-3356bd69/touchstone/recon/rules"
 	"github.com/seed-3356bd69/touchstone/recon/scan"
 	"github.com/seed-3356bd69/touchstone/recon/store"
 )
 
 // Batch is one version of a statement: one file, by its content, and what came of it.
 type Batch struct {
-	ID         string    `json:"id"` // statement@sha256, with #n where people asked to do the same file again
+	ID         string    `json:"id"` // statement@sha256, with #n where people asked to do the same file again, ~n where the day before changed
 	Statement  ID        `json:"statement"`
 	Number     int       `json:"number"` // from 1
 	State      State     `json:"state"`
@@ -44,11 +45,28 @@ type Result struct {
 	Books    SideTotals     `json:"books"`
 	Channel  SideTotals     `json:"channel"`
 	Matched  []match.Total  `json:"matched"`
-	Breaks   []BreakTotals  `json:"breaks,omitempty"`
+	Breaks   []BreakTotals  `json:"breaks,omitempty"` // differences of the two sides, before any rule
 	Findings int64          `json:"findings"`
 	Rejects  []recon.Reject `json:"rejects,omitempty"` // the first of them
 	Took     time.Duration  `json:"took"`
 	Control  []scan.Control `json:"control,omitempty"` // what the file states about itself, beside what was counted
+	Rules    *Ruled         `json:"rules,omitempty"`   // what became of the breaks, where the statement has rules
+}
+
+// found is how many differences the sides had.
+func (r *Result) found() (n int64) {
+	for _, t := range r.Breaks {
+		n += t.Count
+	}
+	return n
+}
+
+// broken is how many of them somebody has to look at.
+func (r *Result) broken() int64 {
+	if r.Rules == nil {
+		return r.found()
+	}
+	return r.Rules.Of(rules.Broken)
 }
 
 // SideTotals are the control totals of one side.
@@ -59,7 +77,7 @@ type SideTotals struct {
 	In       []match.Total `json:"in"`
 }
 
-// BreakTotals is one class of findings, in number and in money of each side.
+// BreakTotals is one class of differences, in number and in money of each side.
 type BreakTotals struct {
 	Break   recon.Break   `json:"break"`
 	Count   int64         `json:"count"`

@@ -47,17 +47,18 @@ func (c *claim) tx(ctx context.Context, do func(*store.Tx) error) error {
 	})
 }
 
-// save changes the statement, with whatever else belongs to the same step.
+// save changes the statement, with whatever else belongs to the same step and comes before.
 func (c *claim) save(ctx context.Context, change func(*Statement), more func(*store.Tx) error) error {
-	s := c.s
-	change(&s)
-	s.Why = clip(s.Why)
+	var s Statement
 	err := c.tx(ctx, func(tx *store.Tx) error {
 		if more != nil {
 			if err := more(tx); err != nil {
 				return err
 			}
 		}
+		s = c.s
+		change(&s)
+		s.Why = clip(s.Why)
 		return s.save(ctx, tx)
 	})
 	if err != nil {

@@ -39,6 +39,9 @@ func (l *Line) String() string {
 			text += fmt.Sprintf(", unreadable %d", n)
 		}
 	}
+	if r := l.Latest.Result; r != nil && r.Rules != nil {
+		text += r.Rules.String()
+	}
 	if c := l.Latest.Change; c != nil {
 		text += fmt.Sprintf(" (%d opened, %d gone, %d unchanged since the version before)", c.Opened, c.Gone, c.Unchanged)
 	}
@@ -137,7 +140,7 @@ func (r *Runner) Close(ctx context.Context, day, actor string) (at time.Time, er
 	}
 	open := &OpenError{Day: day}
 	for i := range lines {
-		if lines[i].Phase != Closed {
+		if lines[i].Phase != Closed || !lines[i].Next.IsZero() { // one that is closed may be about to be done again
 			open.Lines = append(open.Lines, lines[i])
 		}
 	}

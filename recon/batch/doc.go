@@ -5,6 +5,8 @@
 // Never: a batch settled twice or by a worker that another replaced, a file reconciled that is not whole, a day closed
 // without its file, an operation repeated before the channel was asked.
 //
+// With rules, days hang together: what one carries out is what the next carries in.
+//
 // Three stages, each safe to begin again: Pre (fetch, hash, archive), Main (join, findings, confirm), Final (cases, settle).
 // Why a crash between any two steps is harmless: recon/batch/DESIGN.md.
 package batch

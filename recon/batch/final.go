@@ -22,28 +22,56 @@ func (c *claim) final(ctx context.Context, b *Batch) error {
 		return err
 	}
 	if c.r.Cases != nil {
-		if err := c.each(ctx, ofBatch(b.ID), func(tx *store.Tx, page []Finding) error { return c.r.Cases.Open(ctx, tx, b, page) }); err != nil {
-			return fmt.Errorf("open cases: %w", err)
-		}
-	}
-	if c.r.Cases != nil && old != nil {
-		if err := c.each(ctx, goneFrom(old.ID, b.ID), func(tx *store.Tx, page []Finding) error { return c.r.Cases.Withdraw(ctx, tx, b, page) }); err != nil {
-			return fmt.Errorf("withdraw cases: %w", err)
+		if err := c.hand(ctx, b, old); err != nil {
+			return err
 		}
 	}
 	return c.settle(ctx, b, old, change)
 }
 
+// hand tells the cases what the batch found, settled and wrote off, and what the batch before did and this one does not.
+func (c *claim) hand(ctx context.Context, b, old *Batch) error {
+	cases := c.r.Cases
+	if err := each(ctx, c, ofBatch(b.ID), func(tx *store.Tx, page []Finding) error { return cases.Open(ctx, tx, b, page) }); err != nil {
+		return fmt.Errorf("open cases: %w", err)
+	}
+	if err := each(ctx, c, settlements(b.ID), func(tx *store.Tx, page []Settlement) error { return cases.Settle(ctx, tx, b, page) }); err != nil {
+		return fmt.Errorf("settle cases: %w", err)
+	}
+	if err := each(ctx, c, writtenOff(b.ID), func(tx *store.Tx, page []WriteOff) error { return cases.Book(ctx, tx, b, page) }); err != nil {
+		return fmt.Errorf("book write-offs: %w", err)
+	}
+	if old == nil {
+		return nil
+	}
+	if err := each(ctx, c, goneFrom(old.ID, b.ID), func(tx *store.Tx, page []Finding) error { return cases.Withdraw(ctx, tx, b, page) }); err != nil {
+		return fmt.Errorf("withdraw cases: %w", err)
+	}
+	if err := each(ctx, c, unbooked(old.ID, b.ID), func(tx *store.Tx, page []WriteOff) error { return cases.Unbook(ctx, tx, b, page) }); err != nil {
+		return fmt.Errorf("take write-offs back: %w", err)
+	}
+	return nil
+}
+
 // before gives the settled batch whose place b takes, or nil.
 func (c *claim) before(ctx context.Context, b *Batch) (*Batch, error) {
-	old, err := scanBatch(c.r.DB.QueryRow(ctx, "SELECT "+batchColumns+" FROM batches WHERE statement = ? AND state = ? AND superseded = '' AND id <> ?", c.s.ID.String(), Settled, b.ID))
+	old, err := settled(ctx, c.r.DB, c.s.ID)
+	if err != nil || old == nil || old.ID == b.ID {
+		return nil, err
+	}
+	return old, nil
+}
+
+// settled gives the batch of a statement that counts: settled, and not superseded; nil where there is none.
+func settled(ctx context.Context, from store.Reader, id ID) (*Batch, error) {
+	b, err := scanBatch(from.QueryRow(ctx, "SELECT "+batchColumns+" FROM batches WHERE statement = ? AND state = ? AND superseded = ''", id.String(), Settled))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("read batch before %s: %w", b.ID, err)
+		return nil, fmt.Errorf("read settled batch of %s: %w", id, err)
 	}
-	return &old, nil
+	return &b, nil
 }
 
 // compare counts what is otherwise than in the batch before.
@@ -52,25 +80,12 @@ func (c *claim) compare(ctx context.Context, b, old *Batch) (*Change, error) {
 		return nil, nil
 	}
 	change := &Change{From: old.ID}
-	const same = `SELECT COUNT(*) FROM findings f JOIN findings n ON n.key_id = f.key_id AND n.batch = ? AND n.key_kind = f.key_kind AND n.occurrence = f.occurrence AND n.break_name = f.break_name WHERE f.batch = ?`
+	const same = "SELECT COUNT(*) FROM findings f JOIN findings n ON " + sameFinding + " WHERE f.batch = ?"
 	if err := c.r.DB.QueryRow(ctx, same, b.ID, old.ID).Scan(&change.Unchanged); err != nil {
 		return nil, fmt.Errorf("compare with batch before %s: %w", b.ID, err)
 	}
 	change.Opened, change.Gone = b.Result.Findings-change.Unchanged, old.Result.Findings-change.Unchanged
 	return change, nil
-}
-
-// each hands findings on page by page, each page in a transaction of its own.
-func (c *claim) each(ctx context.Context, pages *cursor, do func(*store.Tx, []Finding) error) error {
-	for {
-		page, err := pages.next(ctx, c.r.DB)
-		if err != nil || len(page) == 0 {
-			return err
-		}
-		if err := c.tx(ctx, func(tx *store.Tx) error { return do(tx, page) }); err != nil {
-			return err
-		}
-	}
 }
 
 // settle ends the batch, and closes the statement with it.
@@ -85,16 +100,23 @@ func (c *claim) settle(ctx context.Context, b, old *Batch, change *Change) error
 		}
 		basis = fmt.Sprintf("findings %d: %d opened, %d gone, %d unchanged since %s", b.Result.Findings, change.Opened, change.Gone, change.Unchanged, change.From)
 	}
+	var again time.Time
 	err := c.save(ctx, func(s *Statement) {
 		s.enter(Closed, "", now)
-		s.ClosedAt, s.Next = now, time.Time{}
-	}, func(tx *store.Tx) error {
+		s.ClosedAt, s.Next = now, again
+	}, func(tx *store.Tx) (err error) {
 		if old != nil {
 			if err := supersede(ctx, tx, old, b); err != nil {
 				return err
 			}
 		}
-		return b.move(ctx, tx, Settled, now, c.r.Worker, basis, []string{"changed"}, []any{body})
+		if err := b.move(ctx, tx, Settled, now, c.r.Worker, basis, []string{"changed"}, []any{body}); err != nil {
+			return err
+		}
+		if again, err = c.afterwards(ctx, tx, b.Result); err != nil {
+			return err
+		}
+		return c.passOn(ctx, tx, b)
 	})
 	if err != nil {
 		return err

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +20,7 @@ import (
 
 	"github.com/seed-3356bd69/touchstone/recon/batch"
 	"github.com/seed-3356bd69/touchstone/recon/match"
+	"github.com/seed-3356bd69/touchstone/recon/rules"
 	"github.com/seed-3356bd69/touchstone/recon/store"
 	"github.com/seed-3356bd69/touchstone/test/stores"
 )
@@ -38,36 +41,58 @@ func dayOf(i int) string { return time.Date(2026, 1, 1+i, 0, 0, 0, 0, time.UTC).
 // planted is what is wrong with one version of a day, by case.
 type planted map[string]bool
 
-// simulateDay makes the books and the versions of a statement of one day, and what their last version must find.
-func simulateDay(rng *rand.Rand, i int) (books string, versions []string, found planted) {
+// left is what a version of a day leaves to the next one.
+type left struct {
+	late  []string // lines that the channel brings a day later
+	never planted  // what nobody brings: cases of the next day
+}
+
+// version is one file of a day, and what it must find.
+type version struct {
+	file  string
+	found planted // at once
+	left  left
+}
+
+// simulateVersion makes a file for the books of a day, with what is late from the day before.
+func simulateVersion(rng *rand.Rand, day string, ours, late []string) version {
+	v := version{found: planted{}, left: left{never: planted{}}}
+	theirs := slices.Clone(late)
+	for _, row := range ours {
+		key, _, _ := strings.Cut(row, " ")
+		switch rng.IntN(40) {
+		case 0:
+			v.left.never["payment "+key+" #1 missing-at-channel since "+day] = true
+		case 1:
+			theirs = append(theirs, row, "X"+row)
+			v.left.never["payment X"+key+" #1 missing-internally since "+day] = true
+		case 2:
+			theirs = append(theirs, key+" 1000.00")
+			v.found["payment "+key+" #1 amount-mismatch"] = true
+		case 3:
+			theirs = append(theirs, row, row)
+			v.found["payment "+key+" #2 duplicate"] = true
+		case 4:
+			v.left.late = append(v.left.late, row)
+		default:
+			theirs = append(theirs, row)
+		}
+	}
+	rng.Shuffle(len(theirs), func(a, b int) { theirs[a], theirs[b] = theirs[b], theirs[a] })
+	v.file = file(theirs...)
+	return v
+}
+
+// simulateDay makes the books and the versions of a statement of one day. What the day before leaves comes with each of them.
+func simulateDay(rng *rand.Rand, i int, before left) (books string, versions []version) {
 	var ours []string
 	for k := range 20 + rng.IntN(1500) {
 		ours = append(ours, fmt.Sprintf("D%dP%d %d.%02d", i, k, 1+rng.IntN(900), rng.IntN(100)))
 	}
 	for range 1 + rng.IntN(2) {
-		theirs, wrong := []string(nil), planted{}
-		for _, row := range ours {
-			key, _, _ := strings.Cut(row, " ")
-			switch rng.IntN(40) {
-			case 0:
-				wrong["payment "+key+" #1 missing-at-channel"] = true
-			case 1:
-				theirs = append(theirs, row, "X"+row)
-				wrong["payment X"+key+" #1 missing-internally"] = true
-			case 2:
-				theirs = append(theirs, key+" 1000.00")
-				wrong["payment "+key+" #1 amount-mismatch"] = true
-			case 3:
-				theirs = append(theirs, row, row)
-				wrong["payment "+key+" #2 duplicate"] = true
-			default:
-				theirs = append(theirs, row)
-			}
-		}
-		rng.Shuffle(len(theirs), func(a, b int) { theirs[a], theirs[b] = theirs[b], theirs[a] })
-		versions, found = append(versions, file(theirs...)), wrong
+		versions = append(versions, simulateVersion(rng, dayOf(i), ours, before.late))
 	}
-	return file(ours...), versions, found
+	return file(ours...), versions
 }
 
 // versionSource gives the first version of a day's statement until that is settled, and the next one then.
@@ -78,17 +103,23 @@ type versionSource struct {
 }
 
 func (s *versionSource) Fetch(ctx context.Context, id batch.ID, w io.Writer) (batch.Fetched, error) {
-	lines, err := (&batch.Runner{DB: s.db, Now: time.Now}).Status(ctx, id.Day)
+	name, err := nextFile(ctx, s.db, id)
 	if err != nil {
 		return batch.Fetched{}, err
 	}
-	name := fmt.Sprintf("bill-%s-%d.csv", id.Day, lines[0].Versions+1)
 	text, err := os.ReadFile(filepath.Join(s.folder, name))
 	if err != nil {
 		return batch.Fetched{}, err
 	}
 	_, err = w.Write(text)
 	return batch.Fetched{Readiness: batch.Ready, Name: name}, err
+}
+
+// nextFile names the file that has not come yet. A day that was done again had none.
+func nextFile(ctx context.Context, db *store.DB, id batch.ID) (string, error) {
+	var came int
+	err := db.QueryRow(ctx, "SELECT COUNT(*) FROM batches WHERE statement = ? AND id NOT LIKE '%~%'", id.String()).Scan(&came)
+	return fmt.Sprintf("bill-%s-%d.csv", id.Day, came+1), err
 }
 
 // simulatedWorker does all days of a folder, from wherever the one before it was killed.
@@ -111,7 +142,7 @@ func simulatedWorker(dir string) int {
 		return 1
 	}
 	for i := done; i < days; i++ {
-		if err := simulateWork(ctx, r, dir, dayOf(i)); err != nil {
+		if err := simulateWork(ctx, r, dir, i, i+1 == days); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
@@ -122,7 +153,7 @@ func simulatedWorker(dir string) int {
 func simulatedRunner(dir string, db *store.DB) *batch.Runner {
 	p := &batch.Profile{
 		Channel: "wechat", Account: "m1", Kind: "trade", Zone: time.UTC, Provisional: 2 * time.Hour, From: 9 * time.Hour, Due: 10 * time.Hour, Every: time.Millisecond,
-		Source: &versionSource{folder: dir, db: db}, Books: books{dir},
+		Source: &versionSource{folder: dir, db: db}, Books: books{dir}, Rules: &rules.Config{Terms: []rules.Term{{Days: 1, Calendar: true}}},
 	}
 	return &batch.Runner{
 		DB: db, Archive: batch.Archive{Folder: filepath.Join(dir, "archive")}, Profiles: []*batch.Profile{p}, Cases: caseList{}, Memory: 16 << 20, Threads: 1, Temp: dir,
@@ -130,32 +161,50 @@ func simulatedRunner(dir string, db *store.DB) *batch.Runner {
 	}
 }
 
-// simulateWork brings one day to its close, with as many versions as there are files.
-func simulateWork(ctx context.Context, r *batch.Runner, dir, day string) error {
+// simulateWork brings one day to its close. Every third day its corrected file comes only after the next day was closed,
+// which is done again then.
+func simulateWork(ctx context.Context, r *batch.Runner, dir string, i int, last bool) error {
 	if err := (caseList{}).create(ctx, r.DB); err != nil {
 		return err
 	}
-	if err := r.Expect(ctx, day); err != nil {
+	if err := r.Expect(ctx, dayOf(i)); err != nil {
 		return err
 	}
-	id := r.Profiles[0].ID(day)
+	steps := []int{i}
+	if i%3 == 2 {
+		steps = []int{i, i - 1, i}
+	}
+	for _, of := range steps {
+		if err := simulateFiles(ctx, r, dir, of, of%3 == 1 && of == i && !last); err != nil {
+			return err
+		}
+	}
+	_, err := r.Close(ctx, dayOf(i), "simulation")
+	return err
+}
+
+// simulateFiles takes in the files of a day: the first of them only, or all.
+func simulateFiles(ctx context.Context, r *batch.Runner, dir string, i int, first bool) error {
+	id := r.Profiles[0].ID(dayOf(i))
 	for {
 		s, err := r.Advance(ctx, id)
 		if err != nil {
 			return err
 		}
-		if s.Phase != batch.Closed {
+		if s.Phase != batch.Closed || !s.Next.IsZero() {
 			continue
 		}
-		if _, err := os.Stat(filepath.Join(dir, fmt.Sprintf("bill-%s-%d.csv", day, s.Versions+1))); err != nil {
-			break
+		name, err := nextFile(ctx, r.DB, id)
+		if err != nil {
+			return err
+		}
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil || first {
+			return r.Follow(ctx, id)
 		}
 		if err := r.Rerun(ctx, id, false, "simulation"); err != nil {
 			return err
 		}
 	}
-	_, err := r.Close(ctx, day, "simulation")
-	return err
 }
 
 // TestKilledWorker kills a worker, a real process, at random moments of many days, and wants each batch settled once, each
@@ -168,16 +217,18 @@ func TestKilledWorker(t *testing.T) {
 	t.Logf("seed %d, %d days; again with: go test ./recon/batch -run TestKilledWorker -seed %d -days %d", seed, *killDays, seed, *killDays)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	dir := t.TempDir()
-	want, batches := map[string]planted{}, 0
+	want, batches, before := map[string]planted{}, 0, left{}
 	for i := range *killDays {
-		ours, versions, found := simulateDay(rng, i)
+		ours, versions := simulateDay(rng, i, before)
 		(books{dir}).write(t, dayOf(i), ours)
-		for v, text := range versions {
-			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("bill-%s-%d.csv", dayOf(i), v+1)), []byte(text), 0o644); err != nil {
+		for v := range versions {
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("bill-%s-%d.csv", dayOf(i), v+1)), []byte(versions[v].file), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
-		want[dayOf(i)], batches = found, batches+len(versions)
+		last := versions[len(versions)-1]
+		maps.Copy(last.found, before.never)
+		want[dayOf(i)], batches, before = last.found, batches+len(versions), last.left
 	}
 	kills := 0
 	for ; ; kills++ {
@@ -222,8 +273,8 @@ func examine(t *testing.T, dir string, want map[string]planted, batches int) {
 	r := &rig{Runner: simulatedRunner(dir, db)}
 	for action, each := range map[string]int{"batch PENDING": 1, "batch PENDING to PREPARING": 1, "batch PREPARING to CONFIRMED": 1, "batch CONFIRMED to SETTLED": 1} {
 		got := audited(t, db, action)
-		if len(got) != batches {
-			t.Errorf("%s: %d batches, want %d", action, len(got), batches)
+		if again := count(t, db, "SELECT COUNT(*) FROM batches WHERE id LIKE '%~%'"); len(got) != batches+again {
+			t.Errorf("%s: %d batches, want %d of files and %d that were done again", action, len(got), batches, again)
 		}
 		for id, n := range got {
 			if n != each {
@@ -250,6 +301,19 @@ func examine(t *testing.T, dir string, want map[string]planted, batches int) {
 		}
 		conserved(t, r, day, len(found))
 	}
+	days := slices.Sorted(maps.Keys(want))
+	chained(t, r.Runner, days...)
+	if again := count(t, db, "SELECT COUNT(*) FROM batches WHERE id LIKE '%~%'"); again == 0 && len(days) > 20 {
+		t.Error("no day was done again: the test proves little")
+	}
+}
+
+func count(t *testing.T, db *store.DB, query string) (n int) {
+	t.Helper()
+	if err := db.QueryRow(t.Context(), query).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // conserved holds a day's control totals against each other: what is in the books is matched or in a finding.

@@ -12,6 +12,7 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/recon/entry"
 	"github.com/seed-3356bd69/touchstone/recon/match"
+	"github.com/seed-3356bd69/touchstone/recon/rules"
 	"github.com/seed-3356bd69/touchstone/recon/scan"
 	"github.com/seed-3356bd69/touchstone/recon/store"
 )
@@ -28,19 +29,35 @@ func (c *claim) main(ctx context.Context, b *Batch) (whole bool, err error) {
 		return false, err
 	}
 	begin := time.Now()
-	found := &sink{claim: c, batch: b}
-	result, wrong, err := c.reconcile(ctx, b, found)
+	out, wrong, err := c.find(ctx, b)
 	switch {
 	case wrong != nil:
 		return false, c.quarantine(ctx, b, wrong)
 	case err != nil:
 		return false, err
 	}
-	if err := found.flush(ctx); err != nil {
-		return false, err
-	}
-	out := newResult(result, found.count, time.Since(begin))
+	out.Took = time.Since(begin)
 	return true, c.confirm(ctx, b, out)
+}
+
+// find reconciles, and stores what is found: every difference, or what the rules of the statement leave of them.
+func (c *claim) find(ctx context.Context, b *Batch) (out *Result, wrong, err error) {
+	if c.p.Rules != nil {
+		return c.ruled(ctx, b)
+	}
+	found := c.findingSink(b)
+	result, wrong, err := c.reconcile(ctx, b, func(d *match.Difference) error { return found.take(ctx, newFinding(d)) })
+	if wrong != nil || err != nil {
+		return nil, wrong, err
+	}
+	if err := found.flush(ctx); err != nil {
+		return nil, nil, err
+	}
+	return newResult(result, found.count), nil, nil
+}
+
+func (c *claim) findingSink(b *Batch) sink[Finding] {
+	return sink[Finding]{claim: c, what: "findings of " + b.ID, rows: func(_ context.Context, page []Finding) (store.Rows, error) { return findingRows(b.ID, page) }}
 }
 
 func (c *claim) prepare(ctx context.Context, b *Batch) error {
@@ -54,28 +71,43 @@ func (c *claim) prepare(ctx context.Context, b *Batch) error {
 	return nil
 }
 
-// forget removes the findings of a run that did not come to its end.
+// forget removes what a run stored that did not come to its end.
 func (c *claim) forget(ctx context.Context, b *Batch) error {
-	for {
-		page, err := ofBatch(b.ID).next(ctx, c.r.DB)
-		if err != nil || len(page) == 0 {
+	for pages := ofBatch(b.ID); ; pages.last = nil {
+		page, err := pages.next(ctx, c.r.DB)
+		if err != nil {
 			return err
 		}
-		if err := c.tx(ctx, func(tx *store.Tx) error {
-			for _, f := range page {
-				if _, err := tx.Exec(ctx, "DELETE FROM findings WHERE key_id = ? AND batch = ? AND key_kind = ? AND occurrence = ?", f.Key.ID, b.ID, string(f.Key.Kind), f.Occurrence); err != nil {
-					return fmt.Errorf("forget findings of %s: %w", b.ID, err)
-				}
-			}
-			return nil
-		}); err != nil {
+		if len(page) == 0 {
+			break
+		}
+		if err := c.tx(ctx, func(tx *store.Tx) error { return forgetFindings(ctx, tx, b, page) }); err != nil {
 			return err
 		}
 	}
+	return c.tx(ctx, func(tx *store.Tx) error {
+		for _, table := range []string{"write_offs", "settlements"} {
+			if _, err := tx.Exec(ctx, "DELETE FROM "+table+" WHERE batch = ?", b.ID); err != nil {
+				return fmt.Errorf("forget %s of %s: %w", table, b.ID, err)
+			}
+		}
+		return nil
+	})
+}
+
+func forgetFindings(ctx context.Context, tx *store.Tx, b *Batch, page []Finding) error {
+	for _, f := range page {
+		_, err := tx.Exec(ctx, "DELETE FROM findings WHERE key_id = ? AND batch = ? AND key_kind = ? AND occurrence = ? AND since = ? AND break_name = ?",
+			f.Key.ID, b.ID, string(f.Key.Kind), f.Occurrence, f.Since, string(f.Break))
+		if err != nil {
+			return fmt.Errorf("forget findings of %s: %w", b.ID, err)
+		}
+	}
+	return nil
 }
 
 // reconcile opens both sides and joins them. wrong is what makes the file unusable as a whole.
-func (c *claim) reconcile(ctx context.Context, b *Batch, found *sink) (result *match.Result, wrong, err error) {
+func (c *claim) reconcile(ctx context.Context, b *Batch, each func(*match.Difference) error) (result *match.Result, wrong, err error) {
 	options := scan.Options{Hasher: entry.NewHasher(entry.NewSecret()), Compared: c.p.Compared, Workers: max(1, c.r.Threads), Spool: c.r.Temp, Date: c.s.Day}
 	channel, err := c.channel(ctx, b, options)
 	if err != nil {
@@ -88,8 +120,7 @@ func (c *claim) reconcile(ctx context.Context, b *Batch, found *sink) (result *m
 	}
 	defer func() { err = errors.Join(err, books.Close()) }()
 	result, err = match.Reconcile(ctx, match.Config{
-		Compared: c.p.Compared, Threads: max(1, c.r.Threads), Memory: c.r.Memory, Temp: c.r.Temp, Progress: c.r.Progress,
-		Each: func(d *match.Difference) error { return found.take(ctx, d) },
+		Compared: c.p.Compared, Threads: max(1, c.r.Threads), Memory: c.r.Memory, Temp: c.r.Temp, Progress: c.r.Progress, Each: each,
 	}, books, channel)
 	if err != nil {
 		return nil, problemOf(err, channel.Name()), err
@@ -149,45 +180,8 @@ func nothing() *recon.FormatSpec {
 	}
 }
 
-// sink stores findings as they come.
-type sink struct {
-	claim *claim
-	batch *Batch
-	page  []Finding
-	count int64
-}
-
-func (s *sink) take(ctx context.Context, d *match.Difference) error {
-	s.page = append(s.page, newFinding(d))
-	if len(s.page) < pageSize {
-		return nil
-	}
-	return s.flush(ctx)
-}
-
-func (s *sink) flush(ctx context.Context) error {
-	if len(s.page) == 0 {
-		return nil
-	}
-	rows, err := findingRows(s.batch.ID, s.page)
-	if err != nil {
-		return err
-	}
-	if err := s.claim.tx(ctx, func(tx *store.Tx) error {
-		added, err := tx.Add(ctx, rows)
-		if err == nil && added != int64(len(s.page)) {
-			err = fmt.Errorf("store findings of %s: %d of %d are new", s.batch.ID, added, len(s.page))
-		}
-		return err
-	}); err != nil {
-		return err
-	}
-	s.count, s.page = s.count+int64(len(s.page)), s.page[:0]
-	return nil
-}
-
-func newResult(r *match.Result, findings int64, took time.Duration) *Result {
-	out := &Result{Matched: r.Matched.Rows(), Findings: findings, Took: took}
+func newResult(r *match.Result, findings int64) *Result {
+	out := &Result{Matched: r.Matched.Rows(), Findings: findings}
 	out.Books, out.Channel, out.Control = sideTotals(r.Sides[0]), sideTotals(r.Sides[1]), r.Sides[1].Control
 	for _, b := range r.Breaks {
 		out.Breaks = append(out.Breaks, BreakTotals{b.Break, b.Count, b.Sides[0].Rows(), b.Sides[1].Rows()})
@@ -205,25 +199,25 @@ func sideTotals(s match.SideResult) SideTotals {
 	return SideTotals{Name: s.Name, Records: s.Records, Rejected: s.Rejected, In: s.In.Rows()}
 }
 
-// confirm binds the result to the batch. The findings that are stored must be those that were counted.
+// confirm binds the result to the batch. The findings that are stored must be those that were counted, and the day before
+// must still be what was worked with.
 func (c *claim) confirm(ctx context.Context, b *Batch, out *Result) error {
-	var broken int64
-	for _, t := range out.Breaks {
-		broken += t.Count
-	}
+	broken := out.broken()
 	body, err := json.Marshal(out)
 	if err != nil {
 		return fmt.Errorf("encode result of %s: %w", b.ID, err)
 	}
 	now := c.r.Now()
 	basis := fmt.Sprintf("books %d, channel %d, matched %d, findings %d", out.Books.Records, out.Channel.Records, count(out.Matched), broken)
+	if out.Rules != nil {
+		basis += fmt.Sprintf(", carried in %q, carried out %q", out.Rules.CarriedIn, out.Rules.Carried.Digest)
+	}
 	err = c.tx(ctx, func(tx *store.Tx) error {
-		var stored int64
-		if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM findings WHERE batch = ?", b.ID).Scan(&stored); err != nil {
-			return fmt.Errorf("count findings of %s: %w", b.ID, err)
+		if err := storedAll(ctx, tx, b, out); err != nil {
+			return err
 		}
-		if stored != broken || stored != out.Findings {
-			return fmt.Errorf("conservation broken: batch %s has %d breaks, %d found, %d stored", b.ID, broken, out.Findings, stored)
+		if other, err := c.outdated(ctx, tx, out); err != nil || other {
+			return errors.Join(err, errors.New("the day before was done again meanwhile"))
 		}
 		return b.move(ctx, tx, Confirmed, now, c.r.Worker, basis, []string{"result"}, []any{body})
 	})
@@ -232,6 +226,27 @@ func (c *claim) confirm(ctx context.Context, b *Batch, out *Result) error {
 	}
 	b.moved(Confirmed, now)
 	b.Result = out
+	return nil
+}
+
+// storedAll asserts that what the batch counted is what the store has.
+func storedAll(ctx context.Context, tx *store.Tx, b *Batch, out *Result) error {
+	var found, written int64
+	if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM findings WHERE batch = ?", b.ID).Scan(&found); err != nil {
+		return fmt.Errorf("count findings of %s: %w", b.ID, err)
+	}
+	if broken := out.broken(); found != broken || found != out.Findings {
+		return fmt.Errorf("conservation broken: batch %s has %d breaks, %d found, %d stored", b.ID, broken, out.Findings, found)
+	}
+	if out.Rules == nil {
+		return nil
+	}
+	if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM write_offs WHERE batch = ?", b.ID).Scan(&written); err != nil {
+		return fmt.Errorf("count write-offs of %s: %w", b.ID, err)
+	}
+	if tolerated := out.Rules.Of(rules.Tolerated); written != tolerated {
+		return fmt.Errorf("conservation broken: batch %s tolerates %d bookings, %d are written off", b.ID, tolerated, written)
+	}
 	return nil
 }
 

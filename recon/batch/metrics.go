@@ -12,6 +12,7 @@ type Metrics struct {
 	quarantines prometheus.Counter
 	closes      *prometheus.HistogramVec
 	fenced      prometheus.Counter
+	redone      prometheus.Counter
 	phases      *prometheus.GaugeVec
 	late        prometheus.Gauge
 }
@@ -25,6 +26,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "touchstone_recon_close_seconds", Help: "From the file (final) or its hour (provisional) to the close of a statement.", Buckets: prometheus.ExponentialBuckets(1, 4, 8),
 		}, []string{"close"}),
 		fenced: prometheus.NewCounter(prometheus.CounterOpts{Name: "touchstone_recon_fenced_total", Help: "Times a worker found that another had taken its statement."}),
+		redone: prometheus.NewCounter(prometheus.CounterOpts{Name: "touchstone_recon_redone_total", Help: "Closed statements that were done again because the day before carries out other bookings."}),
 		phases: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "touchstone_recon_statements", Help: "Statements of the last days, by phase."}, []string{"phase"}),
 		late:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "touchstone_recon_late", Help: "Statements that have no usable file after their hour."}),
 	}
@@ -34,7 +36,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	for _, p := range Phases() {
 		m.phases.WithLabelValues(string(p))
 	}
-	reg.MustRegister(m.pulls, m.quarantines, m.closes, m.fenced, m.phases, m.late)
+	reg.MustRegister(m.pulls, m.quarantines, m.closes, m.fenced, m.redone, m.phases, m.late)
 	return m
 }
 
@@ -60,6 +62,12 @@ func (m *Metrics) closed(name string, took time.Duration) {
 func (m *Metrics) Fenced() {
 	if m != nil {
 		m.fenced.Inc()
+	}
+}
+
+func (m *Metrics) again() {
+	if m != nil {
+		m.redone.Inc()
 	}
 }
 

@@ -42,11 +42,36 @@ func (c *claim) pre(ctx context.Context) (_ *Batch, err error) {
 		return nil, err
 	}
 	file := File{Name: got.Name, Size: in.size, SHA256: in.sum(), Declared: got.Declared, Adapter: got.Adapter, Empty: got.Readiness == EmptyDay}
-	return c.open(ctx, file)
+	id := batchID(c.s.ID, file.SHA256, c.s.Round)
+	known, err := c.same(ctx, id, file)
+	if err != nil {
+		return nil, err
+	}
+	if known != nil {
+		return nil, c.known(ctx, known)
+	}
+	return c.open(ctx, file, id, func(s *Statement) {
+		s.Attempts++
+		s.enter(Running, "reconciles "+file.Name, c.r.Now())
+	})
+}
+
+// same gives the batch of a file that came before; of several, the one that counts.
+func (c *claim) same(ctx context.Context, id string, file File) (*Batch, error) {
+	known, err := readBatch(ctx, c.r.DB, id)
+	if err != nil || known == nil {
+		return nil, err
+	}
+	now, err := settled(ctx, c.r.DB, c.s.ID)
+	if err != nil || now == nil || now.File.SHA256 != file.SHA256 {
+		return known, err
+	}
+	return now, nil
 }
 
 // wait notes that there is no file yet.
 func (c *claim) wait(ctx context.Context, got Fetched) error {
+	var again time.Time
 	return c.save(ctx, func(s *Statement) {
 		s.Attempts++
 		if s.Phase != Quarantined { // a quarantined statement waits as well, and its reason is the more important one
@@ -54,28 +79,26 @@ func (c *claim) wait(ctx context.Context, got Fetched) error {
 		}
 		if !s.ClosedAt.IsZero() { // it was pulled again after its close, and nothing else came
 			s.enter(Closed, "", c.r.Now())
-			s.Next = time.Time{}
+			s.Next = again
 			return
 		}
 		s.Next = c.again(got.RetryAfter)
-	}, nil)
+	}, func(tx *store.Tx) error {
+		old, err := settled(ctx, tx, c.s.ID)
+		if err != nil || old == nil {
+			return err
+		}
+		again, err = c.afterwards(ctx, tx, old.Result)
+		return err
+	})
 }
 
-// open makes the batch of a file. A file that was seen before changes nothing.
-func (c *claim) open(ctx context.Context, file File) (*Batch, error) {
+// open makes a batch that is not there yet.
+func (c *claim) open(ctx context.Context, file File, id string, begin func(*Statement)) (*Batch, error) {
 	now := c.r.Now()
-	id := batchID(c.s.ID, file.SHA256, c.s.Round)
-	known, err := readBatch(ctx, c.r.DB, id)
-	if err != nil {
-		return nil, err
-	}
-	if known != nil {
-		return nil, c.known(ctx, known)
-	}
 	b := &Batch{ID: id, Statement: c.s.ID, Number: c.s.Versions + 1, State: Pending, Version: 1, File: file, Made: now, Moved: now}
-	err = c.save(ctx, func(s *Statement) {
-		s.Attempts++
-		s.enter(Running, "reconciles "+file.Name, now)
+	err := c.save(ctx, func(s *Statement) {
+		begin(s)
 		s.Batch, s.Versions, s.Ready, s.Next = id, b.Number, now, now
 	}, func(tx *store.Tx) error {
 		if err := b.insert(ctx, tx); err != nil {
@@ -93,11 +116,13 @@ const sameFile = "the same file came again; "
 
 // known ends a pull that brought a file which a batch was made of before: the same content is no news.
 func (c *claim) known(ctx context.Context, b *Batch) error {
+	current := b.State == Settled && b.Superseded == ""
+	var again time.Time
 	return c.save(ctx, func(s *Statement) {
 		s.Attempts++
-		if b.State == Settled && b.Superseded == "" {
+		if current {
 			s.enter(Closed, "", c.r.Now())
-			s.Next = time.Time{}
+			s.Next = again
 			return
 		}
 		s.enter(Quarantined, sameFile+strings.TrimPrefix(s.Why, sameFile), c.r.Now())
@@ -105,5 +130,8 @@ func (c *claim) known(ctx context.Context, b *Batch) error {
 			s.Why = fmt.Sprintf("an earlier version came again (%s), which %s superseded", b.ID, b.Superseded)
 		}
 		s.Next = c.again(0)
-	}, nil)
+	}, func(tx *store.Tx) (err error) {
+		again, err = c.afterwards(ctx, tx, b.Result)
+		return err
+	})
 }

@@ -104,13 +104,56 @@ type caseList struct{}
 
 func (caseList) create(ctx context.Context, db *store.DB) error {
 	return db.Tx(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(ctx, "CREATE TABLE IF NOT EXISTS open_cases (id VARCHAR(255) NOT NULL PRIMARY KEY, opened INTEGER NOT NULL, gone INTEGER NOT NULL)")
-		return err
+		for _, table := range []string{
+			"open_cases (id VARCHAR(255) NOT NULL PRIMARY KEY, opened INTEGER NOT NULL, gone INTEGER NOT NULL)",
+			"booked (id VARCHAR(64) NOT NULL PRIMARY KEY, minor INTEGER NOT NULL)",
+		} {
+			if _, err := tx.Exec(ctx, "CREATE TABLE IF NOT EXISTS "+table); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
 func caseID(b *batch.Batch, f *batch.Finding) string {
-	return fmt.Sprintf("%s %s #%d %s", b.Statement, f.Key, f.Occurrence, f.Break)
+	id := fmt.Sprintf("%s %s #%d %s", b.Statement, f.Key, f.Occurrence, f.Break)
+	if f.Since != "" {
+		id += " since " + f.Since
+	}
+	return id
+}
+
+func (caseList) Settle(ctx context.Context, tx *store.Tx, b *batch.Batch, settled []batch.Settlement) error {
+	for _, s := range settled {
+		earlier := *b
+		earlier.Statement.Day = s.Since
+		if _, err := tx.Exec(ctx, "UPDATE open_cases SET gone = 1 WHERE id = ?", caseID(&earlier, &batch.Finding{Key: s.Key, Occurrence: s.Occurrence, Break: s.Break})); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (caseList) Book(ctx context.Context, tx *store.Tx, _ *batch.Batch, all []batch.WriteOff) error {
+	rows := store.Rows{Table: "booked", Key: []string{"id"}, Columns: []string{"minor"}}
+	for _, w := range all {
+		for _, l := range w.Lines {
+			rows.Values = append(rows.Values, []any{l.ID, l.Amount.Minor})
+		}
+	}
+	return tx.Put(ctx, rows)
+}
+
+func (caseList) Unbook(ctx context.Context, tx *store.Tx, _ *batch.Batch, gone []batch.WriteOff) error {
+	for _, w := range gone {
+		for _, l := range w.Lines {
+			if _, err := tx.Exec(ctx, "DELETE FROM booked WHERE id = ?", l.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (caseList) Open(ctx context.Context, tx *store.Tx, b *batch.Batch, found []batch.Finding) error {

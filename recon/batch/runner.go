@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon/match"
@@ -56,7 +55,10 @@ func (r *Runner) Expect(ctx context.Context, day string) error {
 	rows := store.Rows{Table: "statements", Key: []string{"id"}, Columns: []string{"day", "phase", "why", "since_us", "due_us", "next_us", "attempts", "batch", "versions", "round_no", "ready_us", "provisional_us", "closed_us", "worker", "fence", "beat"}}
 	now := store.Moment(r.Now())
 	for _, p := range r.Profiles {
-		if slices.Contains(p.Off, date.Weekday()) || slices.Contains(p.Holidays, day) {
+		switch is, err := p.expects(date); {
+		case err != nil:
+			return fmt.Errorf("%s: %w", p.Channel, err)
+		case !is:
 			continue
 		}
 		from := p.hour(date, p.From)
@@ -128,14 +130,25 @@ func (c *claim) advance(ctx context.Context) error {
 		if c.s.Next.IsZero() || c.r.Now().Before(c.s.Next) {
 			return nil
 		}
-		if b, err = c.pre(ctx); err != nil || b == nil {
+		if b, err = c.begin(ctx); err != nil || b == nil {
 			return err
 		}
 	}
 	if b.State == Pending || b.State == Preparing {
+		if waits, err := c.waits(ctx); err != nil || waits {
+			return err
+		}
 		if whole, err := c.main(ctx, b); err != nil || !whole {
 			return err
 		}
 	}
 	return c.final(ctx, b)
+}
+
+// begin makes a batch: of the file that is there already, where the day before changed; else of the one that is pulled.
+func (c *claim) begin(ctx context.Context) (*Batch, error) {
+	if b, err := c.redo(ctx); err != nil || b != nil {
+		return b, err
+	}
+	return c.pre(ctx)
 }

@@ -2,11 +2,14 @@ package batch
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/recon/entry"
+	"github.com/seed-3356bd69/touchstone/recon/rules"
 	"github.com/seed-3356bd69/touchstone/recon/scan"
 )
 
@@ -57,18 +60,51 @@ type Profile struct {
 	From        time.Duration // the file is pulled from here on
 	Due         time.Duration // without a file an alert is raised
 
-	Every       time.Duration  // between two pulls
-	Off         []time.Weekday // days without a statement
-	Holidays    []string       // further days without one, 2006-01-02
-	MaxRejected int64          // lines that cannot be read, beyond which a file is wrong as a whole
+	Every       time.Duration   // between two pulls
+	Off         []time.Weekday  // days without a statement
+	Calendar    *rules.Calendar // of business days; nil = none
+	Business    bool            // a statement comes on business days of the Calendar only
+	MaxRejected int64           // lines that cannot be read, beyond which a file is wrong as a whole
 
 	Source   Source
 	Books    Books
 	Compared entry.Compared // beside key, amount, currency and state
+
+	Rules *rules.Config // what is not a break; nil = every difference is one, and nothing is carried over the day
+	First string        // the first day with rules, 2006-01-02: nothing is carried into it; "" = the first that is known
 }
 
 // ID names the profile's statement of a day.
 func (p *Profile) ID(day string) ID { return ID{p.Channel, p.Account, p.Kind, day} }
+
+// expects tells whether there is a statement of a day.
+func (p *Profile) expects(day time.Time) (bool, error) {
+	if slices.Contains(p.Off, day.Weekday()) {
+		return false, nil
+	}
+	if !p.Business {
+		return true, nil
+	}
+	return p.Calendar.Business(rules.DayOf(day.Date()))
+}
+
+// farthest is how many days apart two statements of a line may be.
+const farthest = 60
+
+// neighbour gives the next day with a statement in a direction: 1 is later, -1 earlier.
+func (p *Profile) neighbour(day string, step int) (string, error) {
+	date, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return "", fmt.Errorf("read day of statement: %w", err)
+	}
+	for range farthest {
+		date = date.AddDate(0, 0, step)
+		if is, err := p.expects(date); err != nil || is {
+			return date.Format(time.DateOnly), err
+		}
+	}
+	return "", fmt.Errorf("%s has no statement within %d days of %s", p.Channel, farthest, day)
+}
 
 // hour is a moment of the day after a statement's day.
 func (p *Profile) hour(day time.Time, at time.Duration) time.Time {

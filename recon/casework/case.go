@@ -98,9 +98,9 @@ func newCase(b Batch, f *Finding, sla SLA, now time.Time) (*Case, error) {
 		return nil, err
 	}
 	c := &Case{
-		ID: caseID(b.Statement, f.Key, f.Occurrence, f.Break), Version: 1, Batch: b.ID, Statement: b.Statement, Channel: b.Channel, Account: b.Account, Day: b.Day,
+		ID: caseID(b.Statement, f.Key, f.Occurrence, f.Break, f.Since), Version: 1, Batch: b.ID, Statement: b.Statement, Channel: b.Channel, Account: b.Account, Day: b.Day,
 		Break: f.Break, Class: f.Class, Key: f.Key, Occurrence: f.Occurrence, Order: f.order(), Gap: gap, Label: LabelOf(gap), State: StateOpen, Trace: f.Trace,
-		Expected: f.Expected, Opened: now, Detail: Detail{f.Records, f.Fields}, facts: facts,
+		Expected: f.Expected, Opened: now, Detail: Detail{f.Records, f.Fields, f.Since, f.Why}, facts: facts,
 	}
 	if f.Transit {
 		c.State = StateInTransit

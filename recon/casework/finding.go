@@ -29,12 +29,16 @@ type Finding struct {
 	Expected time.Time // when the other side should have had it; zero = when the case is opened
 	Trace    string    // trace id of the request behind it; "" = unknown
 	Transit  bool      // a later file is expected to settle it
+	Since    string    // the earlier day whose batch first had it, 2006-01-02; "" = the batch's own
+	Why      string    // what the rules found where they let it stand; "" = nothing
 }
 
 // Detail is what a case knows about its break, as it was found.
 type Detail struct {
 	Records []*recon.Record     `json:"records"` // internal, channel, shadow; nil = that side lacks it
 	Fields  []match.FieldValues `json:"fields,omitempty"`
+	Since   string              `json:"since,omitempty"` // the earlier day that first had it
+	Why     string              `json:"why,omitempty"`   // the rules let it stand
 }
 
 // The sides of a case's records, in their order.

@@ -25,11 +25,15 @@ func partOf(business string) int {
 	return int(sum[0]) % parts
 }
 
-// caseID names the case of a break for ever: the same statement, key, occurrence and break give the same id. Its first
-// number is the partition, so that the id alone is enough to find the row in one of them.
-func caseID(statement string, key recon.Key, occurrence int, b recon.Break) string {
+// caseID names the case of a break for ever: the same statement, key, occurrence and break give the same id, and so does the
+// same earlier day that the booking is since, "" for the statement's own. Its first number is the partition, so that the id alone is enough to find the row in one of them.
+func caseID(statement string, key recon.Key, occurrence int, b recon.Break, since string) string {
 	h := sha256.New()
-	for _, text := range []string{statement, string(key.Kind), key.ID, strconv.Itoa(occurrence), string(b)} {
+	texts := []string{statement, string(key.Kind), key.ID, strconv.Itoa(occurrence), string(b)}
+	if since != "" {
+		texts = append(texts, since)
+	}
+	for _, text := range texts {
 		var length [8]byte
 		binary.BigEndian.PutUint64(length[:], uint64(len(text)))
 		h.Write(length[:])

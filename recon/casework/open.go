@@ -159,7 +159,7 @@ func (in *Intake) again(ctx context.Context, tx *store.Tx, b Batch, old, c *Case
 func (in *Intake) Withdraw(ctx context.Context, tx *store.Tx, b Batch, gone []Finding) (Change, error) {
 	ids := make([]string, len(gone))
 	for i := range gone {
-		ids[i] = caseID(b.Statement, gone[i].Key, gone[i].Occurrence, gone[i].Break)
+		ids[i] = caseID(b.Statement, gone[i].Key, gone[i].Occurrence, gone[i].Break, gone[i].Since)
 	}
 	return in.closeAll(ctx, tx, b, ids, ResolvedWithdrawn, "no longer found, by "+b.ID)
 }
@@ -176,7 +176,7 @@ type Settled struct {
 func (in *Intake) Settle(ctx context.Context, tx *store.Tx, by Batch, all []Settled) (Change, error) {
 	ids := make([]string, len(all))
 	for i, s := range all {
-		ids[i] = caseID(s.Statement, s.Key, s.Occurrence, s.Break)
+		ids[i] = caseID(s.Statement, s.Key, s.Occurrence, s.Break, "")
 	}
 	return in.closeAll(ctx, tx, by, ids, ResolvedSettled, "settled by "+by.ID+" of "+by.Day)
 }

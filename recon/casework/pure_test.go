@@ -12,7 +12,7 @@ import (
 
 func TestCaseIDs(t *testing.T) {
 	key := recon.Key{Kind: recon.KindRefund, ID: "R1"}
-	id := caseID("s", key, 1, recon.Duplicate)
+	id := caseID("s", key, 1, recon.Duplicate, "")
 	if id != "C15-3emb57s8r83kgiq7" && len(id) != 20 {
 		t.Errorf("got %s", id)
 	}
@@ -20,10 +20,11 @@ func TestCaseIDs(t *testing.T) {
 		t.Errorf("partition %d of %s, want %d, %v", part, id, partOf("R1"), err)
 	}
 	others := map[string]bool{
-		id: true, caseID("s2", key, 1, recon.Duplicate): true, caseID("s", recon.Key{Kind: recon.KindPayment, ID: "R1"}, 1, recon.Duplicate): true,
-		caseID("s", key, 2, recon.Duplicate): true, caseID("s", key, 1, recon.AmountMismatch): true, caseID("sr", recon.Key{Kind: "efund", ID: "R1"}, 1, recon.Duplicate): true,
+		id: true, caseID("s2", key, 1, recon.Duplicate, ""): true, caseID("s", recon.Key{Kind: recon.KindPayment, ID: "R1"}, 1, recon.Duplicate, ""): true,
+		caseID("s", key, 2, recon.Duplicate, ""): true, caseID("s", key, 1, recon.AmountMismatch, ""): true, caseID("sr", recon.Key{Kind: "efund", ID: "R1"}, 1, recon.Duplicate, ""): true,
+		caseID("s", key, 1, recon.Duplicate, "2026-11-22"): true,
 	}
-	if len(others) != 6 {
+	if len(others) != 7 {
 		t.Errorf("ids collide: %v", others)
 	}
 	for _, bad := range []string{"", "C1-3emb57s8r83kgiq7", "C64-0000000000000000", "C00-000000000000000z", "C00-0000000000000000'"} {

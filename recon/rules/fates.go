@@ -88,7 +88,7 @@ func (r *run) finish(in [2]match.Totals) (*Out, error) {
 // fate decides one row, tells it, and keeps it where it is carried.
 func (r *run) fate(w *row) error {
 	o := &r.outcome
-	*o = Outcome{Break: w.brk, Key: w.key, Occurrence: w.occurrence, Records: w.records, Since: w.since, Fields: w.fields}
+	*o = Outcome{Break: w.brk, Key: w.key, Occurrence: w.occurrence, Records: w.records, Since: w.since, Copies: w.copies, Fields: w.fields}
 	side, one := w.side()
 	switch d, linked := r.decided[w.seq]; {
 	case linked && d.fate != "":

@@ -12,7 +12,8 @@ import (
 
 // Line is one line of the suspense journal. The lines of one booking balance: debits are credits, in each currency.
 type Line struct {
-	ID         string      `json:"id"` // the same whenever the day is done again: a line is booked once
+	ID         string      `json:"id"`    // the same whenever the day is done again: a line is booked once
+	Entry      string      `json:"entry"` // that the lines of one booking have in common
 	Day        Day         `json:"day"`
 	Account    string      `json:"account"`
 	Debit      bool        `json:"debit"`
@@ -34,7 +35,7 @@ func (r *run) writeOff(o *Outcome, t *Tolerance, gain recon.Money) ([]Line, erro
 		return nil, fmt.Errorf("write off %s: a difference of %s", o.Key, gain)
 	}
 	id := r.lineID(o, t.Field)
-	line := Line{Day: r.day, Amount: amount, Booking: o.Key, Occurrence: o.Occurrence, Tolerance: t.Name}
+	line := Line{Entry: id, Day: r.day, Amount: amount, Booking: o.Key, Occurrence: o.Occurrence, Tolerance: t.Name}
 	from, to := line, line
 	from.ID, from.Account, from.Debit = id+"-debit", debit, true
 	to.ID, to.Account = id+"-credit", credit

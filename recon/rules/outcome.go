@@ -58,6 +58,7 @@ type Outcome struct {
 	Occurrence int                 `json:"occurrence"` // as match numbered it on the later day
 	Records    [2]*recon.Record    `json:"records"`    // internal and channel; nil = absent
 	Since      [2]Day              `json:"since"`      // the day whose batch first had each record: which day settled which
+	Copies     [2]int              `json:"copies"`     // each record's own Occurrence on the day of Since; 0 = absent
 	Fields     []match.FieldValues `json:"fields,omitempty"`
 	Due        Day                 `json:"due,omitempty"`   // the last day whose batch may bring the other side
 	Link       string              `json:"link,omitempty"`  // what names the other bookings it was held against: an order, refund or settlement

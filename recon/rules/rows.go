@@ -21,7 +21,8 @@ type row struct {
 	brk        recon.Break
 	records    [2]*recon.Record
 	since      [2]Day
-	due        Day // of a record that was carried in; NoDay: it is new
+	copies     [2]int // of each record on its own day
+	due        Day    // of a record that was carried in; NoDay: it is new
 	fields     []match.FieldValues
 	agrees     bool
 }
@@ -208,7 +209,7 @@ func (p *pass) whole(d *match.Difference) error {
 	w := row{key: d.Key, occurrence: d.Occurrence, brk: d.Break, records: [2]*recon.Record(d.Records), fields: d.Fields}
 	for side, record := range w.records {
 		if record != nil {
-			w.since[side] = p.run.day
+			w.since[side], w.copies[side] = p.run.day, d.Occurrence
 		}
 	}
 	return p.give(w)

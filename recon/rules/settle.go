@@ -111,7 +111,7 @@ func (p *pass) differing(open *[2][]waiting) error {
 // join gives the row of two records that belong together.
 func (p *pass) join(ours, theirs *waiting) error {
 	ours.taken, theirs.taken = true, true
-	w := row{key: p.now.key, occurrence: theirs.occurrence, records: [2]*recon.Record{ours.record, theirs.record}, since: [2]Day{ours.since, theirs.since}, agrees: true}
+	w := row{key: p.now.key, occurrence: theirs.occurrence, records: [2]*recon.Record{ours.record, theirs.record}, since: [2]Day{ours.since, theirs.since}, copies: [2]int{ours.occurrence, theirs.occurrence}, agrees: true}
 	if ours.since > theirs.since {
 		w.occurrence = ours.occurrence
 	}
@@ -144,7 +144,7 @@ func (p *pass) left(open *[2][]waiting) error {
 				continue
 			}
 			w := row{key: p.now.key, occurrence: o.occurrence, brk: o.brk, due: o.due}
-			w.records[side], w.since[side] = o.record, o.since
+			w.records[side], w.since[side], w.copies[side] = o.record, o.since, o.occurrence
 			if err := p.give(w); err != nil {
 				return err
 			}

@@ -16,7 +16,7 @@ import (
 	"github.com/seed-3356bd69/touchstone/plugins"
 	"github.com/seed-3356bd69/touchstone/recon/batch"
 	"github.com/seed-3356bd69/touchstone/recon/casework"
-	"github.com/seed-3356bd69/touchstone/recon/entry"
+	"github.com/seed-3356bd69/touchstone/recon/rules"
 	"github.com/seed-3356bd69/touchstone/recon/store"
 )
 
@@ -29,11 +29,15 @@ type Recon struct {
 func OpenRecon(ctx context.Context, cfg *config.Recon, p Process, reg prometheus.Registerer, now func() time.Time) (*Recon, error) {
 	log := p.Log.With(telemetry.KeyRole, "recon")
 	metrics := plugins.NewMetrics(reg)
+	ruled := rules.NewMetrics(reg)
 	var profiles []*batch.Profile
 	for i := range cfg.Channels {
 		profile, err := profileOf(&cfg.Channels[i], adapterHost{logger: log, metrics: metrics})
 		if err != nil {
 			return nil, err
+		}
+		if profile.Rules != nil {
+			profile.Rules.Metrics = ruled
 		}
 		profiles = append(profiles, profile)
 	}
@@ -71,7 +75,7 @@ func profileOf(s *config.ReconStatement, host adapterHost) (*batch.Profile, erro
 	}
 	p := &batch.Profile{
 		Channel: s.Name, Account: s.Account, Kind: s.Kind, Zone: zone, Provisional: s.Provisional, From: s.From, Due: s.Due, Every: s.Every,
-		MaxRejected: int64(s.MaxRejected), Compared: compared(s.Compare),
+		MaxRejected: int64(s.MaxRejected), Compared: s.Compared(), Rules: s.BuiltRules(), Calendar: s.BusinessDays(), Business: s.OnBusinessDays(),
 	}
 	for _, name := range s.Off {
 		for d := time.Sunday; d <= time.Saturday; d++ {
@@ -80,8 +84,8 @@ func profileOf(s *config.ReconStatement, host adapterHost) (*batch.Profile, erro
 			}
 		}
 	}
-	for _, day := range s.Holidays {
-		p.Holidays = append(p.Holidays, string(day))
+	if s.Rules != nil {
+		p.First = string(s.Rules.First)
 	}
 	if p.Books, err = booksOf(&s.Books); err != nil {
 		return nil, err
@@ -92,15 +96,4 @@ func profileOf(s *config.ReconStatement, host adapterHost) (*batch.Profile, erro
 	}
 	p.Source, err = openFolder(s.Folder)
 	return p, err
-}
-
-func compared(names []string) (out entry.Compared) {
-	fields := map[string]entry.Compared{
-		"fee": entry.CompareFee, "time": entry.CompareTime, "order": entry.CompareOrder, "account": entry.CompareAccount,
-		"channel_txn": entry.CompareChannelTxn, "further": entry.CompareFurther,
-	}
-	for _, name := range names {
-		out |= fields[name]
-	}
-	return out
 }

@@ -23,6 +23,49 @@ func (c caseIntake) Withdraw(ctx context.Context, tx *store.Tx, b *batch.Batch, 
 	return err
 }
 
+// Settle closes cases of what a later day brought to an end.
+func (c caseIntake) Settle(ctx context.Context, tx *store.Tx, b *batch.Batch, settled []batch.Settlement) error {
+	all := make([]casework.Settled, len(settled))
+	for i, s := range settled {
+		found := b.Statement
+		found.Day = s.Since
+		all[i] = casework.Settled{Statement: found.String(), Key: s.Key, Occurrence: s.Occurrence, Break: s.Break}
+	}
+	_, err := c.intake.Settle(ctx, tx, caseBatch(b), all)
+	return err
+}
+
+// Book writes what rules tolerated into the journal.
+func (c caseIntake) Book(ctx context.Context, tx *store.Tx, b *batch.Batch, all []batch.WriteOff) error {
+	return c.intake.Book(ctx, tx, caseBatch(b), caseWriteOffs(all))
+}
+
+// Unbook takes out of the journal what an earlier version tolerated.
+func (c caseIntake) Unbook(ctx context.Context, tx *store.Tx, b *batch.Batch, gone []batch.WriteOff) error {
+	all := caseWriteOffs(gone)
+	for i := range all {
+		all[i].Sides = nil
+	}
+	return c.intake.Book(ctx, tx, caseBatch(b), all)
+}
+
+func caseWriteOffs(all []batch.WriteOff) []casework.WriteOff {
+	out := make([]casework.WriteOff, len(all))
+	for i, w := range all {
+		one := casework.WriteOff{Entry: w.Entry}
+		for _, l := range w.Lines {
+			amount := l.Amount
+			if !l.Debit {
+				amount = amount.Neg()
+			}
+			one.Key, one.Why = l.Booking, "tolerance "+l.Tolerance
+			one.Sides = append(one.Sides, casework.Side{Account: l.Account, Amount: amount})
+		}
+		out[i] = one
+	}
+	return out
+}
+
 func caseBatch(b *batch.Batch) casework.Batch {
 	s := b.Statement
 	return casework.Batch{ID: b.ID, Statement: s.String(), Channel: s.Channel, Account: s.Account, Kind: s.Kind, Day: s.Day, SHA256: b.File.SHA256, Archive: b.File.Archived()}
@@ -31,7 +74,7 @@ func caseBatch(b *batch.Batch) casework.Batch {
 func caseFindings(all []batch.Finding) []casework.Finding {
 	out := make([]casework.Finding, len(all))
 	for i := range all {
-		out[i] = casework.Finding{Difference: all[i].Difference}
+		out[i] = casework.Finding{Difference: all[i].Difference, Since: all[i].Since, Why: all[i].Why, Expected: all[i].Expected}
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,14 +82,28 @@ func (q *Queue) check(c *Checker) {
 	}
 }
 
+// offHolidays stands in off for all days that are no business days of the calendar.
+const offHolidays = "holidays"
+
+// OnBusinessDays tells whether a statement comes on business days only.
+func (s *ReconStatement) OnBusinessDays() bool { return slices.Contains(s.Off, offHolidays) }
+
 func (s *ReconStatement) check(c *Checker, path string) {
 	for _, part := range []struct{ name, text string }{{"name", s.Name}, {"account", s.Account}, {"kind", s.Kind}} {
 		if strings.ContainsAny(part.text, "/@#") || len(part.text) > 64 {
 			c.Complain(path+"."+part.name, "has a /, @ or #, or more than 64 bytes", "a plain name")
 		}
 	}
-	if _, err := time.LoadLocation(s.Zone); err != nil {
+	zone, err := time.LoadLocation(s.Zone)
+	if err != nil {
 		c.Complain(path+".zone", "is not a zone", "Asia/Shanghai")
+	}
+	s.calendar = c.calendar(path+".calendar", s.Calendar)
+	if s.OnBusinessDays() && s.Calendar == "" {
+		c.Complain(path+".calendar", "is missing, and off names holidays", "calendar: FILE, with lines such as 2026-10-01 holiday")
+	}
+	if s.Rules != nil {
+		s.built = s.Rules.Build(c, path+".rules", zone, s.calendar, s.Compared())
 	}
 	if s.Due < s.From {
 		c.Complain(path+".due", "is before from", "an hour after the file is usually there")

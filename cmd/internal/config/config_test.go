@@ -227,8 +227,14 @@ func TestExamplesAreGood(t *testing.T) {
 			t.Fatal(err)
 		}
 		folder, file := workplace(t, filepath.Base(path), data)
-		if err := os.WriteFile(filepath.Join(folder, "touchstone-adapter-wechat"), nil, 0o700); err != nil {
+		holidays, err := os.ReadFile("../../../deploy/examples/holidays.txt")
+		if err != nil {
 			t.Fatal(err)
+		}
+		for name, content := range map[string][]byte{"touchstone-adapter-wechat": nil, "holidays.txt": holidays} {
+			if err := os.WriteFile(filepath.Join(folder, name), content, 0o700); err != nil {
+				t.Fatal(err)
+			}
 		}
 		check := Check
 		if filepath.Base(path) == "mappings.yaml" { // beside comparer.yaml, and no configuration of a role

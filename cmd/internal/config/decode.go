@@ -177,9 +177,11 @@ func fieldNamed(t reflect.Type, key string) (int, bool) {
 }
 
 func keysOf(t reflect.Type) []string {
-	keys := make([]string, t.NumField())
-	for i := range keys {
-		keys[i] = t.Field(i).Tag.Get("yaml")
+	var keys []string
+	for i := range t.NumField() {
+		if key := t.Field(i).Tag.Get("yaml"); key != "" { // without one it is not of the file
+			keys = append(keys, key)
+		}
 	}
 	return keys
 }

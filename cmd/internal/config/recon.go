@@ -3,6 +3,9 @@ package config
 import (
 	"net/url"
 	"time"
+
+	"github.com/seed-3356bd69/touchstone/recon/entry"
+	"github.com/seed-3356bd69/touchstone/recon/rules"
 )
 
 // Recon is the configuration of daily reconciliation: touchstone recon run, status, rerun, close, and touchstone worker.
@@ -42,17 +45,39 @@ type ReconStatement struct {
 	Account     string        `yaml:"account" required:"true"`
 	Kind        string        `yaml:"kind" default:"trade"`
 	Zone        string        `yaml:"zone" default:"Asia/Shanghai"`
-	Provisional time.Duration `yaml:"provisional" default:"2h" min:"0s" max:"23h"` // close on the books alone
-	From        time.Duration `yaml:"from" default:"9h" min:"0s" max:"23h"`        // the file is pulled from here on
-	Due         time.Duration `yaml:"due" default:"10h" min:"0s" max:"23h"`        // without a file there is an alert
-	Every       time.Duration `yaml:"every" default:"10m" min:"1s" max:"12h"`      // between two pulls
-	Off         []string      `yaml:"off" oneof:"sunday,monday,tuesday,wednesday,thursday,friday,saturday"`
-	Holidays    []Day         `yaml:"holidays"`
+	Provisional time.Duration `yaml:"provisional" default:"2h" min:"0s" max:"23h"`                                   // close on the books alone
+	From        time.Duration `yaml:"from" default:"9h" min:"0s" max:"23h"`                                          // the file is pulled from here on
+	Due         time.Duration `yaml:"due" default:"10h" min:"0s" max:"23h"`                                          // without a file there is an alert
+	Every       time.Duration `yaml:"every" default:"10m" min:"1s" max:"12h"`                                        // between two pulls
+	Off         []string      `yaml:"off" oneof:"sunday,monday,tuesday,wednesday,thursday,friday,saturday,holidays"` // days without a statement; holidays: all that are no business days
+	Calendar    Path          `yaml:"calendar"`                                                                      // of business days: of terms, and of holidays
 	MaxRejected int           `yaml:"max_rejected" default:"100" min:"0" max:"1000000000"`
 	Compare     []string      `yaml:"compare" oneof:"fee,time,order,account,channel_txn,further"` // beside key, amount, currency and state
 	Adapter     *ReconAdapter `yaml:"adapter"`                                                    // gets the statement from the channel, or:
 	Folder      *ReconFolder  `yaml:"folder"`                                                     // statements that somebody puts there
 	Books       ReconBooks    `yaml:"books" required:"true"`
+	Rules       *Rules        `yaml:"rules"` // what is not a break; docs/rules.md
+
+	built    *rules.Config
+	calendar *rules.Calendar
+}
+
+// BuiltRules gives the rules as the engine takes them; nil where there are none. They are there once LoadRecon is through.
+func (s *ReconStatement) BuiltRules() *rules.Config { return s.built }
+
+// BusinessDays gives the calendar; nil where there is none.
+func (s *ReconStatement) BusinessDays() *rules.Calendar { return s.calendar }
+
+// Compared is what the two sides must agree in beside key, amount, currency and state.
+func (s *ReconStatement) Compared() (out entry.Compared) {
+	fields := map[string]entry.Compared{
+		"fee": entry.CompareFee, "time": entry.CompareTime, "order": entry.CompareOrder, "account": entry.CompareAccount,
+		"channel_txn": entry.CompareChannelTxn, "further": entry.CompareFurther,
+	}
+	for _, name := range s.Compare {
+		out |= fields[name]
+	}
+	return out
 }
 
 // ReconAdapter says which adapter gets the statement.

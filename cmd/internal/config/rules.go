@@ -15,8 +15,8 @@ import (
 type Rules struct {
 	CutOff     TimeOfDay       `yaml:"cut_off" default:"00:00"` // the end of the channel's day, in its zone; before noon it lies on the next date
 	Slack      time.Duration   `yaml:"slack" default:"0s" min:"0s" max:"6h"`
-	Calendar   Path            `yaml:"calendar"` // of business days
-	Product    string          `yaml:"product"`  // column of the format that names the product
+	First      Day             `yaml:"first"`   // nothing is carried into this day; none = the first that is known
+	Product    string          `yaml:"product"` // column of the format that names the product
 	Terms      []RuleTerm      `yaml:"terms"`
 	Tolerances []RuleTolerance `yaml:"tolerances"`
 	Accounts   RuleAccounts    `yaml:"accounts"`
@@ -97,12 +97,12 @@ type RuleTier struct {
 	Fixed RuleAmount `yaml:"fixed"`
 }
 
-// Build gives the rules as the engine takes them, or nil and complaints below path. zone is that of the channel's days, and
-// compared what the reconciliation compares.
-func (r *Rules) Build(c *Checker, path string, zone *time.Location, compared entry.Compared) *rules.Config {
+// Build gives the rules as the engine takes them, or nil and complaints below path. zone is that of the channel's days,
+// calendar that of business days, and compared what the reconciliation compares.
+func (r *Rules) Build(c *Checker, path string, zone *time.Location, calendar *rules.Calendar, compared entry.Compared) *rules.Config {
 	b := ruleBuilder{c: c, path: path}
 	cfg := &rules.Config{
-		Compared: compared, Clock: rules.Clock{Zone: zone, Cut: time.Duration(r.CutOff), Slack: r.Slack}, Calendar: b.calendar(r.Calendar), Product: r.Product,
+		Compared: compared, Clock: rules.Clock{Zone: zone, Cut: time.Duration(r.CutOff), Slack: r.Slack}, Calendar: calendar, Product: r.Product,
 		Accounts: rules.Accounts{Suspense: r.Accounts.Suspense, WriteOff: r.Accounts.WriteOff}, Reversals: r.Reversals, Refunds: r.Refunds, MaxLinked: r.MaxLinked,
 	}
 	for _, t := range r.Terms {
@@ -126,6 +126,7 @@ func (r *Rules) Build(c *Checker, path string, zone *time.Location, compared ent
 			cfg.Fees.Schedule.Rates = append(cfg.Fees.Schedule.Rates, b.rate(fmt.Sprintf("fees.rates[%d]", i), &f.Rates[i]))
 		}
 	}
+	b.day("first", r.First)
 	b.check(cfg)
 	if b.bad || c.Blamed(path) {
 		return nil
@@ -153,14 +154,14 @@ func (b *ruleBuilder) check(cfg *rules.Config) {
 	}
 }
 
-// calendar reads the file; complaints about it are told with its own lines.
-func (b *ruleBuilder) calendar(path Path) *rules.Calendar {
+// calendar reads a file of business days; nil where none is named. Complaints about it are told with its own lines.
+func (c *Checker) calendar(field string, path Path) *rules.Calendar {
 	if path == "" {
 		return nil
 	}
 	data, err := readBounded(string(path))
 	if err != nil {
-		b.complain("calendar", "cannot be read: "+bare(err), "a file of lines such as 2026-10-01 holiday")
+		c.Complain(field, "cannot be read: "+bare(err), "a file of lines such as 2026-10-01 holiday")
 		return &rules.Calendar{} // terms are not to blame
 	}
 	calendar, err := rules.ParseCalendar(string(path), data)
@@ -169,8 +170,7 @@ func (b *ruleBuilder) calendar(path Path) *rules.Calendar {
 	}
 	problems, _ := err.(rules.Problems)
 	for _, p := range problems {
-		b.bad = true
-		b.c.problems = append(b.c.problems, Problem{File: p.File, Line: p.Line, Column: p.Column, Field: p.Field, What: p.What, Got: quoted(p.Got), Try: p.Try})
+		c.problems = append(c.problems, Problem{File: p.File, Line: p.Line, Column: p.Column, Field: p.Field, What: p.What, Got: quoted(p.Got), Try: p.Try})
 	}
 	return &rules.Calendar{}
 }

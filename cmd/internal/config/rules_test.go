@@ -17,7 +17,8 @@ const rulesFolder = "testdata/rules/"
 
 // ruled is a file with nothing but rules.
 type ruled struct {
-	Rules Rules `yaml:"rules" required:"true"`
+	Calendar Path  `yaml:"calendar"`
+	Rules    Rules `yaml:"rules" required:"true"`
 }
 
 func buildRules(t *testing.T, name string, compared entry.Compared) (*rules.Config, error) {
@@ -27,8 +28,8 @@ func buildRules(t *testing.T, name string, compared entry.Compared) (*rules.Conf
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := file.Rules.Build(c, "rules", time.UTC, compared)
-	if (cfg == nil) != (c.Err() != nil) {
+	cfg := file.Rules.Build(c, "rules", time.UTC, c.calendar("calendar", file.Calendar), compared)
+	if cfg == nil && c.Err() == nil {
 		t.Errorf("rules %v, complaints %v", cfg, c.Err())
 	}
 	return cfg, c.Err()
@@ -99,7 +100,7 @@ func TestATolerancesBounds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		file.Rules.Build(c, "rules", time.UTC, 0)
+		file.Rules.Build(c, "rules", time.UTC, nil, 0)
 		switch err := c.Err(); {
 		case field == "" && err != nil:
 			t.Error(err)

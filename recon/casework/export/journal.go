@@ -17,7 +17,8 @@ const (
 )
 
 // Line is one line of the suspense journal. A booking has two, of the same amount. Its id is the case and the number of the
-// event in its history, which never change: whoever books a line twice by mistake can see that it is the same.
+// event in its history, or a write-off's entry and the number of the line, which never change: whoever books a line twice by
+// mistake can see that it is the same.
 type Line struct {
 	ID       string `json:"id" parquet:"id"`
 	At       string `json:"at" parquet:"at"`
@@ -26,7 +27,7 @@ type Line struct {
 	Amount   string `json:"amount" parquet:"amount"`
 	Minor    int64  `json:"minor" parquet:"minor"` // more than zero
 	Currency string `json:"currency" parquet:"currency,dict"`
-	Case     string `json:"case" parquet:"case"`
+	Case     string `json:"case" parquet:"case"` // "" of what was written off without one
 	Kind     string `json:"kind" parquet:"kind,dict"`
 	Key      string `json:"key" parquet:"key"`
 	Why      string `json:"why" parquet:"why,dict"`
@@ -54,6 +55,22 @@ func journal(ctx context.Context, desk *casework.Desk, f casework.Filter, emit f
 		}
 		return nil
 	})
+}
+
+// writeOffs gives the lines of what rules tolerated.
+func writeOffs(ctx context.Context, desk *casework.Desk, f casework.Filter, emit func(Line) error) error {
+	return desk.Journal(ctx, f, func(e *casework.Entry) error { return emit(entryLine(e)) })
+}
+
+func entryLine(e *casework.Entry) Line {
+	side, amount := "debit", e.Amount
+	if amount.Minor < 0 {
+		side, amount = "credit", amount.Neg()
+	}
+	return Line{
+		ID: fmt.Sprintf("%s/%d-%s", e.Entry, e.Line, side), At: stamp(e.At), Account: e.Account, Side: side, Amount: amount.Major(), Minor: amount.Minor, Currency: string(amount.Currency),
+		Kind: string(e.Key.Kind), Key: e.Key.ID, Why: e.Why,
+	}
 }
 
 // lines books how a case's part of suspense changes from one event to the next: its gap while it is not closed.

@@ -21,7 +21,7 @@ type What string
 const (
 	Breaks   What = "breaks"   // both sides of each break, one a row
 	Cases    What = "cases"    // one a row
-	Suspense What = "suspense" // the journal of what cases hold in suspense, two balanced lines a booking
+	Suspense What = "suspense" // the journal of what cases hold in suspense and of what rules write off, lines that balance
 )
 
 // Form is a file format.
@@ -77,7 +77,12 @@ func (t *Table) Write(ctx context.Context, desk *casework.Desk, f casework.Filte
 			return desk.Each(ctx, f, func(c *casework.Case) error { return emit(caseRow(c)) })
 		})
 	}
-	return write(t.form, out, func(emit func(Line) error) error { return journal(ctx, desk, f, emit) })
+	return write(t.form, out, func(emit func(Line) error) error {
+		if err := journal(ctx, desk, f, emit); err != nil {
+			return err
+		}
+		return writeOffs(ctx, desk, f, emit)
+	})
 }
 
 // sink takes rows of one type.
