@@ -133,9 +133,19 @@ func (c *claim) advance(ctx context.Context) error {
 		}
 	}
 	if b.State == Pending || b.State == Preparing {
-		if whole, err := c.main(ctx, b); err != nil || !whole {
+		if whole, err := c.reconciled(ctx, b); err != nil || !whole {
 			return err
 		}
 	}
 	return c.final(ctx, b)
+}
+
+// reconciled is the second stage over what the file holds once it is decoded.
+func (c *claim) reconciled(ctx context.Context, b *Batch) (whole bool, err error) {
+	done, whole, err := c.decoded(ctx, b)
+	if err != nil || !whole {
+		return whole, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	return c.main(ctx, b)
 }
