@@ -122,13 +122,15 @@ func (cmd *dayCmd) advance(ctx context.Context, r *app.Recon) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
-	for i := range all {
-		if _, err := r.Advance(ctx, all[i].ID); err != nil {
-			errs = append(errs, &codedError{exitError, fmt.Errorf("%s: %w", all[i].ID, err)})
+	return r.With(ctx, func(ctx context.Context) error {
+		var errs []error
+		for i := range all {
+			if _, err := r.Advance(ctx, all[i].ID); err != nil {
+				errs = append(errs, &codedError{exitError, fmt.Errorf("%s: %w", all[i].ID, err)})
+			}
 		}
-	}
-	return errors.Join(errs...)
+		return errors.Join(errs...)
+	})
 }
 
 // statusCmd tells where a day's statements stand, and why.
