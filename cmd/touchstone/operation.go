@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
 	"syscall"
 	"time"
 
@@ -22,7 +21,6 @@ type operationCmd struct {
 	List  operationListCmd  `cmd:"" help:"List operations; exit code 1 while one of them has not come to its end."`
 	Show  operationShowCmd  `cmd:"" help:"Print an operation with what was asked and what the channel answered."`
 	Retry operationRetryCmd `cmd:"" help:"Have a worker ask the channel about an operation at once, and go on from its answer."`
-	Order operationOrderCmd `cmd:"" help:"Put an operation on record for its date; the same one again is one operation."`
 }
 
 // operationConfig is what these commands have in common.
@@ -134,48 +132,4 @@ func (cmd *operationRetryCmd) Run(_ *cli, s *streams) error {
 		}
 		return cmd.print(s, o)
 	})
-}
-
-type operationOrderCmd struct {
-	Kind    batch.OperationKind `arg:"" help:"reversal, refund, deferred-settlement or split."`
-	Booking string              `arg:"" help:"Number of the booking that it is about."`
-	Request string              `arg:"" help:"Its own request number: a second partial refund has another one."`
-	Payload string              `arg:"" type:"existingfile" help:"File of JSON: what is asked."`
-	operationConfig
-	Due time.Time `placeholder:"2006-01-02T15:04:05Z" help:"Its date; default: now."`
-}
-
-func (cmd *operationOrderCmd) Run(_ *cli, s *streams) error {
-	if !orderable(cmd.Kind) {
-		return fmt.Errorf("kind: cannot be ordered here (got %q); try: reversal, refund, deferred-settlement or split", cmd.Kind)
-	}
-	id, err := batch.OperationID(cmd.Kind, cmd.Booking, cmd.Request)
-	if err != nil {
-		return err
-	}
-	payload, err := os.ReadFile(cmd.Payload)
-	if err != nil {
-		return fmt.Errorf("read payload: %w", err)
-	}
-	return cmd.with(func(ctx context.Context, _ *config.Recon, db *store.DB) error {
-		now := time.Now()
-		due := cmd.Due
-		if due.IsZero() {
-			due = now
-		}
-		var handled batch.Handled
-		if err := db.Tx(ctx, func(tx *store.Tx) (err error) {
-			handled, err = batch.Order(ctx, tx, &batch.Operation{ID: id, Kind: cmd.Kind, Payload: payload}, due, actor(), "ordered by hand", now)
-			return err
-		}); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintf(s.out, "%s  %s\n", id, handled)
-		return err
-	})
-}
-
-// orderable leaves out what only a case or a split brings about: it needs four eyes, or the split's rest.
-func orderable(kind batch.OperationKind) bool {
-	return slices.Contains([]batch.OperationKind{batch.Reversal, batch.Refund, batch.DeferredSettlement, batch.Split}, kind)
 }

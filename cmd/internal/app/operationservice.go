@@ -37,7 +37,7 @@ func (s *operationService) look(ctx context.Context, name string) (batch.Told, e
 	if status == http.StatusNotFound {
 		return batch.Told{Known: batch.Unheard}, nil
 	}
-	return told(status, body)
+	return toldBy(status, body)
 }
 
 func (s *operationService) send(ctx context.Context, name string, o *batch.Operation) (batch.Told, error) {
@@ -53,10 +53,10 @@ func (s *operationService) send(ctx context.Context, name string, o *batch.Opera
 	if err != nil {
 		return batch.Told{}, err
 	}
-	return told(status, answer)
+	return toldBy(status, answer)
 }
 
-func told(status int, body []byte) (batch.Told, error) {
+func toldBy(status int, body []byte) (batch.Told, error) {
 	out := batch.Told{}
 	switch status {
 	case http.StatusOK, http.StatusCreated, http.StatusNoContent:
