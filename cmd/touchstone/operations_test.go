@@ -109,7 +109,7 @@ operations:
 	r.wants(1, "refund/P0/R1  SCHEDULED since", "recon", "operation", "list", filepath.Join(r.dir, "recon.yaml"))
 	kills := 0
 	for begin := time.Now(); ; kills++ {
-		wait := time.Duration(200+rng.IntN(1500)) * time.Millisecond
+		wait := time.Duration(150+rng.IntN(700)) * time.Millisecond
 		if ended := r.workUntilKilled(wait, db); ended {
 			break
 		}
