@@ -53,3 +53,9 @@ func (c Columns) Account(i int) []byte { return c.r.account.at(i) }
 
 // ChannelTxn is the channel's id, or empty.
 func (c Columns) ChannelTxn(i int) []byte { return c.r.channelTxn.at(i) }
+
+// Original is the channel's id of the payment that money out belongs to, or empty.
+func (c Columns) Original(i int) []byte { return c.r.original.at(i) }
+
+// Settled is the settlement date, 2006-01-02, or empty.
+func (c Columns) Settled(i int) []byte { return c.r.settled.at(i) }

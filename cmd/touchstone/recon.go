@@ -20,14 +20,15 @@ import (
 )
 
 type reconCmd struct {
-	Compare compareCmd `cmd:"" help:"Hold two or three files or tables against each other; exit code 0 equal, 1 breaks, 2 error."`
-	Run     runCmd     `cmd:"" help:"Do a day's statements as far as they go now; exit code 0 all closed, 1 some are open, 2 error."`
-	Status  statusCmd  `cmd:"" help:"Tell where a day's statements stand, and why; exit codes as run."`
-	Rerun   rerunCmd   `cmd:"" help:"Pull a day's statements again at once: a corrected file becomes a version of its own."`
-	Close   closeCmd   `cmd:"" help:"Close a day whose statements are all closed."`
-	Case    caseCmd    `cmd:"" help:"Work on cases, over the API of recon serve."`
-	Serve   serveCmd   `cmd:"" help:"Run the desk: the API of cases, and the audit log."`
-	Token   tokenCmd   `cmd:"" help:"Make a token for somebody who works on cases."`
+	Compare   compareCmd   `cmd:"" help:"Hold two or three files or tables against each other; exit code 0 equal, 1 breaks, 2 error."`
+	Run       runCmd       `cmd:"" help:"Do a day's statements as far as they go now; exit code 0 all closed, 1 some are open, 2 error."`
+	Status    statusCmd    `cmd:"" help:"Tell where a day's statements stand, and why; exit codes as run."`
+	Rerun     rerunCmd     `cmd:"" help:"Pull a day's statements again at once: a corrected file becomes a version of its own."`
+	Close     closeCmd     `cmd:"" help:"Close a day whose statements are all closed."`
+	Operation operationCmd `cmd:"" help:"Look at operations: what is to happen at channels, once."`
+	Case      caseCmd      `cmd:"" help:"Work on cases, over the API of recon serve."`
+	Serve     serveCmd     `cmd:"" help:"Run the desk: the API of cases, and the audit log."`
+	Token     tokenCmd     `cmd:"" help:"Make a token for somebody who works on cases."`
 }
 
 // compareCmd is reconciliation without configuration. A column that the sides name differently is written ours=theirs.

@@ -122,13 +122,15 @@ func (cmd *dayCmd) advance(ctx context.Context, r *app.Recon) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
-	for i := range all {
-		if err := cmd.forward(ctx, r, all[i].ID); err != nil {
-			errs = append(errs, &codedError{exitError, err})
+	return r.With(ctx, func(ctx context.Context) error {
+		var errs []error
+		for i := range all {
+			if err := cmd.forward(ctx, r, all[i].ID); err != nil {
+				errs = append(errs, &codedError{exitError, err})
+			}
 		}
-	}
-	return errors.Join(errs...)
+		return errors.Join(errs...)
+	})
 }
 
 // forward brings a statement forward, and the days behind it that wait for it or were done with what it carried out before.

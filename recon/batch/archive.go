@@ -14,7 +14,10 @@ import (
 
 // Archive keeps raw files by what is in them, in a folder that all workers see. A file is kept for as long as the folder
 // is: audit entries cite it by its hash.
-type Archive struct{ Folder string }
+type Archive struct {
+	Folder string
+	shown  map[string]string // paths of decoded texts, by the SHA-256 of the raw file that they stand for
+}
 
 const incomingFolder = "incoming"
 
@@ -26,8 +29,11 @@ func archiveName(sha256 string) string {
 	return sha256[:2] + "/" + sha256
 }
 
-// Path is where a file is kept.
+// Path is where a file is kept, or the text that it was decoded to.
 func (a Archive) Path(sha256 string) string {
+	if path, ok := a.shown[sha256]; ok {
+		return path
+	}
 	return filepath.Join(a.Folder, filepath.FromSlash(archiveName(sha256)))
 }
 

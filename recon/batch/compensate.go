@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/seed-3356bd69/touchstone/recon/store"
 )
 
@@ -39,9 +41,11 @@ type Channel interface {
 type Compensator struct {
 	DB       *store.DB
 	Channel  Channel
-	Patience time.Duration // for what the channel is doing, and before it is asked again
+	Patience time.Duration // for what the channel is doing, and before it is asked again; longer than Send may take
+	Parallel int           // operations at a time; 0 = 1
 	Actor    string
 	Now      func() time.Time
+	Metrics  *OperationMetrics // nil: nothing is counted
 }
 
 // Look takes care of what is due, at most limit of each trigger, and tells how many it moved. An operation that fails does
@@ -51,20 +55,30 @@ func (k *Compensator) Look(ctx context.Context, limit int) (moved int, err error
 	if err != nil {
 		return 0, err
 	}
-	var errs []error
+	errs := make([]error, len(all))
+	var group errgroup.Group
+	group.SetLimit(max(1, k.Parallel))
 	for i := range all {
-		switch err := k.one(ctx, &all[i]); {
+		group.Go(func() error {
+			errs[i] = k.one(ctx, &all[i])
+			return nil
+		})
+	}
+	_ = group.Wait() // each error stands among errs
+	for i, err := range errs {
+		switch {
 		case err == nil:
 			moved++
-		case !errors.Is(err, ErrLost):
-			errs = append(errs, err)
+		case errors.Is(err, ErrLost):
+			errs[i] = nil
 		}
 	}
-	return moved, errors.Join(errs...)
+	return moved, errors.Join(append(errs, k.open(ctx))...)
 }
 
 func (k *Compensator) one(ctx context.Context, o *Operation) error {
 	told, err := k.Channel.Query(ctx, o)
+	k.Metrics.asks(told, err)
 	if err != nil {
 		err = fmt.Errorf("ask channel about %s: %w", o.ID, err)
 		return errors.Join(err, k.delay(ctx, o))
@@ -129,6 +143,7 @@ func (k *Compensator) send(ctx context.Context, o *Operation) error {
 		return err
 	}
 	told, err := k.Channel.Send(ctx, o)
+	k.Metrics.sends(told, err)
 	if err != nil {
 		return fmt.Errorf("send %s, its outcome is unknown and will be asked for: %w", o.ID, err)
 	}
@@ -153,21 +168,15 @@ func (k *Compensator) rest(ctx context.Context, o *Operation, told Told) error {
 	now := k.Now()
 	return k.DB.Tx(ctx, func(tx *store.Tx) error {
 		begun := *end
-		handled, err := begun.Begin(ctx, tx, k.Actor, now)
-		if err != nil {
+		if _, err := Order(ctx, tx, &begun, now, k.Actor, "rest of "+o.ID, now); err != nil {
 			return err
-		}
-		if handled == Accepted {
-			if err := begun.Move(ctx, tx, Scheduled, now, k.Actor, "rest of "+o.ID, now); err != nil {
-				return err
-			}
 		}
 		return o.Move(ctx, tx, Compensated, time.Time{}, k.Actor, fmt.Sprintf("rest %d by %s", o.Rest, end.ID), now)
 	})
 }
 
 func (k *Compensator) splitEnd(o *Operation) (*Operation, error) {
-	payload, err := json.Marshal(map[string]any{"split": o.ID, "rest": o.Rest})
+	payload, err := json.Marshal(map[string]any{"split": o.ID, "rest": o.Rest, "of": o.Payload})
 	if err != nil {
 		return nil, fmt.Errorf("describe rest of %s: %w", o.ID, err)
 	}
@@ -179,6 +188,7 @@ func (k *Compensator) move(ctx context.Context, o *Operation, to OperationState,
 	if err := k.DB.Tx(ctx, func(tx *store.Tx) error { return o.Move(ctx, tx, to, due, k.Actor, string(o.Answer), now) }); err != nil {
 		return err
 	}
+	k.Metrics.moved(to)
 	o.State, o.Version, o.Due, o.Moved = to, o.Version+1, due, now
 	return nil
 }

@@ -24,12 +24,13 @@ const (
 	Refund             OperationKind = "refund"
 	DeferredSettlement OperationKind = "deferred-settlement"
 	Split              OperationKind = "split"
-	SplitEnd           OperationKind = "split-end" // gives the rest of a split back to the merchant
+	SplitEnd           OperationKind = "split-end"  // gives the rest of a split back to the merchant
+	Supplement         OperationKind = "supplement" // the books take over what the channel has
 )
 
 // OperationKinds lists them.
 func OperationKinds() []OperationKind {
-	return []OperationKind{Reversal, Refund, DeferredSettlement, Split, SplitEnd}
+	return []OperationKind{Reversal, Refund, DeferredSettlement, Split, SplitEnd, Supplement}
 }
 
 // OperationID is the business id of an operation: its kind, the booking it is about, and its own request number. A second

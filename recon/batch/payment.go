@@ -38,6 +38,8 @@ type Payments struct {
 	Ledger Ledger
 	Actor  string
 	Now    func() time.Time
+
+	Metrics *OperationMetrics // nil: nothing is counted
 }
 
 // Prepare puts a payment on record and makes it PREPARING. The same id and payload again is AlreadyHandled.
@@ -152,15 +154,40 @@ func (s *Payments) move(ctx context.Context, tx *store.Tx, p *Payment, to State,
 	return tx.Audit(ctx, store.Entry{Time: now, Actor: s.Actor, Action: "payment " + string(p.State) + " to " + string(to), Subject: p.ID, Basis: p.Txn})
 }
 
-// ReadPayment gives a payment by its id; sql.ErrNoRows where there is none.
-func ReadPayment(ctx context.Context, from store.Reader, id string) (*Payment, error) {
-	p := &Payment{}
+// payments gives those of a state that did not move since a moment, behind a place in that order.
+func payments(ctx context.Context, from store.Reader, state State, since int64, after Payment, limit int) (all []Payment, err error) {
+	rows, err := from.Query(ctx, "SELECT id, payload, state, version, txn, made_us, moved_us FROM payments WHERE state = ? AND moved_us <= ? AND (moved_us > ? OR (moved_us = ? AND id > ?)) ORDER BY moved_us, id LIMIT ?",
+		string(state), since, store.Moment(after.Moved), store.Moment(after.Moved), after.ID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read payments: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		p, err := scanPayment(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read payments: %w", err)
+		}
+		all = append(all, p)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read payments: %w", err)
+	}
+	return all, nil
+}
+
+func scanPayment(row interface{ Scan(...any) error }) (p Payment, err error) {
 	var payload []byte
 	var made, moved int64
-	err := from.QueryRow(ctx, "SELECT id, payload, state, version, txn, made_us, moved_us FROM payments WHERE id = ?", id).Scan(&p.ID, &payload, &p.State, &p.Version, &p.Txn, &made, &moved)
+	err = row.Scan(&p.ID, &payload, &p.State, &p.Version, &p.Txn, &made, &moved)
+	p.Payload, p.Made, p.Moved = payload, store.TimeOf(made), store.TimeOf(moved)
+	return p, err
+}
+
+// ReadPayment gives a payment by its id; sql.ErrNoRows where there is none.
+func ReadPayment(ctx context.Context, from store.Reader, id string) (*Payment, error) {
+	p, err := scanPayment(from.QueryRow(ctx, "SELECT id, payload, state, version, txn, made_us, moved_us FROM payments WHERE id = ?", id))
 	if err != nil {
 		return nil, fmt.Errorf("read payment %s: %w", id, err)
 	}
-	p.Payload, p.Made, p.Moved = payload, store.TimeOf(made), store.TimeOf(moved)
-	return p, nil
+	return &p, nil
 }

@@ -138,7 +138,7 @@ func (c *claim) advance(ctx context.Context) error {
 		if waits, err := c.waits(ctx); err != nil || waits {
 			return err
 		}
-		if whole, err := c.main(ctx, b); err != nil || !whole {
+		if whole, err := c.reconciled(ctx, b); err != nil || !whole {
 			return err
 		}
 	}
@@ -151,4 +151,14 @@ func (c *claim) begin(ctx context.Context) (*Batch, error) {
 		return b, err
 	}
 	return c.pre(ctx)
+}
+
+// reconciled is the second stage over what the file holds once it is decoded.
+func (c *claim) reconciled(ctx context.Context, b *Batch) (whole bool, err error) {
+	done, whole, err := c.decoded(ctx, b)
+	if err != nil || !whole {
+		return whole, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	return c.main(ctx, b)
 }

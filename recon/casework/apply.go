@@ -49,7 +49,7 @@ func (d *Desk) Apply(ctx context.Context, who Actor, id, reference string) (Repa
 
 // mayApply looks once more at all that was looked at before.
 func (d *Desk) mayApply(ctx context.Context, r *Repair, reference string) error {
-	if err := r.fourEyes(); err != nil {
+	if err := r.FourEyes(); err != nil {
 		return err
 	}
 	if r.Proposal.Kind == RepairTicket {
@@ -101,6 +101,8 @@ func (d *Desk) carryOut(ctx context.Context, who Actor, r Repair, reference, ent
 		}
 	}
 	switch {
+	case errors.Is(err, ErrUnderWay):
+		return r, nil // Follow ends it
 	case err != nil:
 		return r, fmt.Errorf("repair %s was begun and its end is not known; try: apply it again, its target is asked first: %w", r.ID, err)
 	case standing == StandingRefused:
@@ -108,6 +110,49 @@ func (d *Desk) carryOut(ctx context.Context, who Actor, r Repair, reference, ent
 		return failed, errors.Join(err, fmt.Errorf("repair %s: %w: %s", r.ID, ErrRefused, seen))
 	}
 	return d.moveRepair(ctx, who, r, RepairApplied, "applied", seen, entry)
+}
+
+// Follow ends the repairs that were begun and whose targets say by now what became of them. It applies nothing: what a
+// target does not know is left to a person.
+func (d *Desk) Follow(ctx context.Context) (ended int, err error) {
+	begun, err := d.Begun(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var errs []error
+	for _, r := range begun {
+		target := d.Targets[r.Proposal.Kind]
+		if target == nil {
+			continue
+		}
+		standing, seen, err := target.Look(ctx, &r)
+		switch {
+		case errors.Is(err, ErrUnderWay) || (err == nil && standing == StandingReady):
+			continue
+		case err == nil:
+			err = d.follow(ctx, r, standing, seen)
+		}
+		if err == nil {
+			ended++
+		} else if !errors.Is(err, ErrConflict) { // a person ended it meanwhile
+			errs = append(errs, err)
+		}
+	}
+	return ended, errors.Join(errs...)
+}
+
+func (d *Desk) follow(ctx context.Context, r Repair, standing Standing, seen string) error {
+	who := Actor{Name: machine}
+	to, action := RepairApplied, "applied"
+	if standing == StandingRefused {
+		to, action = RepairFailed, "failed"
+	}
+	entry, err := d.logRepair(ctx, who, ActApply, &r, "its target says: "+seen)
+	if err != nil {
+		return err
+	}
+	_, err = d.moveRepair(ctx, who, r, to, action, seen, entry)
+	return err
 }
 
 // Begun gives the repairs whose end is not known: a process died, or a target did not answer. Nobody applies them again

@@ -216,7 +216,7 @@ func (d *Desk) decide(ctx context.Context, who Actor, do Action, id, reason stri
 	}
 	if to == RepairApproved {
 		r.Approver = who.Name
-		if err := r.fourEyes(); err != nil {
+		if err := r.FourEyes(); err != nil {
 			return r, err
 		}
 	}
@@ -227,8 +227,8 @@ func (d *Desk) decide(ctx context.Context, who Actor, do Action, id, reason stri
 	return d.moveRepair(ctx, who, r, to, string(do), reason, entry)
 }
 
-// fourEyes holds that a repair's approver is somebody else than its proposer.
-func (r *Repair) fourEyes() error {
+// FourEyes holds that a repair's approver is somebody else than its proposer.
+func (r *Repair) FourEyes() error {
 	if r.Approver == "" || samePerson(r.Approver, r.Proposer) {
 		return fmt.Errorf("%w: repair %s was proposed by %s; try: somebody else approves it", ErrFourEyes, r.ID, r.Proposer)
 	}

@@ -21,6 +21,9 @@ const (
 // ErrRefused means that a target did not apply a repair, and never will: its precondition does not hold.
 var ErrRefused = errors.New("its precondition does not hold")
 
+// ErrUnderWay means that a target took a repair and has not come to its end: Look tells when it has.
+var ErrUnderWay = errors.New("it is under way")
+
 // Target is where repairs are applied.
 type Target interface {
 	// Look tells how a repair stands, and what it saw.

@@ -17,6 +17,7 @@ import (
 	"github.com/seed-3356bd69/touchstone/cmd/internal/daemon"
 	"github.com/seed-3356bd69/touchstone/cmd/internal/telemetry"
 	"github.com/seed-3356bd69/touchstone/recon/audit"
+	"github.com/seed-3356bd69/touchstone/recon/batch"
 	"github.com/seed-3356bd69/touchstone/recon/casework"
 	"github.com/seed-3356bd69/touchstone/recon/casework/api"
 	"github.com/seed-3356bd69/touchstone/recon/store"
@@ -69,6 +70,7 @@ func RunCases(ctx context.Context, cfg *config.Cases, p Process) (err error) {
 			entries.Drain(ctx, db, log)
 			return nil
 		}},
+		daemon.Component{Name: "repairs", Bound: partBound, Run: func(ctx context.Context) error { return followRepairs(ctx, cfg.Operations, desk, log) }},
 		daemon.Component{Name: "api", Bound: 2 * httpDrain, Run: func(ctx context.Context) error {
 			mux := telemetry.AdminMux(registry, health)
 			mux.Handle("/api/", (&api.API{Desk: desk, Who: who}).Handler())
@@ -95,6 +97,10 @@ func newDesk(ctx context.Context, cfg *config.Cases, db *store.DB, entries *audi
 	desk := &casework.Desk{DB: db, Log: entries, SLA: sla, Now: time.Now, Attachments: files, Targets: map[casework.RepairKind]casework.Target{}, Metrics: casework.NewMetrics(registry)}
 	if s := cfg.Service; s != nil {
 		desk.Targets[casework.RepairReversal] = &casework.Service{Base: s.URL, Client: &http.Client{Timeout: askTimeout}, Token: s.Token.Text()}
+	}
+	if cfg.Operations {
+		desk.Targets[casework.RepairSupplement] = &operatedRepairs{desk: desk, kind: batch.Supplement}
+		desk.Targets[casework.RepairReversal] = &operatedRepairs{desk: desk, kind: batch.Reversal}
 	}
 	if cfg.Books == nil {
 		return desk, done, nil

@@ -11,9 +11,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seed-3356bd69/touchstone/cmd/internal/adapters"
 	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
 	"github.com/seed-3356bd69/touchstone/cmd/internal/telemetry"
-	"github.com/seed-3356bd69/touchstone/plugins"
 	"github.com/seed-3356bd69/touchstone/recon/batch"
 	"github.com/seed-3356bd69/touchstone/recon/casework"
 	"github.com/seed-3356bd69/touchstone/recon/rules"
@@ -23,16 +23,20 @@ import (
 // Recon is daily reconciliation with its store open.
 type Recon struct {
 	*batch.Runner
+	adapters *adapters.Set // nothing runs before With or RunWorker
 }
 
 // OpenRecon opens the store and puts together what the configuration names. Now is the clock of hours and deadlines.
 func OpenRecon(ctx context.Context, cfg *config.Recon, p Process, reg prometheus.Registerer, now func() time.Time) (*Recon, error) {
 	log := p.Log.With(telemetry.KeyRole, "recon")
-	metrics := plugins.NewMetrics(reg)
+	set, err := reconAdapters(cfg, log, reg)
+	if err != nil {
+		return nil, err
+	}
 	ruled := rules.NewMetrics(reg)
 	var profiles []*batch.Profile
 	for i := range cfg.Channels {
-		profile, err := profileOf(&cfg.Channels[i], adapterHost{logger: log, metrics: metrics})
+		profile, err := profileOf(&cfg.Channels[i], set)
 		if err != nil {
 			return nil, err
 		}
@@ -50,10 +54,20 @@ func OpenRecon(ctx context.Context, cfg *config.Recon, p Process, reg prometheus
 	if err := archive.Sweep(now()); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &Recon{&batch.Runner{
+	return &Recon{adapters: set, Runner: &batch.Runner{
 		DB: db, Archive: archive, Profiles: profiles, Memory: int64(cfg.Memory), Threads: cfg.Threads, Temp: string(cfg.Temp), Worker: workerName(),
 		Cases: caseIntake{&casework.Intake{SLA: casework.DefaultSLA(), Now: now}}, Now: now, Log: log, Metrics: batch.NewMetrics(reg),
 	}}, nil
+}
+
+// With keeps the adapters running while do works.
+func (r *Recon) With(ctx context.Context, do func(context.Context) error) error {
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- r.adapters.Run(running) }()
+	err := do(ctx)
+	stop()
+	return errors.Join(err, <-ended)
 }
 
 // Close gives the store back.
@@ -68,7 +82,7 @@ func workerName() string {
 	return host + "/" + strconv.Itoa(os.Getpid())
 }
 
-func profileOf(s *config.ReconStatement, host adapterHost) (*batch.Profile, error) {
+func profileOf(s *config.ReconStatement, set *adapters.Set) (*batch.Profile, error) {
 	zone, err := time.LoadLocation(s.Zone)
 	if err != nil {
 		return nil, fmt.Errorf("zone of %s: %w", s.Name, err)
@@ -91,8 +105,8 @@ func profileOf(s *config.ReconStatement, host adapterHost) (*batch.Profile, erro
 		return nil, err
 	}
 	if s.Adapter != nil {
-		p.Source = &adapterSource{host: host, config: s.Adapter}
-		return p, nil
+		p.Source, err = newAdapterSource(set, s)
+		return p, err
 	}
 	p.Source, err = openFolder(s.Folder)
 	return p, err

@@ -6,17 +6,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/cmd/internal/compare"
 	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
-	"github.com/seed-3356bd69/touchstone/plugins"
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/recon/batch"
 )
@@ -110,72 +106,4 @@ func (r *endingReader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return r.Reader.Read(p)
-}
-
-// adapterHost is what all adapters of a process share.
-type adapterHost struct {
-	logger  *slog.Logger
-	metrics *plugins.Metrics
-}
-
-// adapterSource gets statements from a channel, through an adapter that runs for the time of a call.
-type adapterSource struct {
-	host   adapterHost
-	config *config.ReconAdapter
-}
-
-func (s *adapterSource) start(ctx context.Context) (*plugins.Host, error) {
-	secrets := map[string]string{}
-	for _, name := range slices.Sorted(maps.Keys(s.config.Secrets)) {
-		secrets[name] = s.config.Secrets[name].Text()
-	}
-	host, err := plugins.Start(ctx, plugins.HostConfig{
-		Name: s.config.Name, Path: string(s.config.Path), SHA256: s.config.SHA256, Secrets: secrets, Logger: s.host.logger, Metrics: s.host.metrics,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("start adapter: %w", err)
-	}
-	return host, nil
-}
-
-// Format asks the adapter how it describes the lines.
-func (s *adapterSource) Format(ctx context.Context, id batch.ID) (*recon.FormatSpec, error) {
-	host, err := s.start(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer host.Close()
-	return compare.Lines(s.config.Name, id.Kind, host.Description().Kinds)
-}
-
-// Fetch asks the channel. The adapter has checked the channel's own hash.
-func (s *adapterSource) Fetch(ctx context.Context, id batch.ID, w io.Writer) (batch.Fetched, error) {
-	host, err := s.start(ctx)
-	if err != nil {
-		return batch.Fetched{}, err
-	}
-	defer host.Close()
-	settings := plugins.Settings{}
-	maps.Copy(settings, s.config.Settings)
-	if s.config.BaseURL != nil {
-		settings["base_url"] = s.config.BaseURL.String()
-	}
-	got, err := host.Fetch(ctx, plugins.FetchRequest{Account: id.Account, Kind: id.Kind, Date: id.Day, Settings: settings}, w)
-	if err != nil {
-		return batch.Fetched{}, err
-	}
-	d := host.Description()
-	out := batch.Fetched{Name: fmt.Sprintf("%s-%s-%s-%s", id.Channel, id.Account, id.Kind, id.Day), Adapter: d.Name + " " + d.Version, RetryAfter: got.RetryAfter}
-	if got.Hash.Value != "" {
-		out.Declared = string(got.Hash.Type) + " " + got.Hash.Value
-	}
-	switch got.Status {
-	case plugins.FetchReady:
-		out.Readiness = batch.Ready
-	case plugins.FetchEmpty:
-		out.Readiness = batch.EmptyDay
-	case plugins.FetchNotReady:
-		out.Readiness, out.Why = batch.NotReady, "the channel has not made it yet"
-	}
-	return out, nil
 }

@@ -24,9 +24,10 @@ type Cases struct {
 	SLA         CasesSLA     `yaml:"sla"`
 	Tokens      []CasesToken `yaml:"tokens"`
 	OIDC        *CasesOIDC   `yaml:"oidc"`
-	Channels    []CasesAsked `yaml:"channels"` // that can be asked; the books take over nothing unasked
-	Books       *CasesBooks  `yaml:"books"`    // nil: nothing is supplemented
-	Service     *CasesCalls  `yaml:"service"`  // nil: nothing is reversed
+	Channels    []CasesAsked `yaml:"channels"`   // that can be asked; the books take over nothing unasked
+	Books       *CasesBooks  `yaml:"books"`      // nil: nothing is supplemented
+	Service     *CasesCalls  `yaml:"service"`    // nil: nothing is reversed
+	Operations  bool         `yaml:"operations"` // repairs are carried out by touchstone worker on the same store, as operations
 	Telemetry   Telemetry    `yaml:"telemetry"`
 }
 
@@ -151,6 +152,9 @@ func (m *Cases) checkPeople(c *Checker) {
 }
 
 func (m *Cases) checkRepairs(c *Checker) {
+	if m.Operations && (m.Books != nil || m.Service != nil) {
+		c.Complain("operations", "stands beside books or service: a repair has one way to be carried out", "books and service in operations of the worker's configuration")
+	}
 	if m.Books != nil {
 		parseDSN(c, "books.dsn_file", m.Books.DSN)
 		if len(m.Channels) == 0 {

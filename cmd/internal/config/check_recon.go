@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -50,6 +51,45 @@ func (r *Recon) check(c *Checker) {
 		}
 		seen[name] = i
 	}
+	r.checkAdapters(c)
+	if r.Operations != nil {
+		r.Operations.check(c)
+	}
+}
+
+// checkAdapters wants one process for each name of an adapter.
+func (r *Recon) checkAdapters(c *Checker) {
+	if r.Adapters != nil {
+		r.Adapters.check(c)
+	}
+	seen := map[string]*ReconAdapter{}
+	for i := range r.Channels {
+		a := r.Channels[i].Adapter
+		if a == nil {
+			continue
+		}
+		path := fmt.Sprintf("channels[%d].adapter", i)
+		runs := r.Adapters.names(a.Name)
+		switch earlier := seen[a.Name]; {
+		case a.Path == "" && !runs:
+			c.Complain(path+".path", "is missing, and adapters runs none of this name", "path and sha256, or adapters: {folder: …, run: [{name: "+a.Name+", sha256: …}]}")
+		case a.Path != "" && runs:
+			c.Complain(path+".path", "stands beside the adapter of this name that adapters runs", "without path, sha256 and secrets, or another name")
+		case a.Path == "" && (a.SHA256 != "" || len(a.Secrets) > 0):
+			c.Complain(path+".sha256", "and secrets belong to a path", "those of adapters.run")
+		case a.Path != "" && earlier != nil && !earlier.same(a):
+			c.Complain(path+".name", "is that of another channel's adapter with another path, sha256 or secrets", "the same everywhere, or another name")
+		}
+		if a.Path != "" {
+			checkPin(c, path+".sha256", a.SHA256)
+		}
+		seen[a.Name] = a
+	}
+}
+
+// same tells whether both mean the same process.
+func (a *ReconAdapter) same(b *ReconAdapter) bool {
+	return a.Path == b.Path && strings.EqualFold(a.SHA256, b.SHA256) && maps.EqualFunc(a.Secrets, b.Secrets, func(x, y SecretFile) bool { return x.Path() == y.Path() })
 }
 
 func (r *Recon) checkStore(c *Checker) {
@@ -107,9 +147,6 @@ func (s *ReconStatement) check(c *Checker, path string) {
 	}
 	if s.Due < s.From {
 		c.Complain(path+".due", "is before from", "an hour after the file is usually there")
-	}
-	if s.Adapter != nil {
-		checkPin(c, path+".adapter.sha256", s.Adapter.SHA256)
 	}
 	if s.Folder != nil {
 		checkPattern(c, path+".folder.file", s.Folder.File)

@@ -20,8 +20,11 @@ type Recon struct {
 	Listen    Addr             `yaml:"listen"` // of a worker: metrics and health
 	Queue     *Queue           `yaml:"queue"`  // nil: recon run does the work itself
 	Telemetry Telemetry        `yaml:"telemetry"`
+	Adapters  *Adapters        `yaml:"adapters"` // kept running for the channels; those with a path of their own are kept beside them
 	Channels  []ReconStatement `yaml:"channels" required:"true"`
 	Back      int              `yaml:"back" default:"1" min:"1" max:"31"` // a worker expects the statements of so many days before today
+
+	Operations *ReconOperations `yaml:"operations"` // nil: a worker looks after none
 }
 
 // Queue is where workers get their work: a bus of their own (Listen), or a place in another one (URL).
@@ -80,11 +83,11 @@ func (s *ReconStatement) Compared() (out entry.Compared) {
 	return out
 }
 
-// ReconAdapter says which adapter gets the statement.
+// ReconAdapter says which adapter gets the statement: one of adapters, or one with a path of its own.
 type ReconAdapter struct {
 	Name     string                `yaml:"name" required:"true"`
-	Path     Path                  `yaml:"path" required:"true"`
-	SHA256   string                `yaml:"sha256" required:"true"`
+	Path     Path                  `yaml:"path"` // "" = adapters runs it
+	SHA256   string                `yaml:"sha256"`
 	BaseURL  *url.URL              `yaml:"base_url" schemes:"http,https"`
 	Settings map[string]string     `yaml:"settings"`
 	Secrets  map[string]SecretFile `yaml:"secrets"`

@@ -1,0 +1,127 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/telemetry"
+	"github.com/seed-3356bd69/touchstone/recon/batch"
+	"github.com/seed-3356bd69/touchstone/recon/casework"
+)
+
+// operations looks after what is to happen at channels and in the ledger, by schedule. Any number of workers may do so:
+// each move is one compare-and-swap, and nothing is sent before the move that says so.
+type operations struct {
+	config   *config.ReconOperations // nil: there are none
+	look     *batch.Compensator
+	payments *batch.Payments // nil: they are left alone
+	log      *slog.Logger
+	closers  []func() error
+}
+
+// openOperations puts together what looks after operations.
+func openOperations(ctx context.Context, cfg *config.Recon, r *Recon, reg prometheus.Registerer) (o *operations, err error) {
+	o = &operations{config: cfg.Operations, log: r.Log}
+	if o.config == nil {
+		return o, nil
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, o.close())
+		}
+	}()
+	metrics := batch.NewOperationMetrics(reg)
+	channel, err := o.channel(ctx, cfg, r)
+	if err != nil {
+		return o, err
+	}
+	o.look = &batch.Compensator{
+		DB: r.DB, Channel: channel, Patience: o.config.Patience, Parallel: o.config.Parallel, Actor: r.Worker, Now: r.Now, Metrics: metrics,
+	}
+	if o.config.Ledger == nil {
+		return o, nil
+	}
+	db, err := openBooks(o.config.Ledger.DSN)
+	if err != nil {
+		return o, err
+	}
+	o.closers = append(o.closers, db.Close)
+	ledger, err := openLedger(ctx, db, o.config.Ledger, o.config.Timeout)
+	if err != nil {
+		return o, err
+	}
+	o.payments = &batch.Payments{DB: r.DB, Ledger: ledger, Actor: r.Worker, Now: r.Now, Metrics: metrics}
+	return o, nil
+}
+
+func (o *operations) channel(ctx context.Context, cfg *config.Recon, r *Recon) (*operationChannel, error) {
+	c := &operationChannel{adapters: map[string]channelAdapter{}, timeout: o.config.Timeout}
+	for i := range cfg.Channels {
+		s := &cfg.Channels[i]
+		if s.Adapter == nil {
+			continue
+		}
+		a, err := newChannelAdapter(r.adapters, s.Adapter)
+		if err != nil {
+			return nil, fmt.Errorf("adapter of %s: %w", s.Name, err)
+		}
+		c.adapters[s.Name+"/"+s.Account] = a
+	}
+	if s := o.config.Service; s != nil {
+		c.service = &operationService{base: s.URL, client: &http.Client{}, token: s.Token.Text()} // each call has its deadline
+	}
+	if o.config.Books == nil {
+		return c, nil
+	}
+	db, err := openBooks(o.config.Books.DSN)
+	if err != nil {
+		return nil, err
+	}
+	o.closers = append(o.closers, db.Close)
+	c.books, err = casework.NewBooks(ctx, db, o.config.Books.Tables)
+	return c, err
+}
+
+func (o *operations) close() error {
+	var errs []error
+	for _, c := range o.closers {
+		errs = append(errs, c())
+	}
+	return errors.Join(errs...)
+}
+
+// run looks until ctx ends. What is under way then is cut off, and found by the next look of any worker.
+func (o *operations) run(ctx context.Context) error {
+	if o.config == nil {
+		<-ctx.Done()
+		return nil
+	}
+	tick := time.NewTicker(o.config.Every)
+	defer tick.Stop()
+	for {
+		if err := o.once(ctx); err != nil && ctx.Err() == nil {
+			o.log.Warn("operations wait", telemetry.KeyError, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (o *operations) once(ctx context.Context) error {
+	_, err := o.look.Look(ctx, o.config.Limit)
+	if o.payments == nil {
+		return err
+	}
+	_, err2 := o.payments.Look(ctx, o.config.Ledger.After)
+	return errors.Join(err, err2)
+}
