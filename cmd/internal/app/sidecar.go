@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -206,8 +207,8 @@ func (s *sidecar) tally() shadow.Tally {
 func (s *sidecar) publisher(instance string) error {
 	b := s.cfg.Bus
 	cfg := bus.PublisherConfig{Login: busLogin(b), Buffer: b.Buffer, Drain: busDrain, Instance: instance, Logger: s.log, Registerer: s.registry}
-	if b.Spool != "" {
-		spool, err := bus.OpenSpool(bus.SpoolConfig{Dir: string(b.Spool), MaxBytes: int64(b.SpoolMax), Logger: s.log, Registerer: s.registry})
+	if dir := s.spoolFolder(); dir != "" {
+		spool, err := bus.OpenSpool(bus.SpoolConfig{Dir: dir, MaxBytes: int64(b.SpoolMax), Logger: s.log, Registerer: s.registry})
 		if err != nil {
 			return fmt.Errorf("bus.spool: %w", err)
 		}
@@ -216,6 +217,15 @@ func (s *sidecar) publisher(instance string) error {
 	}
 	s.bus = bus.NewPublisher(cfg)
 	return nil
+}
+
+// spoolFolder is where evidence waits; a database cutover always has one, since a write set whose end nobody hears of
+// leaves its order inconclusive.
+func (s *sidecar) spoolFolder() string {
+	if b, a := s.cfg.Bus, s.cfg.MySQL.Apply; b.Spool == "" && a != nil {
+		return filepath.Join(string(a.Journal), "evidence")
+	}
+	return string(s.cfg.Bus.Spool)
 }
 
 // evidence is the bus and, just before it, the sidecar's own count.

@@ -39,7 +39,7 @@ func TestEventsWithoutIdentityAreCounted(t *testing.T) {
 }
 
 func TestQueueIsBoundedInBytes(t *testing.T) {
-	q := newQueue(10, 100)
+	q := newQueue(10, 100, nil)
 	for i, want := range []string{"", "", lostBufferFull} {
 		if got := q.push(message{data: make([]byte, 40)}); got != want {
 			t.Errorf("push %d: %q", i, got)

@@ -19,6 +19,7 @@ type sender struct {
 	again []pack // those from the start of the window that were not taken
 
 	giveUp func() bool // asked while an answer is waited for; nil = never
+	recent *recent     // is told which messages travel together; nil = nobody is
 }
 
 const askEvery = 50 * time.Millisecond // for giveUp
@@ -99,7 +100,19 @@ func (s *sender) packs(window []message) []pack {
 	if limit == 0 {
 		limit = unknownPayload // the bus was never there
 	}
-	limit -= headroom
+	packs := packed(window, limit-headroom, packBytes)
+	if s.recent != nil {
+		at := 0
+		for _, p := range packs {
+			s.recent.mark(window[at].place, p.count)
+			at += p.count
+		}
+	}
+	return packs
+}
+
+// packed makes packs of at most so many bytes; a message can be as long as the limit.
+func packed(window []message, limit, bytes int) []pack {
 	var out []pack
 	var together []message
 	size := 0
@@ -116,7 +129,7 @@ func (s *sender) packs(window []message) []pack {
 			out = append(out, pack{count: 1, tooLarge: true})
 			continue
 		}
-		if size+len(small.data) > min(packBytes, limit) {
+		if size+len(small.data) > min(bytes, limit) {
 			flush()
 		}
 		together, size = append(together, small), size+len(small.data)+1
