@@ -36,6 +36,7 @@ import (
 const (
 	faultWorkers = 8
 	perWorker    = 260 // transactions
+	faultKills   = 3   // of the sidecar
 )
 
 func TestFaultsByTheWire(t *testing.T) { playFaults(t, "") }
@@ -69,8 +70,11 @@ func playFaults(t *testing.T, rowLog string) {
 	time.Sleep(300 * time.Millisecond)
 	f.mustRestart(f.shadow)
 	quarter(2)
-	f.kill()
-	f.start()
+	for range faultKills {
+		f.kill()
+		f.start()
+		time.Sleep(300 * time.Millisecond)
+	}
 	quarter(3)
 	f.limit(0) // no file may grow
 	time.Sleep(300 * time.Millisecond)

@@ -219,11 +219,13 @@ func (s *sidecar) publisher(instance string) error {
 	return nil
 }
 
+const evidenceFolder = "evidence" // in the journal's, where bus.spool names none
+
 // spoolFolder is where evidence waits; a database cutover always has one, since a write set whose end nobody hears of
 // leaves its order inconclusive.
 func (s *sidecar) spoolFolder() string {
 	if b, a := s.cfg.Bus, s.cfg.MySQL.Apply; b.Spool == "" && a != nil {
-		return filepath.Join(string(a.Journal), "evidence")
+		return filepath.Join(string(a.Journal), evidenceFolder)
 	}
 	return string(s.cfg.Bus.Spool)
 }

@@ -69,9 +69,10 @@ func (s *sink) apply(a shadow.Apply) {
 	s.Publish(shadow.Event{ID: a.WriteSet + ":" + string(a.State), Kind: shadow.EventApplied, Instance: s.instance, Time: time.Now(), Apply: &a})
 }
 
-// tallies tells the sidecar's own count now and then, and a last time when ctx ends: by then everything that counts
-// has stopped.
+// tallies tells the sidecar's own count at once, so that one that is killed in its first second has told it as well, then
+// now and again, and a last time when ctx ends: by then everything that counts has stopped.
 func (s *sink) tallies(ctx context.Context, count func() shadow.Tally) error {
+	s.tally(count())
 	tick := time.NewTicker(tallyEvery)
 	defer tick.Stop()
 	for {
