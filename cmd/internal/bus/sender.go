@@ -3,7 +3,8 @@ package bus
 import (
 	"context"
 	"errors"
-	"strconv"
+	"fmt"
+	"hash/crc32"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -138,16 +139,18 @@ func packed(window []message, limit, bytes int) []pack {
 	return out
 }
 
+// join names a pack by its first event, its length and the sum of what it says: an event that is told again by a later run
+// begins another pack, of which the bus must not say that it has it.
 func join(messages []message, size int) pack {
 	p := pack{id: messages[0].id, data: messages[0].data, count: len(messages)}
 	if p.count == 1 {
 		return p
 	}
-	p.id += "+" + strconv.Itoa(p.count-1)
 	p.data = make([]byte, 0, size)
 	for _, m := range messages {
 		p.data = append(append(p.data, m.data...), '\n')
 	}
+	p.id += fmt.Sprintf("+%d-%08x", p.count-1, crc32.Checksum(p.data, crc32.MakeTable(crc32.Castagnoli)))
 	return p
 }
 
