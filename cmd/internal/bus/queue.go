@@ -60,9 +60,9 @@ func (q *queue) drop(n int) {
 	defer q.mu.Unlock()
 	for _, m := range q.items[:n] {
 		q.bytes -= len(m.data)
-		if q.recent != nil {
-			q.recent.done(m.place)
-		}
+	}
+	if q.recent != nil {
+		q.recent.done(q.items[:n])
 	}
 	clear(q.items[:n])
 	q.items = q.items[n:]

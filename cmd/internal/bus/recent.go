@@ -154,20 +154,27 @@ func (r *recent) mark(p place, count int) {
 	}
 }
 
-// done forgets a message; they come in the order of append.
-func (r *recent) done(p place) {
+// done forgets messages, all at once, so that no pack is left by half; they come in the order of append.
+func (r *recent) done(all []message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.guarded(func() {
-		if p.number == 0 {
-			r.count(-1)
-			return
+		last, unkept := uint64(0), 0
+		for _, m := range all {
+			if m.place.number == 0 {
+				unkept++
+				continue
+			}
+			last = m.place.number
+			s := &r.slabs[m.place.slab]
+			if s.live--; s.live == 0 && m.place.slab != r.active {
+				s.run = 0
+			}
 		}
-		binary.LittleEndian.PutUint64(r.mem[atDone:], p.number)
-		s := &r.slabs[p.slab]
-		if s.live--; s.live == 0 && p.slab != r.active {
-			s.run = 0
+		if last > 0 {
+			binary.LittleEndian.PutUint64(r.mem[atDone:], last)
 		}
+		r.count(-unkept)
 	})
 }
 

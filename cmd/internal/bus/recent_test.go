@@ -239,8 +239,8 @@ func TestRecentHoldsWhatIsNotDone(t *testing.T) {
 			if m.place.number == 0 {
 				unkept--
 			}
-			r.done(m.place)
 		}
+		r.done(queue[:n])
 		queue = queue[n:]
 		_, there := opened(t, dir) // as after a kill: nobody closed it
 		var want []string
@@ -275,9 +275,7 @@ func TestFullRecentSaysThatSomethingIsMissing(t *testing.T) {
 	if _, there := opened(t, dir); !there.missing || len(there.packs) != slabCount {
 		t.Fatalf("missing %t, %d packs", there.missing, len(there.packs))
 	}
-	for _, m := range all {
-		r.done(m.place)
-	}
+	r.done(all)
 	if _, there := opened(t, dir); there.missing || len(there.packs) != 0 || r.tight() {
 		t.Errorf("when all is done: missing %t, %d packs", there.missing, len(there.packs))
 	}
