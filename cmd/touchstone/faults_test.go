@@ -36,6 +36,7 @@ import (
 const (
 	faultWorkers = 8
 	perWorker    = 260 // transactions
+	faultKills   = 3   // of the sidecar
 )
 
 func TestFaultsByTheWire(t *testing.T) { playFaults(t, "") }
@@ -69,8 +70,11 @@ func playFaults(t *testing.T, rowLog string) {
 	time.Sleep(300 * time.Millisecond)
 	f.mustRestart(f.shadow)
 	quarter(2)
-	f.kill()
-	f.start()
+	for range faultKills {
+		f.kill()
+		f.start()
+		time.Sleep(300 * time.Millisecond)
+	}
 	quarter(3)
 	f.limit(0) // no file may grow
 	time.Sleep(300 * time.Millisecond)
@@ -101,10 +105,11 @@ type faultRun struct {
 	told      map[string]bool // orders of which the sidecar said that something is not certain
 	lost      map[string]bool // orders of which a client got no answer to what may have committed
 	sets      map[string]shadow.ApplyState
+	heard     map[string]bool // events
 }
 
 func newFaultRun(t *testing.T, rowLog string) *faultRun {
-	f := &faultRun{t: t, rowLog: rowLog != "", dir: t.TempDir(), told: map[string]bool{}, lost: map[string]bool{}, sets: map[string]shadow.ApplyState{}}
+	f := &faultRun{t: t, rowLog: rowLog != "", dir: t.TempDir(), told: map[string]bool{}, lost: map[string]bool{}, sets: map[string]shadow.ApplyState{}, heard: map[string]bool{}}
 	f.binary = filepath.Join(f.dir, "touchstone")
 	if out, err := exec.Command("go", "build", "-o", f.binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v %s", err, out)
@@ -211,6 +216,10 @@ func (f *faultRun) hear(_ context.Context, batch []shadow.Event) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, e := range batch {
+		if f.heard[e.ID] {
+			continue // told again by a later run
+		}
+		f.heard[e.ID] = true
 		switch {
 		case e.WriteSet != nil:
 			if _, known := f.sets[e.WriteSet.ID]; !known {

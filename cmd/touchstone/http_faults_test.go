@@ -38,6 +38,8 @@ const (
 	httpFaultClients = 6
 	httpFaultSpan    = 9 * time.Second
 	httpCalmOrders   = 40 // when nothing happens any more
+
+	httpTagKey = "0123456789abcdef0123456789abcdef"
 )
 
 func TestHTTPFaults(t *testing.T) {
@@ -89,6 +91,7 @@ type httpFaultRun struct {
 
 	calls, foreign, asked atomic.Int64 // at the channel; of the candidate there; that the stable release made
 	turn                  atomic.Uint64
+	seen                  *seenSamples
 
 	mu       sync.Mutex
 	heard    map[string][]shadow.Event // by order, to show what went wrong
@@ -115,7 +118,7 @@ type httpSidecar struct {
 }
 
 func newHTTPFaultRun(t *testing.T) *httpFaultRun {
-	r := &httpFaultRun{t: t, dir: t.TempDir(), ledger: comparer.NewLedger(), heard: map[string][]shadow.Event{}}
+	r := &httpFaultRun{t: t, dir: t.TempDir(), ledger: comparer.NewLedger(), heard: map[string][]shadow.Event{}, seen: newSeenSamples(t)}
 	r.binary = filepath.Join(r.dir, "touchstone")
 	if out, err := exec.Command("go", "build", "-o", r.binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v %s", err, out)
@@ -177,7 +180,7 @@ func (r *httpFaultRun) listen() {
 }
 
 func (r *httpFaultRun) configure(addrs []string) {
-	files := map[string]string{"tag.key": "0123456789abcdef0123456789abcdef", "salt.key": "fedcba9876543210fedcba9876543210", "bus.pass": "sidecar-password"}
+	files := map[string]string{"tag.key": httpTagKey, "salt.key": "fedcba9876543210fedcba9876543210", "bus.pass": "sidecar-password"}
 	var upstreams []string
 	for _, name := range []string{"primary", "shadow"} {
 		s, err := mariadb.Start(r.t.Context(), filepath.Join(r.dir, name))
@@ -273,7 +276,9 @@ func (r *httpFaultRun) stop(s *httpSidecar) {
 func (r *httpFaultRun) release(name string, base func(*httpSidecar) string) http.HandlerFunc {
 	b := &books{left: map[string]int{}}
 	return func(w http.ResponseWriter, q *http.Request) {
-		if name == "candidate" && !r.humour(w, q) {
+		if name == "stable" {
+			r.seen.note(q)
+		} else if !r.humour(w, q) {
 			return
 		}
 		order, amount := q.Header.Get("X-Order-Id"), q.Header.Get("X-Amount")

@@ -72,12 +72,16 @@ func DiscardShadow(ctx context.Context, cfg *config.Sidecar, out io.Writer, dryR
 	})
 }
 
+// emptyFolder leaves the evidence alone: what is discarded happened.
 func emptyFolder(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("empty the journal: %w", err)
 	}
 	for _, e := range entries {
+		if e.Name() == evidenceFolder {
+			continue
+		}
 		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
 			return fmt.Errorf("empty the journal: %w", err)
 		}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -214,8 +215,8 @@ func (s *sidecar) tally() shadow.Tally {
 func (s *sidecar) publisher(instance string) error {
 	b := s.cfg.Bus
 	cfg := bus.PublisherConfig{Login: busLogin(b), Buffer: b.Buffer, Drain: busDrain, Instance: instance, Logger: s.log, Registerer: s.registry}
-	if b.Spool != "" {
-		spool, err := bus.OpenSpool(bus.SpoolConfig{Dir: string(b.Spool), MaxBytes: int64(b.SpoolMax), Logger: s.log, Registerer: s.registry})
+	if dir := s.spoolFolder(); dir != "" {
+		spool, err := bus.OpenSpool(bus.SpoolConfig{Dir: dir, MaxBytes: int64(b.SpoolMax), Logger: s.log, Registerer: s.registry})
 		if err != nil {
 			return fmt.Errorf("bus.spool: %w", err)
 		}
@@ -224,6 +225,17 @@ func (s *sidecar) publisher(instance string) error {
 	}
 	s.bus = bus.NewPublisher(cfg)
 	return nil
+}
+
+const evidenceFolder = "evidence" // in the journal's, where bus.spool names none
+
+// spoolFolder is where evidence waits; a database cutover always has one, since a write set whose end nobody hears of
+// leaves its order inconclusive.
+func (s *sidecar) spoolFolder() string {
+	if b, a := s.cfg.Bus, s.cfg.MySQL.Apply; b.Spool == "" && a != nil {
+		return filepath.Join(string(a.Journal), evidenceFolder)
+	}
+	return string(s.cfg.Bus.Spool)
 }
 
 // evidence is the bus and, just before it, the sidecar's own count.

@@ -36,16 +36,16 @@ func newSink(instance string, p publisher, salt []byte) *sink {
 
 // WriteSet tells a transaction of either database port.
 func (s *sink) WriteSet(ws shadow.WriteSet) {
-	s.writeSets.Add(1)
 	ws = maskedSet(s.masker, ws)
 	s.Publish(shadow.Event{ID: ws.ID, Kind: shadow.EventWriteSet, Instance: s.instance, Time: ws.Sealed, WriteSet: &ws})
+	s.writeSets.Add(1) // after the event: a tally never tells more than was published, also when this process is killed
 }
 
 // again tells a transaction that an earlier run of this sidecar may have told.
 func (s *sink) again(ws shadow.WriteSet) {
-	s.writeSets.Add(1)
 	ws = maskedSet(s.masker, ws)
 	s.Publish(shadow.Event{ID: ws.ID + ":" + s.instance, Kind: shadow.EventWriteSet, Instance: s.instance, Time: ws.Sealed, WriteSet: &ws})
+	s.writeSets.Add(1)
 }
 
 // taint tells that something happened to an order outside of any sample; "" = of which nobody knows which it is.
@@ -69,9 +69,10 @@ func (s *sink) apply(a shadow.Apply) {
 	s.Publish(shadow.Event{ID: a.WriteSet + ":" + string(a.State), Kind: shadow.EventApplied, Instance: s.instance, Time: time.Now(), Apply: &a})
 }
 
-// tallies tells the sidecar's own count now and then, and a last time when ctx ends: by then everything that counts
-// has stopped.
+// tallies tells the sidecar's own count at once, so that one that is killed in its first second has told it as well, then
+// now and again, and a last time when ctx ends: by then everything that counts has stopped.
 func (s *sink) tallies(ctx context.Context, count func() shadow.Tally) error {
+	s.tally(count())
 	tick := time.NewTicker(tallyEvery)
 	defer tick.Stop()
 	for {

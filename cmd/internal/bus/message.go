@@ -10,8 +10,9 @@ import (
 
 // message is an event ready to be sent.
 type message struct {
-	id   string
-	data []byte
+	id    string
+	data  []byte
+	place place // in the file of recent events
 }
 
 var errNoIdentity = errors.New("event has no id or no kind")

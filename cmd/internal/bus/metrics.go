@@ -32,6 +32,13 @@ func newPublisherMetrics(r prometheus.Registerer, pending func() float64) publis
 	return m
 }
 
+func newUnkept(r prometheus.Registerer) prometheus.Counter {
+	unkept := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "touchstone_bus_unkept_total", Help: "Events that were in memory only, in spite of a spool: kill -9 would have lost them."})
+	r.MustRegister(unkept)
+	return unkept
+}
+
 type consumerMetrics struct {
 	received prometheus.Counter
 	poison   prometheus.Counter

@@ -34,6 +34,7 @@ type PublisherConfig struct {
 //	               │            └─the bus is away─► spool (bounded, on disk), emptied first
 //	               └── dropped only once acknowledged or on disk, or counted as lost
 //
+// With a spool Publish returns when the kernel has the event: kill -9 does not lose it, and the next run tells it.
 // One window is under way at a time. What the bus did not take is sent again, in order; an event it refused while it
 // took a later one is given up, since it could only come out of order.
 type Publisher struct {
@@ -61,7 +62,7 @@ func NewPublisher(cfg PublisherConfig) *Publisher {
 	if cfg.BufferBytes == 0 {
 		cfg.BufferBytes = defaultBufferBytes
 	}
-	p := &Publisher{cfg: cfg, queue: newQueue(cfg.Buffer, cfg.BufferBytes)}
+	p := &Publisher{cfg: cfg, queue: newQueue(cfg.Buffer, cfg.BufferBytes, cfg.Spool.held())}
 	p.metrics = newPublisherMetrics(cfg.Registerer, func() float64 { return float64(p.Pending()) })
 	return p
 }
@@ -130,7 +131,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 	defer stop()
 	out := &sender{conn: nc, js: js}
 	if p.cfg.Spool != nil {
-		out.giveUp = p.queue.tight
+		out.giveUp, out.recent = p.queue.tight, p.queue.recent
 		p.damage()
 	}
 	p.deliver(ctx, deliver, out)

@@ -1,8 +1,11 @@
 package bus
 
 import (
+	"context"
 	"errors"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
@@ -39,7 +42,7 @@ func TestEventsWithoutIdentityAreCounted(t *testing.T) {
 }
 
 func TestQueueIsBoundedInBytes(t *testing.T) {
-	q := newQueue(10, 100)
+	q := newQueue(10, 100, nil)
 	for i, want := range []string{"", "", lostBufferFull} {
 		if got := q.push(message{data: make([]byte, 40)}); got != want {
 			t.Errorf("push %d: %q", i, got)
@@ -57,5 +60,24 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 	}
 	if left := q.close(); left != 2 {
 		t.Errorf("left %d", left)
+	}
+}
+
+// A restarted sidecar tells of some things again, under the id they had. What travels with them is new all the same.
+func TestPackThatBeginsWithARepeatedEventIsNotTakenForTheFirst(t *testing.T) {
+	bus := start(t, t.TempDir(), "127.0.0.1:0")
+	got := &inbox{}
+	run(t, func(ctx context.Context) error { return consumer(bus.URL()).Run(ctx, got.take) })
+	for _, life := range []string{"one", "two"} {
+		p := publisher(bus.URL(), 10, time.Second)
+		r := run(t, p.Run)
+		p.Publish(event("start of " + life))
+		waitFor(t, "acknowledgement", func() bool { return p.Pending() == 0 })
+		p.Publish(event("repeated"))
+		p.Publish(event("of " + life))
+		if err := r.end(t); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, "what came with the repeated event", func() bool { return slices.Contains(got.ids(), "of "+life) })
 	}
 }

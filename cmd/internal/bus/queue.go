@@ -6,6 +6,7 @@ import "sync"
 type queue struct {
 	maxCount int
 	maxBytes int
+	recent   *recent // keeps a double of what is here; nil = the end of the process is the end of it
 
 	mu      sync.Mutex
 	items   []message
@@ -15,8 +16,8 @@ type queue struct {
 	waiting []chan struct{} // closed when the queue is empty
 }
 
-func newQueue(maxCount, maxBytes int) *queue {
-	return &queue{maxCount: maxCount, maxBytes: maxBytes, more: make(chan struct{}, 1)}
+func newQueue(maxCount, maxBytes int, recent *recent) *queue {
+	return &queue{maxCount: maxCount, maxBytes: maxBytes, recent: recent, more: make(chan struct{}, 1)}
 }
 
 // push adds a message, or names the reason why it is lost.
@@ -28,6 +29,9 @@ func (q *queue) push(m message) (lost string) {
 		return lostShutdown
 	case len(q.items) >= q.maxCount || q.bytes+len(m.data) > q.maxBytes:
 		return lostBufferFull
+	}
+	if q.recent != nil {
+		m.place = q.recent.append(m)
 	}
 	q.items = append(q.items, m)
 	q.bytes += len(m.data)
@@ -56,6 +60,9 @@ func (q *queue) drop(n int) {
 	defer q.mu.Unlock()
 	for _, m := range q.items[:n] {
 		q.bytes -= len(m.data)
+	}
+	if q.recent != nil {
+		q.recent.done(q.items[:n])
 	}
 	clear(q.items[:n])
 	q.items = q.items[n:]
@@ -95,7 +102,7 @@ func (q *queue) length() int {
 func (q *queue) tight() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return 2*len(q.items) > q.maxCount || 2*q.bytes > q.maxBytes
+	return 2*len(q.items) > q.maxCount || 2*q.bytes > q.maxBytes || q.recent != nil && q.recent.tight()
 }
 
 // close takes nothing more and tells how many messages were left.

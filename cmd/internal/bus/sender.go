@@ -3,7 +3,8 @@ package bus
 import (
 	"context"
 	"errors"
-	"strconv"
+	"fmt"
+	"hash/crc32"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -19,6 +20,7 @@ type sender struct {
 	again []pack // those from the start of the window that were not taken
 
 	giveUp func() bool // asked while an answer is waited for; nil = never
+	recent *recent     // is told which messages travel together; nil = nobody is
 }
 
 const askEvery = 50 * time.Millisecond // for giveUp
@@ -99,7 +101,19 @@ func (s *sender) packs(window []message) []pack {
 	if limit == 0 {
 		limit = unknownPayload // the bus was never there
 	}
-	limit -= headroom
+	packs := packed(window, limit-headroom, packBytes)
+	if s.recent != nil {
+		at := 0
+		for _, p := range packs {
+			s.recent.mark(window[at].place, p.count)
+			at += p.count
+		}
+	}
+	return packs
+}
+
+// packed makes packs of at most so many bytes; a message can be as long as the limit.
+func packed(window []message, limit, bytes int) []pack {
 	var out []pack
 	var together []message
 	size := 0
@@ -116,7 +130,7 @@ func (s *sender) packs(window []message) []pack {
 			out = append(out, pack{count: 1, tooLarge: true})
 			continue
 		}
-		if size+len(small.data) > min(packBytes, limit) {
+		if size+len(small.data) > min(bytes, limit) {
 			flush()
 		}
 		together, size = append(together, small), size+len(small.data)+1
@@ -125,16 +139,18 @@ func (s *sender) packs(window []message) []pack {
 	return out
 }
 
+// join names a pack by its first event, its length and the sum of what it says: an event that is told again by a later run
+// begins another pack, of which the bus must not say that it has it.
 func join(messages []message, size int) pack {
 	p := pack{id: messages[0].id, data: messages[0].data, count: len(messages)}
 	if p.count == 1 {
 		return p
 	}
-	p.id += "+" + strconv.Itoa(p.count-1)
 	p.data = make([]byte, 0, size)
 	for _, m := range messages {
 		p.data = append(append(p.data, m.data...), '\n')
 	}
+	p.id += fmt.Sprintf("+%d-%08x", p.count-1, crc32.Checksum(p.data, crc32.MakeTable(crc32.Castagnoli)))
 	return p
 }
 

@@ -21,15 +21,18 @@ type SpoolConfig struct {
 	Registerer prometheus.Registerer
 }
 
-// Spool holds packs of events, oldest first, through the end of the process. One goroutine uses it; Events is for all.
+// Spool holds packs of events, oldest first, through the end of the process, and beside them a double of those that are in
+// memory. One goroutine uses it; Events is for all.
 type Spool struct {
 	journal *journal.Journal
+	recent  *recent // nil = what an earlier run left in it found no place
 	max     int64
 	packs   []spooled
 	bytes   int64
 	events  atomic.Int64
 	full    bool // told already
 	damaged bool
+	lost    int // events of an earlier run that found no room
 }
 
 type spooled struct {
@@ -61,11 +64,53 @@ func OpenSpool(cfg SpoolConfig) (*Spool, error) {
 		_, data, _ := bytes.Cut(payload, []byte("\n"))
 		s.keep(entry.Seq, data)
 	}
+	if err := s.takeOver(cfg); err != nil {
+		return nil, errors.Join(fmt.Errorf("open spool: %w", err), j.Close())
+	}
 	return s, nil
 }
 
+// takeOver puts behind the others what an earlier run had in memory when it was killed. On a disk that takes nothing it
+// stays where it is, for a later run, and this one does without: clients do not wait for a disk.
+func (s *Spool) takeOver(cfg SpoolConfig) error {
+	r, there, err := openRecent(cfg.Dir, cfg.Logger, newUnkept(cfg.Registerer))
+	if err != nil {
+		return err
+	}
+	s.damaged = s.damaged || there.missing
+	for _, p := range there.packs {
+		err := errSpoolFull
+		if !p.tooLarge {
+			err = s.put(p.id, p.data)
+		}
+		switch {
+		case errors.Is(err, errSpoolFull):
+			s.lost += p.count
+		case err != nil:
+			cfg.Logger.Error("events of an earlier run wait for the next, and those of this one are in memory only", keyError, err)
+			return r.close()
+		}
+	}
+	r.forget()
+	s.recent = r
+	return nil
+}
+
+// held gives what keeps a double of the queue; nil = nothing does.
+func (s *Spool) held() *recent {
+	if s == nil {
+		return nil
+	}
+	return s.recent
+}
+
 // Close ends the spool; what is in it stays there.
-func (s *Spool) Close() error { return s.journal.Close() }
+func (s *Spool) Close() error {
+	if s.recent == nil {
+		return s.journal.Close()
+	}
+	return errors.Join(s.recent.close(), s.journal.Close())
+}
 
 // Events is the number of events that wait.
 func (s *Spool) Events() int { return int(s.events.Load()) }

@@ -31,6 +31,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(spoolingDir); dir != "" {
 		publishForever(dir, os.Getenv(spoolingURL))
 	}
+	if dir := os.Getenv(tellingDir); dir != "" {
+		tellForever(dir, os.Getenv(spoolingURL), os.Getenv(tellingFrom))
+	}
 	os.Exit(m.Run())
 }
 
@@ -179,8 +182,9 @@ func TestFullSpoolIsCountedAndNoted(t *testing.T) {
 // stallingRelay stands before the bus and can hold everything without closing anything.
 type stallingRelay struct {
 	net.Listener
-	mu   sync.Mutex
-	held bool
+	mu      sync.Mutex
+	held    bool
+	answers bool // only what comes back is held
 }
 
 func stalling(t *testing.T, to string) *stallingRelay {
@@ -202,14 +206,14 @@ func stalling(t *testing.T, to string) *stallingRelay {
 				in.Close()
 				continue
 			}
-			go s.relay(out, in)
-			go s.relay(in, out)
+			go s.relay(out, in, false)
+			go s.relay(in, out, true)
 		}
 	}()
 	return s
 }
 
-func (s *stallingRelay) relay(to io.WriteCloser, from io.ReadCloser) {
+func (s *stallingRelay) relay(to io.WriteCloser, from io.ReadCloser, back bool) {
 	defer to.Close()
 	defer from.Close()
 	buffer := make([]byte, 32<<10)
@@ -218,7 +222,7 @@ func (s *stallingRelay) relay(to io.WriteCloser, from io.ReadCloser) {
 		if err != nil {
 			return
 		}
-		for s.holds() {
+		for s.holds(back) {
 			time.Sleep(5 * time.Millisecond)
 		}
 		if _, err := to.Write(buffer[:n]); err != nil {
@@ -227,10 +231,10 @@ func (s *stallingRelay) relay(to io.WriteCloser, from io.ReadCloser) {
 	}
 }
 
-func (s *stallingRelay) holds() bool {
+func (s *stallingRelay) holds(back bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.held
+	return s.held && (back || !s.answers)
 }
 
 func (s *stallingRelay) hold(held bool) {

@@ -69,9 +69,13 @@ func (p *Publisher) overflow(n int) {
 	}
 }
 
-// damage tells that the spool of an earlier run cannot be read whole: nobody knows how many events are gone.
+// damage tells what of an earlier run is gone: it found no room in the spool, or cannot be read, and nobody knows how much.
 func (p *Publisher) damage() {
+	n := p.cfg.Spool.lost
 	if p.cfg.Spool.damaged {
-		p.overflow(1)
+		n++
+	}
+	if n > 0 {
+		p.overflow(n)
 	}
 }

@@ -82,7 +82,7 @@ type BusClient struct {
 	User         string     `yaml:"user" required:"true"`
 	PasswordFile SecretFile `yaml:"password_file" required:"true"`
 	Buffer       int        `yaml:"buffer" default:"10000" min:"1" max:"1000000"` // events held in memory
-	Spool        Path       `yaml:"spool"`                                        // folder of its own, of events that the bus has not taken; none = they stay in memory
+	Spool        Path       `yaml:"spool"`                                        // folder of its own, of events that the bus has not taken; none = evidence in mysql.apply.journal, and without that they stay in memory
 	SpoolMax     Size       `yaml:"spool_max" default:"256MiB" min:"1MiB" max:"1TiB"`
 	Share        bool       `yaml:"share"` // several sidecars stand before one service: what one records and finds gray, all know
 }
