@@ -18,7 +18,7 @@ import (
 )
 
 type options struct {
-	Part       string        `default:"all" enum:"all,passthrough,latency,loss,http,day" help:"What is measured; all = the ports."`
+	Part       string        `default:"all" enum:"all,passthrough,latency,loss,http,day,lookup" help:"What is measured; all = the ports."`
 	Sidecar    string        `default:"bin/touchstone" help:"The built program; adapters beside it."`
 	Pairs      int           `default:"5" help:"Pairs of the pass-through part; the latency part takes twice as many."`
 	Seconds    int           `default:"4" help:"Length of one measurement."`
@@ -28,6 +28,7 @@ type options struct {
 	LossRate   int           `default:"2000" help:"Tagged writes a second of the loss part."`
 	LossFor    time.Duration `default:"30s" help:"Length of the loss part."`
 	Day        dayOptions    `embed:""`
+	Lookup     lookupOptions `embed:""`
 }
 
 func main() {
@@ -42,8 +43,11 @@ func main() {
 }
 
 func run(ctx context.Context, o options) (err error) {
-	if o.Part == "day" {
+	switch o.Part {
+	case "day":
 		return day(ctx, o, os.Stdout)
+	case "lookup":
+		return lookup(ctx, o, os.Stdout)
 	}
 	for _, part := range []struct {
 		name string

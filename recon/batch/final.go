@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon/store"
@@ -22,7 +23,12 @@ func (c *claim) final(ctx context.Context, b *Batch) error {
 		return err
 	}
 	if c.r.Cases != nil {
-		if err := c.each(ctx, ofBatch(b.ID), func(tx *store.Tx, page []Finding) error { return c.r.Cases.Open(ctx, tx, b, page) }); err != nil {
+		var done atomic.Int64
+		c.meter.enter("cases", b.Result.Findings, done.Load)
+		if err := c.each(ctx, ofBatch(b.ID), func(tx *store.Tx, page []Finding) error {
+			done.Add(int64(len(page)))
+			return c.r.Cases.Open(ctx, tx, b, page)
+		}); err != nil {
 			return fmt.Errorf("open cases: %w", err)
 		}
 	}

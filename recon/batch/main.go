@@ -88,7 +88,7 @@ func (c *claim) reconcile(ctx context.Context, b *Batch, found *sink) (result *m
 	}
 	defer func() { err = errors.Join(err, books.Close()) }()
 	result, err = match.Reconcile(ctx, match.Config{
-		Compared: c.p.Compared, Threads: max(1, c.r.Threads), Memory: c.r.Memory, Temp: c.r.Temp, Progress: c.r.Progress,
+		Compared: c.p.Compared, Threads: max(1, c.r.Threads), Memory: c.r.Memory, Temp: c.r.Temp, Progress: c.meter.follow(books, channel),
 		Each: func(d *match.Difference) error { return found.take(ctx, d) },
 	}, books, channel)
 	if err != nil {
