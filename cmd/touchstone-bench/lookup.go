@@ -141,8 +141,11 @@ func lookups(ctx context.Context, db *store.DB, rows int64, times int, out io.Wr
 			begin := time.Now()
 			found, err := kind.ask(business)
 			took = append(took, time.Since(begin))
-			if err != nil || found != business {
-				return fmt.Errorf("%s: asked for %s, got %q: %w", kind.name, business, found, err)
+			if err == nil && found != business {
+				err = fmt.Errorf("got %q", found)
+			}
+			if err != nil {
+				return fmt.Errorf("%s: ask for %s: %w", kind.name, business, err)
 			}
 		}
 		slices.Sort(took)

@@ -77,6 +77,9 @@ func (b *book) agreed(p place) booking {
 	case RefundSameOrder:
 		first := b.regularBooking(uid - p.part)
 		k.order, k.kind = first.order, recon.KindPayment
+		if p.part == 0 {
+			k.status = recon.StatusSuccess // a refund's row may be pending, a payment's in a bill never
+		}
 		if p.part == 1 {
 			k.kind, k.amount = recon.KindRefund, max(1, first.amount/2)
 		}
