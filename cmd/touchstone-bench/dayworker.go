@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -53,18 +54,24 @@ func (d *dayRun) work(ctx context.Context, some []int) (used usage, err error) {
 	if err := cmd.Start(); err != nil {
 		return used, fmt.Errorf("start worker: %w", err)
 	}
-	waited := d.closed(ctx, r, some, cmd)
+	var ended error
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		ended = cmd.Wait()
+	}()
+	waited := d.closed(ctx, r, some, over)
 	wall := time.Since(begin)
 	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-	ended := cmd.Wait()
-	if waited != nil || ended != nil {
-		return used, fmt.Errorf("worker: %w, %w: %s", waited, ended, text.String())
+	<-over
+	if err := errors.Join(waited, ended); err != nil {
+		return used, fmt.Errorf("worker: %w: %s", err, text.String())
 	}
 	return usageOf(cmd.ProcessState, wall), nil
 }
 
 // closed waits until the statements of some channels are.
-func (d *dayRun) closed(ctx context.Context, r *app.Recon, some []int, cmd *exec.Cmd) error {
+func (d *dayRun) closed(ctx context.Context, r *app.Recon, some []int, over <-chan struct{}) error {
 	names := map[string]bool{}
 	for _, i := range some {
 		names[d.channels[i].name] = true
@@ -89,10 +96,9 @@ func (d *dayRun) closed(ctx context.Context, r *app.Recon, some []int, cmd *exec
 		if open == 0 {
 			return nil
 		}
-		if cmd.Process.Signal(syscall.Signal(0)) != nil {
-			return fmt.Errorf("the worker ended with %d statements open", open)
-		}
 		select {
+		case <-over:
+			return fmt.Errorf("it ended with %d statements open", open)
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(100 * time.Millisecond):
