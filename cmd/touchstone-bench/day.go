@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -175,39 +173,15 @@ func (d *dayRun) closeDay(ctx context.Context) error {
 
 // touchstone runs a command that must end well, and tells what it took.
 func (d *dayRun) touchstone(ctx context.Context, args ...string) (usage, error) {
-	cmd := exec.CommandContext(ctx, d.binary, args...)
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=2")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	var text bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &text, &text
-	begin := time.Now()
-	if err := cmd.Run(); err != nil {
-		return usage{}, fmt.Errorf("touchstone %s: %w: %s", args[1], err, text.String())
+	m, err := startMeasured(ctx, d.binary, args...)
+	if err != nil {
+		return usage{}, err
 	}
-	return usageOf(cmd.ProcessState, time.Since(begin)), nil
-}
-
-// usage is what processes took.
-type usage struct {
-	wall, cpu time.Duration
-	peak      int64 // bytes, the pages of files that were mapped among them
-}
-
-func usageOf(state *os.ProcessState, wall time.Duration) usage {
-	u := usage{wall: wall, cpu: state.UserTime() + state.SystemTime()}
-	if r, ok := state.SysUsage().(*syscall.Rusage); ok {
-		u.peak = r.Maxrss * 1024
+	used, err := m.wait()
+	if err != nil {
+		return used, fmt.Errorf("touchstone recon %s: %w", args[1], err)
 	}
-	return u
-}
-
-func (u *usage) add(o usage) {
-	u.wall, u.cpu, u.peak = u.wall+o.wall, u.cpu+o.cpu, max(u.peak, o.peak)
-}
-
-func (u usage) text(records int64) string {
-	return fmt.Sprintf("%.1f s, %.1f s of processors, %s records/s, %.0f ns of processors a record, at most %s resident (with mapped files)",
-		u.wall.Seconds(), u.cpu.Seconds(), humanize.Comma(int64(float64(records)/u.wall.Seconds())), float64(u.cpu.Nanoseconds())/float64(records), humanize.IBytes(uint64(u.peak)))
+	return used, nil
 }
 
 func (d *dayRun) print(out io.Writer, cases int) error {

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -46,28 +44,19 @@ func (d *dayRun) work(ctx context.Context, some []int) (used usage, err error) {
 	if err := r.Expect(ctx, simulatedDay); err != nil {
 		return used, err
 	}
-	var text bytes.Buffer
-	cmd := exec.CommandContext(ctx, d.binary, "worker", d.config)
-	cmd.Env, cmd.Stderr = append(os.Environ(), "GOMAXPROCS=2"), &text
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	begin := time.Now()
-	if err := cmd.Start(); err != nil {
-		return used, fmt.Errorf("start worker: %w", err)
+	m, err := startMeasured(ctx, d.binary, "worker", d.config)
+	if err != nil {
+		return used, err
 	}
-	var ended error
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		ended = cmd.Wait()
-	}()
-	waited := d.closed(ctx, r, some, over)
-	wall := time.Since(begin)
-	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-	<-over
-	if err := errors.Join(waited, ended); err != nil {
-		return used, fmt.Errorf("worker: %w: %s", err, text.String())
+	waited := d.closed(ctx, r, some, m.over)
+	wall := time.Since(m.begin)
+	_ = m.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	used, err = m.wait()
+	used.wall = wall // not the time that it took to drain
+	if err := errors.Join(waited, err); err != nil {
+		return used, fmt.Errorf("worker: %w", err)
 	}
-	return usageOf(cmd.ProcessState, wall), nil
+	return used, nil
 }
 
 // closed waits until the statements of some channels are.
