@@ -114,25 +114,11 @@ func (d *dayRun) prepare(ctx context.Context) error {
 func (d *dayRun) part(ctx context.Context, some []int, out io.Writer) error {
 	records, size, begin := int64(0), int64(0), time.Now()
 	for _, i := range some {
-		c := d.channels[i]
-		g, err := c.generator(d.dayOptions, i)
+		n, bytes, err := d.make(ctx, i)
 		if err != nil {
 			return err
 		}
-		if err := c.write(ctx, d.dir, g); err != nil {
-			return err
-		}
-		records += g.Rows(recongen.Ours) + g.Rows(recongen.Theirs)
-		for class, n := range plantedFaults(c.name, g, d.planted) {
-			d.classes[class] += n
-		}
-		for _, name := range []string{c.bill(), c.books()} {
-			info, err := os.Stat(filepath.Join(d.dir, name))
-			if err != nil {
-				return fmt.Errorf("look at file: %w", err)
-			}
-			size += info.Size()
-		}
+		records, size = records+n, size+bytes
 	}
 	syscall.Sync() // what was just made must not be written out while others are measured
 	fmt.Fprintf(out, "made %s records on both sides, %s, in %s\n", humanize.Comma(records), humanize.IBytes(uint64(size)), time.Since(begin).Round(time.Second/10))
@@ -152,6 +138,29 @@ func (d *dayRun) part(ctx context.Context, some []int, out io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// make writes one channel's files and remembers what is planted in them.
+func (d *dayRun) make(ctx context.Context, place int) (records, size int64, err error) {
+	c := d.channels[place]
+	g, err := c.generator(d.dayOptions, place)
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := c.write(ctx, d.dir, g); err != nil {
+		return 0, 0, err
+	}
+	for class, n := range plantedFaults(c.name, g, d.planted) {
+		d.classes[class] += n
+	}
+	for _, name := range []string{c.bill(), c.books()} {
+		info, err := os.Stat(filepath.Join(d.dir, name))
+		if err != nil {
+			return 0, 0, fmt.Errorf("look at file: %w", err)
+		}
+		size += info.Size()
+	}
+	return g.Rows(recongen.Ours) + g.Rows(recongen.Theirs), size, nil
 }
 
 // reconcile lets the product do the statements of some channels.
