@@ -12,7 +12,7 @@ SIZES       ?= 10000,100000,1000000
 CONCURRENT := ./cmd/internal/... ./comparer/... ./plugins/... ./proxy/... ./recon/... ./shadow/...
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint race bench bench-adapters bench-control bench-recon plot-recon test-oracle test-envoy build fuzz generate deps gcc
+.PHONY: help demo test check lint race bench bench-adapters bench-control bench-day bench-recon plot-recon test-oracle test-envoy build fuzz generate deps gcc
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ bench-adapters: RECORDS = 1000000
 bench-adapters: build gcc ## measure an adapter that decodes itself, and bills that the host scans, against CSV; RECORDS=
 	@$(GO) test -run '^$$' -bench 'BenchmarkDecode|BenchmarkEntries' -benchtime 5x ./plugins ./cmd/internal/adapters
 	@cd test/bench && CGO_ENABLED=1 $(GO) run . formats --records=$(RECORDS) --rounds=1
+
+bench-day: RECORDS = 5000000
+bench-day: build ## measure a whole day of five channels from files to closed batches and cases; RECORDS= BENCH= for its flags
+	@$(GO) run ./cmd/touchstone-bench --part day --records $(RECORDS) $(BENCH)
 
 bench-recon: build gcc ## measure reconciliation against DuckDB and SHA-256; RECORDS= PART=peers|worst|formats|memory|pin BENCH= for its flags
 	@cd test/bench && CGO_ENABLED=1 $(GO) run . $(PART) --records=$(RECORDS) $(BENCH)

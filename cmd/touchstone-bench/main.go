@@ -1,9 +1,9 @@
 // Command touchstone-bench measures the ports of the sidecar against their peers, in pairs within one run, and prints
-// ratios with the peers' figures beside them.
+// ratios with the peers' figures beside them; and what a whole day of reconciliation takes, from files to cases.
 //
-// In:    the built sidecar, a private MariaDB; haproxy, sysbench and nginx of this machine.
+// In:    the built binaries, a private MariaDB; haproxy, sysbench and nginx of this machine.
 // Out:   a table on standard output: what was measured, the peer, the ratio, the goal.
-// Never: a verdict on absolute times, a process left behind.
+// Never: a process or a file left behind, a day that is called closed with a fault that is no case.
 package main
 
 import (
@@ -18,8 +18,8 @@ import (
 )
 
 type options struct {
-	Part       string        `default:"all" enum:"all,passthrough,latency,loss,http" help:"What is measured."`
-	Sidecar    string        `default:"bin/touchstone" help:"The built sidecar."`
+	Part       string        `default:"all" enum:"all,passthrough,latency,loss,http,day,lookup" help:"What is measured; all = the ports."`
+	Sidecar    string        `default:"bin/touchstone" help:"The built program; adapters beside it."`
 	Pairs      int           `default:"5" help:"Pairs of the pass-through part; the latency part takes twice as many."`
 	Seconds    int           `default:"4" help:"Length of one measurement."`
 	Rate       int           `default:"300" help:"Writes a second of the latency part; they must need less than half of the CPU."`
@@ -27,6 +27,8 @@ type options struct {
 	MirrorRate int           `default:"4000" help:"Requests a second of the mirroring part."`
 	LossRate   int           `default:"2000" help:"Tagged writes a second of the loss part."`
 	LossFor    time.Duration `default:"30s" help:"Length of the loss part."`
+	Day        dayOptions    `embed:""`
+	Lookup     lookupOptions `embed:""`
 }
 
 func main() {
@@ -41,6 +43,12 @@ func main() {
 }
 
 func run(ctx context.Context, o options) (err error) {
+	switch o.Part {
+	case "day":
+		return day(ctx, o, os.Stdout)
+	case "lookup":
+		return lookup(ctx, o, os.Stdout)
+	}
 	for _, part := range []struct {
 		name string
 		run  func(context.Context, *machine, options) error

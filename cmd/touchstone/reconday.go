@@ -112,16 +112,19 @@ func (cmd *runCmd) Run(_ *cli, s *streams) error {
 		if err := r.Expect(ctx, cmd.Date); err != nil {
 			return err
 		}
-		return errors.Join(cmd.advance(ctx, r), cmd.print(ctx, r, s))
+		return errors.Join(cmd.advance(ctx, r, s), cmd.print(ctx, r, s))
 	})
 }
 
 // advance brings each statement forward; one that fails does not hold up the others.
-func (cmd *dayCmd) advance(ctx context.Context, r *app.Recon) error {
+func (cmd *dayCmd) advance(ctx context.Context, r *app.Recon, s *streams) error {
 	all, err := cmd.lines(ctx, r)
 	if err != nil {
 		return err
 	}
+	bar := newDayBar(terminal(s.log))
+	defer bar.end()
+	r.Progress = bar.show
 	return r.With(ctx, func(ctx context.Context) error {
 		var errs []error
 		for i := range all {
@@ -165,7 +168,7 @@ func (cmd *rerunCmd) Run(_ *cli, s *streams) error {
 				return err
 			}
 		}
-		return errors.Join(cmd.advance(ctx, r), cmd.print(ctx, r, s))
+		return errors.Join(cmd.advance(ctx, r, s), cmd.print(ctx, r, s))
 	})
 }
 

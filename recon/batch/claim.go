@@ -11,16 +11,17 @@ import (
 // claim is a statement in the hands of one call. Each claim has a number of its own, the fence: whatever it writes is
 // written only while no later claim exists. So a worker that slept through its lease can do no harm when it wakes.
 type claim struct {
-	r *Runner
-	p *Profile
-	s Statement
+	r     *Runner
+	p     *Profile
+	s     Statement
+	meter meter
 }
 
 // take claims a statement: from here on earlier claims are fenced.
 func (r *Runner) take(ctx context.Context, p *Profile, id ID) (*claim, error) {
 	c := &claim{r: r, p: p}
 	err := r.DB.Tx(ctx, func(tx *store.Tx) error {
-		changed, err := tx.Exec(ctx, "UPDATE statements SET fence = fence + 1, worker = ? WHERE id = ?", r.Worker, id.String())
+		changed, err := tx.Exec(ctx, "UPDATE statements SET fence = fence + 1, worker = ?, stage = '' WHERE id = ?", r.Worker, id.String())
 		if err != nil {
 			return fmt.Errorf("take statement %s: %w", id, err)
 		}

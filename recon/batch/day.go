@@ -29,6 +29,9 @@ func (l *Line) String() string {
 	if l.Why != "" {
 		text += ": " + l.Why
 	}
+	if l.Progress.Stage != "" {
+		text += ": " + l.Progress.String()
+	}
 	if l.Latest == nil {
 		return text
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon/store"
@@ -32,7 +33,12 @@ func (c *claim) final(ctx context.Context, b *Batch) error {
 // hand tells the cases what the batch found, settled and wrote off, and what the batch before did and this one does not.
 func (c *claim) hand(ctx context.Context, b, old *Batch) error {
 	cases := c.r.Cases
-	if err := each(ctx, c, ofBatch(b.ID), func(tx *store.Tx, page []Finding) error { return cases.Open(ctx, tx, b, page) }); err != nil {
+	var done atomic.Int64
+	c.meter.enter("cases", b.Result.Findings, done.Load)
+	if err := each(ctx, c, ofBatch(b.ID), func(tx *store.Tx, page []Finding) error {
+		done.Add(int64(len(page)))
+		return cases.Open(ctx, tx, b, page)
+	}); err != nil {
 		return fmt.Errorf("open cases: %w", err)
 	}
 	if err := each(ctx, c, settlements(b.ID), func(tx *store.Tx, page []Settlement) error { return cases.Settle(ctx, tx, b, page) }); err != nil {

@@ -120,7 +120,7 @@ func (c *claim) reconcile(ctx context.Context, b *Batch, each func(*match.Differ
 	}
 	defer func() { err = errors.Join(err, books.Close()) }()
 	result, err = match.Reconcile(ctx, match.Config{
-		Compared: c.p.Compared, Threads: max(1, c.r.Threads), Memory: c.r.Memory, Temp: c.r.Temp, Progress: c.r.Progress, Each: each,
+		Compared: c.p.Compared, Threads: max(1, c.r.Threads), Memory: c.r.Memory, Temp: c.r.Temp, Progress: c.meter.follow(books, channel), Each: each,
 	}, books, channel)
 	if err != nil {
 		return nil, problemOf(err, channel.Name()), err

@@ -18,6 +18,7 @@ func (c *claim) pre(ctx context.Context) (_ *Batch, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, in.drop()) }()
+	c.meter.enter("fetch", 0, nil)
 	got, err := c.p.Source.Fetch(ctx, c.s.ID, in)
 	if err != nil {
 		c.r.Metrics.pulled("failed")

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/seed-3356bd69/touchstone/recon/match"
 	"github.com/seed-3356bd69/touchstone/recon/store"
 )
 
@@ -24,8 +23,8 @@ type Runner struct {
 	Worker   string // name of this process, for status and audit
 	Now      func() time.Time
 	Log      *slog.Logger
-	Metrics  *Metrics             // nil: nothing is measured
-	Progress func(match.Progress) // of main reconciliation; may be nil
+	Metrics  *Metrics           // nil: nothing is measured
+	Progress func(ID, Progress) // is told now and then, by one call of Advance at a time; may be nil
 }
 
 // Keys of log lines.
@@ -110,7 +109,7 @@ func (r *Runner) Advance(ctx context.Context, id ID) (Statement, error) {
 	if err != nil {
 		return Statement{}, err
 	}
-	err = c.advance(ctx)
+	err = c.watched(ctx, c.advance)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, ErrFenced) && !errors.Is(err, ErrLost) {
 		err = errors.Join(err, c.failed(ctx, err))
 	}

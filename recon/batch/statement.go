@@ -68,6 +68,7 @@ type Statement struct {
 	ClosedAt    time.Time `json:"closed,omitzero"`      // final close
 	Worker      string    `json:"worker,omitempty"`     // that took it last
 	Fence       int64     `json:"-"`                    // how often it was taken
+	Progress    Progress  `json:"progress,omitzero"`    // of the batch that is on its way
 }
 
 // Late tells whether the file should have been there.
@@ -75,16 +76,19 @@ func (s *Statement) Late(now time.Time) bool {
 	return (s.Phase == Waiting || s.Phase == Quarantined) && now.After(s.Due)
 }
 
-const statementColumns = "id, phase, why, since_us, due_us, next_us, attempts, batch, versions, round_no, ready_us, provisional_us, closed_us, worker, fence"
+const statementColumns = "id, phase, why, since_us, due_us, next_us, attempts, batch, versions, round_no, ready_us, provisional_us, closed_us, worker, fence, stage, percent"
 
 func scanStatement(row interface{ Scan(...any) error }) (s Statement, err error) {
 	var id string
 	var since, due, next, ready, provisional, closed int64
-	if err := row.Scan(&id, &s.Phase, &s.Why, &since, &due, &next, &s.Attempts, &s.Batch, &s.Versions, &s.Round, &ready, &provisional, &closed, &s.Worker, &s.Fence); err != nil {
+	if err := row.Scan(&id, &s.Phase, &s.Why, &since, &due, &next, &s.Attempts, &s.Batch, &s.Versions, &s.Round, &ready, &provisional, &closed, &s.Worker, &s.Fence, &s.Progress.Stage, &s.Progress.Percent); err != nil {
 		return s, err
 	}
 	s.Since, s.Due, s.Next, s.Ready = store.TimeOf(since), store.TimeOf(due), store.TimeOf(next), store.TimeOf(ready)
 	s.Provisional, s.ClosedAt = store.TimeOf(provisional), store.TimeOf(closed)
+	if s.Progress.Stage == "" {
+		s.Progress = Progress{}
+	}
 	s.ID, err = ParseID(id)
 	return s, err
 }
@@ -105,7 +109,7 @@ func readStatement(ctx context.Context, from store.Reader, id ID) (Statement, er
 
 // save writes what a stage changed.
 func (s *Statement) save(ctx context.Context, tx *store.Tx) error {
-	_, err := tx.Exec(ctx, `UPDATE statements SET phase = ?, why = ?, since_us = ?, next_us = ?, attempts = ?, batch = ?, versions = ?, round_no = ?, ready_us = ?, provisional_us = ?, closed_us = ? WHERE id = ?`,
+	_, err := tx.Exec(ctx, `UPDATE statements SET phase = ?, why = ?, since_us = ?, next_us = ?, attempts = ?, batch = ?, versions = ?, round_no = ?, ready_us = ?, provisional_us = ?, closed_us = ?, stage = '' WHERE id = ?`,
 		s.Phase, s.Why, store.Moment(s.Since), store.Moment(s.Next), s.Attempts, s.Batch, s.Versions, s.Round, store.Moment(s.Ready), store.Moment(s.Provisional), store.Moment(s.ClosedAt), s.ID.String())
 	if err != nil {
 		return fmt.Errorf("save statement %s: %w", s.ID, err)

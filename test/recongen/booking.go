@@ -77,6 +77,9 @@ func (b *book) agreed(p place) booking {
 	case RefundSameOrder:
 		first := b.regularBooking(uid - p.part)
 		k.order, k.kind = first.order, recon.KindPayment
+		if p.part == 0 {
+			k.status = recon.StatusSuccess // a refund's row may be pending, a payment's in a bill never
+		}
 		if p.part == 1 {
 			k.kind, k.amount = recon.KindRefund, max(1, first.amount/2)
 		}
@@ -104,10 +107,10 @@ func (b *book) regularBooking(uid uint64) booking {
 		second: editSeconds + int(one>>32)%(daySeconds-3*editSeconds), payer: two, subject: mix(two),
 		amount: 2 + int64(two%magnitude(one&7)),
 	}
-	if one>>3&15 == 0 {
+	if one>>3&15 == 0 && b.format.refunds() {
 		k.kind = recon.KindRefund
 	}
-	if k.kind == recon.KindRefund && one>>7&7 == 0 && b.format != FormatAlipay { // its bill has no such state
+	if k.kind == recon.KindRefund && one>>7&7 == 0 && b.format.pending() {
 		k.status = recon.StatusProcessing
 	}
 	k.fee = fee(k)
@@ -166,7 +169,7 @@ func (b *book) deviate(k *booking, p place, side int) {
 	}
 }
 
-// wrong is the side that has the fault: each in turn, but a bill cannot say that a payment failed, nor Alipay's that it
+// wrong is the side that has the fault: each in turn, but a bill cannot say that a payment failed, nor all of them that it
 // was in dollars.
 func (b *book) wrong(p place) int {
 	if b.format != FormatCSV && (p.class == Status || p.class == Currency) {

@@ -8,16 +8,6 @@ import (
 	"time"
 )
 
-// Format is how the second side is written. The first and the third are always CSV.
-type Format string
-
-// The formats of the second side.
-const (
-	FormatCSV    Format = "csv"
-	FormatWeChat Format = "wechat" // trade bill ALL, API v3
-	FormatAlipay Format = "alipay" // 业务明细.csv of the trade bill, GBK
-)
-
 // Config says what is made. Equal values make equal bytes.
 type Config struct {
 	Seed    uint64
@@ -49,8 +39,8 @@ func (c Config) check() error {
 		return fmt.Errorf("records: at most %d (got %d)", int64(maxRecords), c.Records)
 	case c.Sides != 2 && c.Sides != 3:
 		return fmt.Errorf("sides: 2 or 3 (got %d)", c.Sides)
-	case !slices.Contains([]Format{FormatCSV, FormatWeChat, FormatAlipay}, c.Format):
-		return fmt.Errorf("format: csv, wechat or alipay (got %q)", c.Format)
+	case !slices.Contains(Formats(), c.Format):
+		return fmt.Errorf("format: one of %v (got %q)", Formats(), c.Format)
 	case c.Quoted && c.Format != FormatCSV:
 		return errors.New("quoted: the channels' bills have no quotes; leave it out or write CSV")
 	case c.Keys < 0 || (c.Keys > 0 && len(c.Rates) > 0):
@@ -64,6 +54,9 @@ func (c Config) check() error {
 		}
 		if math.IsNaN(rate) || rate < 0 || rate > 1 {
 			return fmt.Errorf("rate of %s: 0 to 1 (got %v)", class, rate)
+		}
+		if rate > 0 && !slices.Contains(c.Format.Classes(), class) {
+			return fmt.Errorf("rate of %s: lines of %s cannot show it; try: 0", class, c.Format)
 		}
 	}
 	return nil

@@ -2,9 +2,9 @@
 // different orders, with planted faults of every class, and the truth about what was planted.
 //
 // In:    a seed and a size; for each class of fault, its share of the records.
-// Out:   CSV, a WeChat ALL bill or an Alipay trade bill, written as a stream in constant memory but for eight bytes a
+// Out:   CSV, or a file of WeChat, Alipay, UnionPay, NetsUnion or a bank, written as a stream in constant memory but for
 //
-//	planted row; the same bytes for the same Config, on any machine.
+//	eight bytes a planted row; the same bytes for the same Config, on any machine.
 //
 // Never: a shuffle in memory, real personal data, a fault that the truth does not name.
 package recongen

@@ -305,12 +305,16 @@ func TestBesideABillOursHasTheChannelsNumbers(t *testing.T) {
 }
 
 func TestTruthOfBillsNamesTheirLines(t *testing.T) {
-	for _, format := range []Format{FormatWeChat, FormatAlipay} {
-		m := generate(t, Config{Seed: 13, Records: 3_000, Sides: 2, Rates: EveryClass(0.004), Format: format})
+	for _, format := range Formats()[1:] {
+		m := generate(t, Config{Seed: 13, Records: 3_000, Sides: 2, Rates: format.Rates(0.004), Format: format})
+		amount := major
+		if format == FormatUnionPay {
+			amount = func(minor int64) string { return string(padded(nil, uint64(minor), 12)) }
+		}
 		lines := bytes.Split(m.sides[1], []byte("\n"))
 		for _, p := range m.truth {
 			for _, r := range p.Rows {
-				if line := lines[r.Line-1]; r.Side == Theirs && (!bytes.Contains(line, []byte(r.Order)) || !bytes.Contains(line, []byte(major(r.Minor)))) {
+				if line := lines[r.Line-1]; r.Side == Theirs && (!bytes.Contains(line, []byte(r.Order)) || !bytes.Contains(line, []byte(amount(r.Minor)))) {
 					t.Fatalf("%s: line %d is %q, the truth has %+v", format, r.Line, line, r)
 				}
 			}
@@ -354,12 +358,14 @@ func TestBadConfigsAreRefused(t *testing.T) {
 	for want, c := range map[string]Config{
 		"records: at least 1":  {Sides: 2},
 		"sides: 2 or 3":        {Records: 1, Sides: 1},
-		"format: csv, wechat":  {Records: 1, Sides: 2, Format: "xml"},
+		"format: one of [csv":  {Records: 1, Sides: 2, Format: "xml"},
 		"quoted: the channels": {Records: 1, Sides: 2, Format: FormatWeChat, Quoted: true},
 		"keys: not negative":   {Records: 1, Sides: 2, Keys: 1, Rates: EveryClass(0.1)},
 		"shift: whole seconds": {Records: 1, Sides: 2, Shift: 1},
 		"unknown class":        {Records: 1, Sides: 2, Rates: map[Class]float64{"typo": 1}},
 		"rate of amount: 0":    {Records: 1, Sides: 2, Rates: map[Class]float64{Amount: 2}},
+		"netsunion cannot":     {Records: 100, Sides: 2, Rates: EveryClass(0.01), Format: FormatNetsUnion},
+		"bank cannot":          {Records: 100, Sides: 2, Rates: map[Class]float64{Edit: 0.1}, Format: FormatBank},
 		"lower the rates":      {Records: 3, Sides: 2, Rates: EveryClass(0.3)},
 	} {
 		if _, err := New(c); err == nil || !strings.Contains(err.Error(), want) {
@@ -405,5 +411,18 @@ func TestWritingEndsWithItsWriterAndItsContext(t *testing.T) {
 	}
 	if after := runtime.NumGoroutine(); after > before {
 		t.Errorf("%d goroutines before, %d after", before, after)
+	}
+}
+
+// TestAPaymentInABillIsNeverPending: a refund that became the payment of a planted group kept its state, which the bill
+// cannot say; one day of five million had a break that nobody planted.
+func TestAPaymentInABillIsNeverPending(t *testing.T) {
+	m := generate(t, Config{Seed: 19, Records: 10_000, Sides: 2, Rates: map[Class]float64{RefundSameOrder: 0.2}, Format: FormatWeChat})
+	for _, p := range m.truth {
+		for _, r := range p.Rows {
+			if r.Kind == recon.KindPayment && r.Status != recon.StatusSuccess {
+				t.Fatalf("line %d of side %d: %s", r.Line, r.Side, r.Status)
+			}
+		}
 	}
 }

@@ -57,6 +57,12 @@ func (g *Generator) layout(side int) layout {
 		return wechatBill{}
 	case side == Theirs && g.cfg.Format == FormatAlipay:
 		return newAlipayBill()
+	case side == Theirs && g.cfg.Format == FormatUnionPay:
+		return unionPayFile{}
+	case side == Theirs && g.cfg.Format == FormatNetsUnion:
+		return netsUnionFile{}
+	case side == Theirs && g.cfg.Format == FormatBank:
+		return bankFile{}
 	}
 	return csvFile{quoted: g.cfg.Quoted, booking: g.cfg.Format != FormatCSV}
 }

@@ -24,7 +24,7 @@ type options struct {
 	Out       string             `required:"" type:"path" help:"Folder for the files; it is created."`
 	FaultRate float64            `default:"0.00001" help:"Planted groups of every class, as a share of the records."`
 	Fault     map[string]float64 `placeholder:"CLASS=RATE" help:"Another rate for one class, such as amount=1 (every record differs) or status=0."`
-	Format    string             `default:"csv" enum:"csv,wechat,alipay" help:"Form of the second side."`
+	Format    string             `default:"csv" enum:"csv,wechat,alipay,unionpay,netsunion,bank" help:"Form of the second side."`
 	Gzip      bool               `help:"Pack each file."`
 	Quoted    bool               `help:"CSV: quotes, separators and line ends inside of cells."`
 	Shift     time.Duration      `help:"Added to the time of every row of the second side, such as 10m."`
@@ -46,7 +46,7 @@ func main() {
 func run(ctx context.Context, o options) error {
 	rates := map[recongen.Class]float64{}
 	if o.FaultRate > 0 {
-		rates = recongen.EveryClass(o.FaultRate)
+		rates = recongen.Format(o.Format).Rates(o.FaultRate)
 	}
 	for name, rate := range o.Fault {
 		class, err := recongen.ParseClass(name)
