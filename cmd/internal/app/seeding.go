@@ -49,7 +49,7 @@ func (j *judge) selfTest(ctx context.Context, trial *gate.Trial, file *statement
 		if s.Channel != nil {
 			name = s.Channel.Name
 		}
-		more, err := seedBooks(ctx, trial, seededBooks{connector: connector, tables: tables(s.Shadow.Tables, name)})
+		more, err := seedBooks(ctx, trial, seededBooks{connector: connector, tables: tables(s.Shadow.Tables, name), reader: ledger.Records})
 		if err != nil {
 			return nil, fmt.Errorf("seed the shadow's books: %w", err)
 		}
@@ -198,7 +198,7 @@ func (b seededBooks) read(ctx context.Context, struck recon.Record, change rowCh
 		only[i].Only = struck.Order
 	}
 	var out []recon.Record
-	for r, err := range ledger.Records(ctx, db, only...) {
+	for r, err := range b.reader(ctx, db, only...) {
 		if err != nil {
 			return nil, err
 		}

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -17,7 +18,11 @@ import (
 type seededBooks struct {
 	connector driver.Connector
 	tables    []ledger.Table
+	reader    bookReader
 }
+
+// bookReader is what reads books: ledger.Records.
+type bookReader func(ctx context.Context, db *sql.DB, tables ...ledger.Table) iter.Seq2[recon.Record, error]
 
 // rowChange changes the amount of a row as the driver gave it (the first of values); false = the row is dropped.
 type rowChange func(values []any) bool
