@@ -70,9 +70,9 @@ func soundTrial(t *testing.T, r recon.Record) (*gate.Trial, func() *comparer.Jud
 }
 
 // channelFile is a statement that its adapter decodes, with its first payment.
-func channelFile(t *testing.T, adapter decoder, path string) (*statement, recon.Record) {
+func channelFile(t *testing.T, adapter decoder, path, day string) (*statement, recon.Record) {
 	t.Helper()
-	s := &statement{adapter: adapter, path: path, request: plugins.DecodeRequest{Kind: tradeStatement, File: filepath.Base(path)}}
+	s := &statement{adapter: adapter, path: path, request: plugins.DecodeRequest{Kind: tradeStatement, File: filepath.Base(path), Date: day}}
 	kept, err := s.decode(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func bankFile(t *testing.T) (*statement, recon.Record) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return channelFile(t, profile.New("bank", "1", nil, p, nil), "../../../plugins/profile/testdata/abc-new.txt")
+	return channelFile(t, profile.New("bank", "1", nil, p, nil), "../../../plugins/profile/testdata/abc-new.txt", "")
 }
 
 // TestFaultsInAStatementsBytesAreFound puts faults into statements, plain, compressed and zipped, which the real adapters
@@ -105,8 +105,8 @@ func TestFaultsInAStatementsBytesAreFound(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build adapters: %v\n%s", err, out)
 	}
-	for name, files := range map[string][]string{
-		"wechat": {"success.csv", "all.csv.gz"}, "alipay": {"trade.csv"}, "unionpay": {"802310048993424_20160101.zip"},
+	for name, files := range map[string]map[string]string{ // with the days they are of
+		"wechat": {"all.csv": "", "all.csv.gz": ""}, "alipay": {"trade.csv": ""}, "unionpay": {"802310048993424_20160101.zip": "2016-01-01"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			host, err := plugins.Start(t.Context(), plugins.HostConfig{Path: filepath.Join(folder, name), Unpinned: true, Logger: slog.New(slog.DiscardHandler), Metrics: plugins.NewMetrics(prometheus.NewRegistry())})
@@ -114,16 +114,16 @@ func TestFaultsInAStatementsBytesAreFound(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer host.Close()
-			for _, file := range files {
-				checkSeededFile(t, host, filepath.Join("../../../plugins", name, "testdata", file))
+			for file, day := range files {
+				checkSeededFile(t, host, filepath.Join("../../../plugins", name, "testdata", file), day)
 			}
 		})
 	}
 }
 
-func checkSeededFile(t *testing.T, host decoder, path string) {
+func checkSeededFile(t *testing.T, host decoder, path, day string) {
 	t.Helper()
-	file, r := channelFile(t, host, path)
+	file, r := channelFile(t, host, path, day)
 	before := file.request.SHA256
 	trial, judgement := soundTrial(t, r)
 	data := t.TempDir()
@@ -279,6 +279,9 @@ func TestFaultsInRowsAreFound(t *testing.T) {
 			}
 			if j := judgement(); j.Orders[0].Class != comparer.Agree {
 				t.Errorf("the seeds are evidence: %+v", j.Orders)
+			}
+			if rows, err := books.read(t.Context(), trial.Shadow()[0], func([]any) bool { return true }); err != nil || len(rows) != 1 {
+				t.Errorf("read %d rows of one order: %v", len(rows), err)
 			}
 			if got := recordOf(t, db, books); got.Amount != trial.Shadow()[0].Amount {
 				t.Errorf("the database was changed: %v", got.Amount)

@@ -24,7 +24,7 @@ type seededBooks struct {
 // bookReader is what reads books: ledger.Records.
 type bookReader func(ctx context.Context, db *sql.DB, tables ...ledger.Table) iter.Seq2[recon.Record, error]
 
-// rowChange changes the amount of a row as the driver gave it (the first of values); false = the row is dropped.
+// rowChange changes the one value it is given, a row's amount as the driver gave it; false = the row is dropped.
 type rowChange func(values []any) bool
 
 // open gives the database through a driver that changes one record's row. Nothing is changed in the database.
