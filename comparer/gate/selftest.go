@@ -3,10 +3,10 @@ package gate
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/seed-3356bd69/touchstone/comparer"
 	"github.com/seed-3356bd69/touchstone/recon"
-	"github.com/seed-3356bd69/touchstone/recon/match"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
@@ -38,17 +38,11 @@ func faults(channel bool) []seeded {
 }
 
 // SelfTest proves that a judgement could have failed: it takes one sound order as it was read from the sides, puts each
-// fault into a copy, and has the copy joined, judged and decided on like everything else. The copies are no evidence. It
-// gives no probes while there is no sound order.
-func SelfTest(ctx context.Context, l *comparer.Ledger, j *comparer.Judgement, scope comparer.Scope, policy Policy) ([]Probe, error) {
-	sound := soundOrder(j, scope)
-	if len(sound) == 0 {
-		return nil, nil
-	}
-	scope.Rows, scope.Only = nil, sound[0].Order
+// fault into a copy, and has the copy joined, judged and decided on like everything else. The copies are no evidence.
+func (t *Trial) SelfTest(ctx context.Context) ([]Probe, error) {
 	var probes []Probe
-	for _, fault := range faults(scope.ChannelFinal) {
-		p, err := probe(ctx, l, sound, scope, policy, fault)
+	for _, fault := range faults(t.scope.ChannelFinal) {
+		p, err := t.probe(ctx, fault)
 		if err != nil {
 			return nil, fmt.Errorf("seed %s: %w", fault.name, err)
 		}
@@ -75,31 +69,12 @@ func soundOrder(j *comparer.Judgement, scope comparer.Scope) []comparer.Booking 
 	return out
 }
 
-func probe(ctx context.Context, l *comparer.Ledger, sound []comparer.Booking, scope comparer.Scope, policy Policy, fault seeded) (Probe, error) {
-	struck := make([]comparer.Booking, len(sound))
-	for i, b := range sound {
-		struck[i] = b
-		if i == 0 {
-			struck[i] = copied(b)
-			fault.strip(&struck[i])
-		}
-	}
-	joined, err := match.Join(ctx, side("primary", struck, primaryOf), side("shadow", struck, shadowOf), side("channel", struck, channelOf))
-	if err != nil {
-		return Probe{}, err
-	}
-	j, err := comparer.Judge(l, joined, scope)
-	if err != nil {
-		return Probe{}, err
-	}
-	class := comparer.Unbooked
-	for _, o := range j.Orders {
-		if o.ID == scope.Only {
-			class = o.Class
-		}
-	}
-	verdict := Decide(j, policy, Facts{Live: true}).Verdict
-	return Probe{Fault: fault.name, Found: class == fault.want && (!fault.stops || verdict == Rollback), Saw: fmt.Sprintf("%s, %s", class, verdict)}, nil
+func (t *Trial) probe(ctx context.Context, fault seeded) (Probe, error) {
+	struck := slices.Clone(t.sound)
+	struck[0] = copied(struck[0])
+	fault.strip(&struck[0])
+	seed := Seed{Fault: fault.name, Want: fault.want, Stops: fault.stops, Primary: of(struck, primaryOf), Shadow: of(struck, shadowOf), Channel: of(struck, channelOf)}
+	return t.Try(ctx, seed)
 }
 
 // copied has records of its own, so that the evidence stays as it is.
@@ -111,18 +86,4 @@ func copied(b comparer.Booking) comparer.Booking {
 		}
 	}
 	return b
-}
-
-func primaryOf(b comparer.Booking) *recon.Record { return b.Primary }
-func shadowOf(b comparer.Booking) *recon.Record  { return b.Shadow }
-func channelOf(b comparer.Booking) *recon.Record { return b.Channel }
-
-func side(name string, bookings []comparer.Booking, of func(comparer.Booking) *recon.Record) match.Side {
-	return match.Side{Name: name, Records: func(yield func(recon.Record, error) bool) {
-		for _, b := range bookings {
-			if r := of(b); r != nil && !yield(*r, nil) {
-				return
-			}
-		}
-	}}
 }

@@ -30,7 +30,7 @@ func soundRun(t *testing.T, n int) (*comparer.Ledger, []comparer.Booking) {
 
 func judge(t *testing.T, l *comparer.Ledger, bookings []comparer.Booking, scope comparer.Scope) *comparer.Judgement {
 	t.Helper()
-	joined, err := match.Join(t.Context(), side("primary", bookings, primaryOf), side("shadow", bookings, shadowOf), side("channel", bookings, channelOf))
+	joined, err := match.Join(t.Context(), side("primary", of(bookings, primaryOf)), side("shadow", of(bookings, shadowOf)), side("channel", of(bookings, channelOf)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,11 +41,21 @@ func judge(t *testing.T, l *comparer.Ledger, bookings []comparer.Booking, scope 
 	return j
 }
 
+// selfTest gives no probes while there is no sound order.
+func selfTest(t *testing.T, l *comparer.Ledger, j *comparer.Judgement, scope comparer.Scope, policy Policy) ([]Probe, error) {
+	t.Helper()
+	trial := NewTrial(l, j, scope, policy)
+	if trial == nil {
+		return nil, nil
+	}
+	return trial.SelfTest(t.Context())
+}
+
 func TestSeededFaultsAreFound(t *testing.T) {
 	l, bookings := soundRun(t, 50)
 	scope := comparer.Scope{ChannelFinal: true}
 	before := judge(t, l, bookings, scope)
-	probes, err := SelfTest(t.Context(), l, before, scope, policyOf(0.1))
+	probes, err := selfTest(t, l, before, scope, policyOf(0.1))
 	if err != nil || len(probes) != 3 {
 		t.Fatalf("%v %v", probes, err)
 	}
@@ -66,7 +76,7 @@ func TestABlindGateIsFoundOut(t *testing.T) {
 	scope := comparer.Scope{ChannelFinal: true}
 	j := judge(t, l, bookings, scope)
 	l.Apply(shadow.Event{ID: "taint", Kind: shadow.EventTaint, Instance: "a", Taint: &shadow.TaintNote{Order: "P0", Cause: shadow.CauseLost}}) // nothing about it counts any more
-	probes, err := SelfTest(t.Context(), l, j, scope, policyOf(0.1))
+	probes, err := selfTest(t, l, j, scope, policyOf(0.1))
 	if err != nil || len(probes) != 3 {
 		t.Fatalf("%v %v", probes, err)
 	}
@@ -81,13 +91,36 @@ func TestSelfTestWaitsForASoundOrder(t *testing.T) {
 	l, bookings := soundRun(t, 1)
 	bookings[0].Shadow = nil
 	scope := comparer.Scope{ChannelFinal: true}
-	if probes, err := SelfTest(t.Context(), l, judge(t, l, bookings, scope), scope, policyOf(0.1)); err != nil || probes != nil {
+	if probes, err := selfTest(t, l, judge(t, l, bookings, scope), scope, policyOf(0.1)); err != nil || probes != nil {
 		t.Errorf("%v %v", probes, err)
 	}
 	l, bookings = soundRun(t, 1)
 	bookings[0].Channel = nil
 	scope = comparer.Scope{}
-	if probes, err := SelfTest(t.Context(), l, judge(t, l, bookings, scope), scope, policyOf(0.1)); err != nil || len(probes) != 1 || !probes[0].Found {
+	if probes, err := selfTest(t, l, judge(t, l, bookings, scope), scope, policyOf(0.1)); err != nil || len(probes) != 1 || !probes[0].Found {
 		t.Errorf("without a statement: %v %v", probes, err)
+	}
+}
+
+// TestACopyReadAgain: what was read again and is as it was agrees, and what differs is found, by what is asked for.
+func TestACopyReadAgain(t *testing.T) {
+	l, bookings := soundRun(t, 2)
+	scope := comparer.Scope{ChannelFinal: true}
+	trial := NewTrial(l, judge(t, l, bookings, scope), scope, policyOf(0.1))
+	cent := trial.Shadow()
+	cent[0].Amount.Minor++
+	for name, c := range map[string]struct {
+		seed  Seed
+		found bool
+	}{
+		"unchanged":            {Seed{Want: trial.Sound(), Primary: trial.Primary(), Shadow: trial.Shadow(), Channel: trial.Channel()}, true},
+		"a cent":               {Seed{Want: comparer.Regression, Stops: true, Primary: trial.Primary(), Shadow: cent, Channel: trial.Channel()}, true},
+		"the reader hid it":    {Seed{Want: comparer.Regression, Stops: true, Primary: trial.Primary(), Shadow: trial.Shadow(), Channel: trial.Channel()}, false},
+		"the channel lacks it": {Seed{Want: comparer.Common, Primary: trial.Primary(), Shadow: trial.Shadow()}, true},
+		"it would not stop":    {Seed{Want: comparer.Common, Stops: true, Primary: trial.Primary(), Shadow: trial.Shadow()}, false},
+	} {
+		if p, err := trial.Try(t.Context(), c.seed); err != nil || p.Found != c.found {
+			t.Errorf("%s: %+v %v", name, p, err)
+		}
 	}
 }

@@ -26,6 +26,7 @@ type Table struct {
 	ChannelTxn string   // optional column
 	Time       string   // optional column, DATETIME or TIMESTAMP
 	Aliases    []string // columns with generated ids
+	Only       string   // the rows of this order alone; "" = all
 }
 
 // columns lists what is selected; the place of each is fixed by this order.
@@ -44,7 +45,11 @@ func (t Table) query() string {
 	for _, c := range t.columns() {
 		quoted = append(quoted, quote(c))
 	}
-	return fmt.Sprintf("SELECT %s FROM %s ORDER BY %s", strings.Join(quoted, ", "), quote(t.Name), quote(t.Key))
+	where := ""
+	if t.Only != "" {
+		where = " WHERE " + quote(t.Order) + " = " + literal(t.Only)
+	}
+	return fmt.Sprintf("SELECT %s FROM %s%s ORDER BY %s", strings.Join(quoted, ", "), quote(t.Name), where, quote(t.Key))
 }
 
 func quote(name string) string {

@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"log/slog"
 	"maps"
@@ -29,6 +31,7 @@ type judge struct {
 	log      *slog.Logger
 	adapters *adapters.Set
 	rows     *rowSides // nil where rows are not compared
+	seeds    seeder
 }
 
 // judged is a report with what it rests on.
@@ -44,11 +47,24 @@ type reading struct {
 	joined  *match.Joined
 	scope   comparer.Scope
 	problem error // why there is no statement
+	file    *statement
+}
+
+// statement is a file that was decoded, and how.
+type statement struct {
+	adapter decoder
+	path    string
+	request plugins.DecodeRequest // with the SHA-256 of the file
+}
+
+// decoder is what reads a statement's bytes.
+type decoder interface {
+	Decode(ctx context.Context, req plugins.DecodeRequest, r io.Reader, emit plugins.Emitter) (plugins.DecodeResult, error)
 }
 
 // read reads the three sides.
 func (j *judge) read(ctx context.Context) (r reading, err error) {
-	r.joined, r.scope, r.problem, err = j.sides(ctx)
+	r, err = j.sides(ctx)
 	if c := j.config.Sides; c != nil && c.Channel != nil {
 		r.scope.Channel = c.Channel.Name
 	}
@@ -64,7 +80,7 @@ func (j *judge) weigh(ctx context.Context, l *comparer.Ledger, r reading, policy
 	if r.problem != nil {
 		judgement.Counts.Problems = append(judgement.Counts.Problems, r.problem.Error())
 	}
-	probes, err := gate.SelfTest(ctx, l, judgement, r.scope, policy)
+	probes, err := j.selfTest(ctx, gate.NewTrial(l, judgement, r.scope, policy), r.file)
 	if err != nil {
 		return judged{}, fmt.Errorf("test the gate: %w", err)
 	}
@@ -83,34 +99,34 @@ func (j *judge) weigh(ctx context.Context, l *comparer.Ledger, r reading, policy
 
 // sides reads primary, shadow and channel. Without configured sides all three are empty, and no order is judged.
 // A statement that cannot be had is a problem, and no error: it keeps the gate from passing, not a regression from showing.
-func (j *judge) sides(ctx context.Context) (joined *match.Joined, scope comparer.Scope, problem, err error) {
+func (j *judge) sides(ctx context.Context) (r reading, err error) {
 	primary, shadow, channel := records(none), records(none), records(none)
 	if s := j.config.Sides; s != nil {
 		name := ""
 		if s.Channel != nil {
 			name = s.Channel.Name
-			if channel, scope.ChannelFinal, problem = j.channel(ctx, *s.Channel); problem != nil {
-				j.log.Error("no channel statement", "err", problem)
+			if channel, r.file, r.scope.ChannelFinal, r.problem = j.channel(ctx, *s.Channel); r.problem != nil {
+				j.log.Error("no channel statement", "err", r.problem)
 				channel = none
 			}
 		}
 		db, err := openDSN(s.Primary.DSN.Text())
 		if err != nil {
-			return nil, scope, problem, fmt.Errorf("open primary: %w", err)
+			return r, fmt.Errorf("open primary: %w", err)
 		}
 		defer db.Close()
 		shadowDB, err := openDSN(s.Shadow.DSN.Text())
 		if err != nil {
-			return nil, scope, problem, fmt.Errorf("open shadow: %w", err)
+			return r, fmt.Errorf("open shadow: %w", err)
 		}
 		defer shadowDB.Close()
 		primary, shadow = ledger.Records(ctx, db, tables(s.Primary.Tables, name)...), ledger.Records(ctx, shadowDB, tables(s.Shadow.Tables, name)...)
 	}
-	joined, err = match.Join(ctx, match.Side{Name: "primary", Records: primary}, match.Side{Name: "shadow", Records: shadow}, match.Side{Name: "channel", Records: channel})
+	r.joined, err = match.Join(ctx, match.Side{Name: "primary", Records: primary}, match.Side{Name: "shadow", Records: shadow}, match.Side{Name: "channel", Records: channel})
 	if err != nil {
-		return nil, scope, problem, fmt.Errorf("join the sides: %w", err)
+		return r, fmt.Errorf("join the sides: %w", err)
 	}
-	return joined, scope, problem, nil
+	return r, nil
 }
 
 // records is one side's stream.
@@ -120,6 +136,14 @@ func none(func(recon.Record, error) bool) {}
 
 // openDSN opens a pool; the DSN never shows in an error.
 func openDSN(dsn string) (*sql.DB, error) {
+	connector, err := connectorOf(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
+}
+
+func connectorOf(dsn string) (driver.Connector, error) {
 	parsed, err := mysql.ParseDSN(dsn)
 	if err != nil {
 		return nil, errors.New("the DSN file does not hold a DSN of the form user:password@tcp(host:port)/schema")
@@ -129,7 +153,7 @@ func openDSN(dsn string) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database at %s: %w", parsed.Addr, err)
 	}
-	return sql.OpenDB(connector), nil
+	return connector, nil
 }
 
 func tables(books []config.BookTable, channel string) []ledger.Table {
@@ -145,10 +169,10 @@ func tables(books []config.BookTable, channel string) []ledger.Table {
 }
 
 // channel decodes the channel's statement through its adapter; final tells that a file covers the day, even an empty one.
-func (j *judge) channel(ctx context.Context, c config.Channel) (found records, final bool, err error) {
+func (j *judge) channel(ctx context.Context, c config.Channel) (found records, file *statement, final bool, err error) {
 	adapter, err := j.adapters.Adapter(c.Name)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, false, err
 	}
 	path, hash := string(c.File), plugins.Hash{}
 	if c.Hash != nil {
@@ -159,14 +183,18 @@ func (j *judge) channel(ctx context.Context, c config.Channel) (found records, f
 		account = c.Fetch.Account
 		var status plugins.FetchStatus
 		if path, hash, status, err = j.fetch(ctx, adapter, c); err != nil || status != plugins.FetchReady {
-			return none, status == plugins.FetchEmpty, err
+			return none, nil, status == plugins.FetchEmpty, err
 		}
 	}
-	collected, err := decode(ctx, adapter, path, plugins.DecodeRequest{
+	file = &statement{adapter: adapter, path: path, request: plugins.DecodeRequest{
 		Kind: tradeStatement, Account: account, Date: string(c.Day), File: filepath.Base(path), Hash: hash,
 		Settings: j.adapters.Settings(c.Name, account, nil),
-	})
-	return collected, err == nil, err
+	}}
+	kept, err := file.decode(ctx)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	return kept.stream, file, true, nil
 }
 
 // tradeStatement is the statement kind a gray run is judged by.
@@ -198,31 +226,35 @@ type collector struct {
 func (c *collector) Record(r recon.Record) error { c.records = append(c.records, r); return nil }
 func (c *collector) Reject(r recon.Reject) error { c.rejects = append(c.rejects, r); return nil }
 
-func decode(ctx context.Context, adapter plugins.Adapter, path string, req plugins.DecodeRequest) (records, error) {
-	sum, err := plugins.FileSHA256(path)
+// decode reads the file to its end, and takes its SHA-256 down.
+func (s *statement) decode(ctx context.Context) (*collector, error) {
+	sum, err := plugins.FileSHA256(s.path)
 	if err != nil {
 		return nil, err
 	}
-	req.SHA256 = sum
-	f, err := os.Open(path)
+	s.request.SHA256 = sum
+	f, err := os.Open(s.path)
 	if err != nil {
 		return nil, fmt.Errorf("open statement: %w", err)
 	}
 	defer f.Close()
 	kept := &collector{}
-	if _, err := adapter.Decode(ctx, req, f, kept); err != nil {
-		return nil, fmt.Errorf("decode statement %s: %w", path, err)
+	if _, err := s.adapter.Decode(ctx, s.request, f, kept); err != nil {
+		return nil, fmt.Errorf("decode statement %s: %w", s.path, err)
 	}
-	return func(yield func(recon.Record, error) bool) {
-		for _, r := range kept.records {
-			if !yield(r, nil) {
-				return
-			}
+	return kept, nil
+}
+
+// stream gives the records, then the rejects as errors.
+func (c *collector) stream(yield func(recon.Record, error) bool) {
+	for _, r := range c.records {
+		if !yield(r, nil) {
+			return
 		}
-		for _, r := range kept.rejects {
-			if !yield(recon.Record{}, r) {
-				return
-			}
+	}
+	for _, r := range c.rejects {
+		if !yield(recon.Record{}, r) {
+			return
 		}
-	}, nil
+	}
 }
