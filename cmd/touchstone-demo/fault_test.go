@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -272,11 +275,14 @@ func TestJournalOutlivesTheSidecar(t *testing.T) {
 					t.Error(err)
 				}
 			})
+			all := load.Requests(grayOrders(p))
+			if capture == world.Wire { // a write set is noted after its client has the answer: what was answered just now may not be yet
+				awaitNoted(t, s.settings.Admin, all)
+			}
 			s.sidecar.Kill()
 			if err := s.shadow.Mend(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			all := load.Requests(grayOrders(p))
 			if have := len(entries(t, s.settings.ShadowDB)); have >= all {
 				t.Fatalf("the shadow missed nothing (%d entries of %d): the test could not fail", have, all)
 			}
@@ -288,6 +294,27 @@ func TestJournalOutlivesTheSidecar(t *testing.T) {
 			}
 			sameEntries(t, s, p)
 		})
+	}
+}
+
+// awaitNoted waits until a sidecar has this many write sets, applied or waiting.
+func awaitNoted(t *testing.T, admin string, want int) {
+	t.Helper()
+	var status struct {
+		Applier struct{ Depth, Applied int }
+	}
+	for deadline := time.Now().Add(10 * time.Second); status.Applier.Depth+status.Applier.Applied < want; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the sidecar has %+v, want %d write sets", status.Applier, want)
+		}
+		answer, err := http.Get("http://" + admin + "/status")
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = errors.Join(json.NewDecoder(answer.Body).Decode(&status), answer.Body.Close())
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
