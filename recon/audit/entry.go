@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -36,8 +38,10 @@ type Entry struct {
 // ErrEntry means that an entry lacks something or is too large.
 var ErrEntry = errors.New("not an audit entry")
 
-// Encode gives the canonical form. The version is set here, and the time brought to UTC and microseconds.
+// Encode gives the canonical form. The version is set here, and the time brought to UTC and microseconds. What is no UTF-8
+// is replaced: a channel's words in another charset must not make an entry that cannot be read again.
 func (e Entry) Encode() ([]byte, error) {
+	e = e.inUTF8()
 	e.Version, e.Time = entryVersion, e.Time.UTC().Truncate(time.Microsecond)
 	if err := e.check(); err != nil {
 		return nil, err
@@ -54,6 +58,25 @@ func (e Entry) Encode() ([]byte, error) {
 	}
 	return line, nil
 }
+
+func (e Entry) inUTF8() Entry {
+	for _, text := range []*string{&e.ID, &e.Trace, &e.Actor, &e.Action, &e.Subject, &e.SHA256, &e.Archive} {
+		*text = strings.ToValidUTF8(*text, replacement)
+	}
+	e.Also = slices.Clone(e.Also)
+	for i := range e.Also {
+		e.Also[i] = strings.ToValidUTF8(e.Also[i], replacement)
+	}
+	basis := maps.Clone(e.Basis)
+	for name, value := range e.Basis {
+		delete(basis, name)
+		basis[strings.ToValidUTF8(name, replacement)] = strings.ToValidUTF8(value, replacement)
+	}
+	e.Basis = basis
+	return e
+}
+
+const replacement = "\ufffd"
 
 func (e Entry) check() error {
 	for _, f := range []struct{ name, value string }{

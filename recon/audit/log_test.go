@@ -227,3 +227,22 @@ func TestKeys(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A channel's words may be in any charset: what is written can be read again.
+func TestEntryWithoutUTF8IsReadAgain(t *testing.T) {
+	e := audit.Entry{
+		ID: "1\xff", Time: time.Now(), Actor: "ann", Action: "case close", Subject: "c\xb0", Also: []string{"\xc4\xe3"},
+		Basis: map[string]string{"why\xff": "\xba\xc3 \\ufffd", "plain": "words"},
+	}
+	data, err := e.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := audit.Decode(data)
+	if err != nil || back.Basis["plain"] != "words" || back.Basis["why\ufffd"] != "\ufffd \\ufffd" || !back.About("c\ufffd") {
+		t.Errorf("got %+v, %v of %s", back, err, data)
+	}
+	if e.Also[0] != "\xc4\xe3" || len(e.Basis) != 2 || e.Basis["why\xff"] == "" {
+		t.Errorf("the caller's entry was changed: %+v", e)
+	}
+}
