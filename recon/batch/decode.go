@@ -43,10 +43,13 @@ func (c *claim) decoded(ctx context.Context, b *Batch) (done func() error, whole
 	case !written:
 		return nothing, true, text.Close()
 	}
-	view := *c.r
+	before, view := c.r, *c.r
 	view.Archive = c.r.Archive.showing(b.File.SHA256, fmt.Sprintf("/proc/self/fd/%d", text.Fd()))
 	c.r = &view
-	return text.Close, true, nil
+	return func() error {
+		c.r = before // the number of the closed file can be another one's soon
+		return text.Close()
+	}, true, nil
 }
 
 func (c *claim) decode(ctx context.Context, d Decoder, b *Batch, w io.Writer) (written bool, err error) {

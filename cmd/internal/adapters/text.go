@@ -64,7 +64,7 @@ func Decoded(channel string) *recon.FormatSpec {
 	}
 	for _, k := range recon.Kinds() {
 		f.Rows = append(f.Rows, recon.RowRule{
-			Match: []string{string(k)}, Kind: k, Key: []string{decodedID}, Order: []string{decodedOrder}, ChannelTxn: []string{decodedTxn},
+			Match: []string{string(k)}, Kind: k, Key: []string{decodedID}, Order: []string{decodedOrder}, Account: []string{decodedAccount}, ChannelTxn: []string{decodedTxn},
 			Amount: recon.Amount{Columns: []string{decodedAmount}, Unit: recon.UnitMinor}, Fee: &recon.Amount{Columns: []string{decodedFee}, Unit: recon.UnitMinor},
 			CurrencyIn: decodedCurrency, Status: recon.StatusMap{Column: decodedStatus, Values: states}, Time: []string{decodedTime},
 			Original: []string{decodedOriginal}, Settled: decodedSettled,

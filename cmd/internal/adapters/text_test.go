@@ -43,7 +43,7 @@ func TestTextIsWhatWasDecoded(t *testing.T) {
 	const n = 3 * plugins.MaxBatch / 2
 	data, req := lines(n)
 	h := entry.NewHasher(entry.Secret{1})
-	for _, compared := range []entry.Compared{0, entry.CompareFee | entry.CompareTime, entry.CompareOrder | entry.CompareChannelTxn} {
+	for _, compared := range []entry.Compared{0, entry.CompareFee | entry.CompareTime, entry.CompareOrder | entry.CompareAccount | entry.CompareChannelTxn} {
 		direct := &gather{}
 		entries, err := NewEntries(h, compared, direct, func(r recon.Reject) error { return r })
 		if err != nil {
