@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 )
 
 // Service is the payment service itself, as the target of reversals: it takes payments back over the path it always uses.
@@ -16,7 +15,7 @@ import (
 // comes, once. 409 and 422 say that it will not. There is no Idempotency-Key header on purpose: net/http takes it as leave
 // to send a request again by itself when a connection dies.
 type Service struct {
-	Base   *url.URL // the ID is added
+	Base   *url.URL // the resource's name is added
 	Client *http.Client
 	Token  string // bearer token; "" = none
 }
@@ -26,14 +25,14 @@ const maxAnswer = 64 << 10
 
 // Look asks the service.
 func (s *Service) Look(ctx context.Context, r *Repair) (Standing, string, error) {
-	status, text, err := s.call(ctx, http.MethodGet, r.ID, nil)
+	status, text, err := s.Call(ctx, http.MethodGet, r.ID, nil)
 	switch {
 	case err != nil:
 		return "", "", err
 	case status == http.StatusNotFound:
 		return StandingReady, "the service does not know it", nil
 	case status == http.StatusOK:
-		return StandingApplied, text, nil
+		return StandingApplied, string(text), nil
 	}
 	return "", "", fmt.Errorf("ask service about repair %s: it answered %d: %s", r.ID, status, text)
 }
@@ -49,7 +48,7 @@ func (s *Service) Apply(ctx context.Context, r *Repair) error {
 	if err != nil {
 		return fmt.Errorf("encode repair %s: %w", r.ID, err)
 	}
-	status, text, err := s.call(ctx, http.MethodPut, r.ID, body)
+	status, text, err := s.Call(ctx, http.MethodPut, r.ID, body)
 	switch {
 	case err != nil:
 		return err
@@ -61,10 +60,12 @@ func (s *Service) Apply(ctx context.Context, r *Repair) error {
 	return nil
 }
 
-func (s *Service) call(ctx context.Context, method, id string, body []byte) (int, string, error) {
-	req, err := http.NewRequestWithContext(ctx, method, s.Base.JoinPath(id).String(), bytes.NewReader(body))
+// Call sends a request for a resource of the service, with a JSON body unless that is nil, and gives the status and what was
+// said, at most 64 KiB of it.
+func (s *Service) Call(ctx context.Context, method, name string, body []byte) (status int, said []byte, err error) {
+	req, err := http.NewRequestWithContext(ctx, method, s.Base.JoinPath(url.PathEscape(name)).String(), bytes.NewReader(body))
 	if err != nil {
-		return 0, "", fmt.Errorf("call service: %w", err)
+		return 0, nil, fmt.Errorf("call service: %w", err)
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -74,12 +75,12 @@ func (s *Service) call(ctx context.Context, method, id string, body []byte) (int
 	}
 	resp, err := s.Client.Do(req)
 	if err != nil {
-		return 0, "", fmt.Errorf("call service: %w", err)
+		return 0, nil, fmt.Errorf("call service: %w", err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	said, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return 0, "", fmt.Errorf("read answer of service: %w", err)
+		return 0, nil, fmt.Errorf("read answer of service: %w", err)
 	}
-	return resp.StatusCode, strings.TrimSpace(string(text)), nil
+	return resp.StatusCode, bytes.TrimSpace(said), nil
 }

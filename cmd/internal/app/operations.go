@@ -75,7 +75,7 @@ func (o *operations) channel(ctx context.Context, cfg *config.Recon, r *Recon) (
 		c.adapters[s.Name+"/"+s.Account] = a
 	}
 	if s := o.config.Service; s != nil {
-		c.service = &operationService{base: s.URL, client: &http.Client{}, token: s.Token.Text()} // each call has its deadline
+		c.service = &operationService{casework.Service{Base: s.URL, Client: &http.Client{}, Token: s.Token.Text()}} // each call has its deadline
 	}
 	if o.config.Books == nil {
 		return c, nil

@@ -78,7 +78,7 @@ func newOperationRig(t *testing.T, accounts ...string) *operationRig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.operationChannel = &operationChannel{adapters: map[string]channelAdapter{}, timeout: 5 * time.Second, service: &operationService{base: base, client: service.Client(), token: "secret"}}
+	r.operationChannel = &operationChannel{adapters: map[string]channelAdapter{}, timeout: 5 * time.Second, service: &operationService{casework.Service{Base: base, Client: service.Client(), Token: "secret"}}}
 	for _, account := range accounts {
 		a, err := newChannelAdapter(set, &config.ReconAdapter{Name: "bad", Settings: map[string]string{"tamed_by": r.mark}})
 		if err != nil {

@@ -1,15 +1,13 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 
 	"github.com/seed-3356bd69/touchstone/recon/batch"
+	"github.com/seed-3356bd69/touchstone/recon/casework"
 )
 
 // operationService is the payment service, which sends operations to channels. An operation is a resource of it, by name:
@@ -19,18 +17,10 @@ import (
 //	200, 201, 204  it is done; {"rest": 12} says what a split left, in minor units
 //	202            it is under way
 //	409, 410, 422  it will never be done
-//
-// There is no Idempotency-Key header on purpose: net/http takes it as leave to send a request again by itself.
-type operationService struct {
-	base   *url.URL // the name is added
-	client *http.Client
-	token  string // bearer token; "" = none
-}
-
-const maxServiceAnswer = 64 << 10
+type operationService struct{ casework.Service }
 
 func (s *operationService) look(ctx context.Context, name string) (batch.Told, error) {
-	status, body, err := s.call(ctx, http.MethodGet, name, nil)
+	status, body, err := s.Call(ctx, http.MethodGet, name, nil)
 	if err != nil {
 		return batch.Told{}, err
 	}
@@ -49,7 +39,7 @@ func (s *operationService) send(ctx context.Context, name string, o *batch.Opera
 	if err != nil {
 		return batch.Told{}, fmt.Errorf("encode operation %s: %w", o.ID, err)
 	}
-	status, answer, err := s.call(ctx, http.MethodPut, name, body)
+	status, answer, err := s.Call(ctx, http.MethodPut, name, body)
 	if err != nil {
 		return batch.Told{}, err
 	}
@@ -81,27 +71,4 @@ func toldBy(status int, body []byte) (batch.Told, error) {
 		return out, fmt.Errorf("ask service: a split cannot leave %d", out.Rest)
 	}
 	return out, nil
-}
-
-func (s *operationService) call(ctx context.Context, method, name string, body []byte) (int, []byte, error) {
-	req, err := http.NewRequestWithContext(ctx, method, s.base.JoinPath(url.PathEscape(name)).String(), bytes.NewReader(body))
-	if err != nil {
-		return 0, nil, fmt.Errorf("call service: %w", err)
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if s.token != "" {
-		req.Header.Set("Authorization", "Bearer "+s.token)
-	}
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return 0, nil, fmt.Errorf("call service: %w", err)
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxServiceAnswer))
-	if err != nil {
-		return 0, nil, fmt.Errorf("read answer of service: %w", err)
-	}
-	return resp.StatusCode, bytes.TrimSpace(answer), nil
 }
