@@ -45,7 +45,11 @@ func further(column, value string) func(*recon.Record) {
 	return func(r *recon.Record) { r.Further = append(r.Further, recon.Text{Column: column, Value: value}) }
 }
 func at(text string) func(*recon.Record) {
-	return func(r *recon.Record) { r.Time, _ = time.Parse(time.RFC3339, text) }
+	when, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		panic(err) // a mistyped test would compare the zero time
+	}
+	return func(r *recon.Record) { r.Time = when }
 }
 
 // differ is the difference of two records as match names it; nil = one side lacks it.

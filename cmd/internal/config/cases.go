@@ -28,7 +28,6 @@ type Cases struct {
 	Books       *CasesBooks  `yaml:"books"`      // nil: nothing is supplemented
 	Service     *CasesCalls  `yaml:"service"`    // nil: nothing is reversed
 	Operations  bool         `yaml:"operations"` // repairs are carried out by touchstone worker on the same store, as operations
-	Telemetry   Telemetry    `yaml:"telemetry"`
 }
 
 // CasesAsked is the adapter of a channel that is asked for its state of one transaction.
@@ -90,20 +89,6 @@ func (m *Cases) StoreURL() string {
 		return m.StoreFile.Text()
 	}
 	return m.Store
-}
-
-// LoadCases gives a whole and checked configuration, or Problems.
-func LoadCases(path string) (*Cases, error) {
-	m := &Cases{}
-	c, err := Load(path, m)
-	if err != nil {
-		return nil, err
-	}
-	m.check(c)
-	if err := c.Err(); err != nil {
-		return nil, err
-	}
-	return m, nil
 }
 
 // check holds the rules between the keys.

@@ -11,20 +11,6 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon/store"
 )
 
-// LoadRecon gives a whole and checked configuration, or Problems.
-func LoadRecon(path string) (*Recon, error) {
-	r := &Recon{}
-	c, err := Load(path, r)
-	if err != nil {
-		return nil, err
-	}
-	r.check(c)
-	if err := c.Err(); err != nil {
-		return nil, err
-	}
-	return r, nil
-}
-
 // StoreURL is where the state is. It may hold a password.
 func (r *Recon) StoreURL() string {
 	if r.StoreFile.Set() {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -13,6 +14,7 @@ const minKey = 16 // bytes of a signing key or salt
 
 // check holds the rules between the keys of a sidecar.
 func (s *Sidecar) check(c *Checker) {
+	s.name(c)
 	checkRelease(c, s.Release)
 	if s.Telemetry.JaegerAgent != "" && s.Telemetry.OTLPEndpoint != nil {
 		c.Complain("telemetry.jaeger_agent", "stands beside otlp_endpoint", "one of the two")
@@ -32,6 +34,17 @@ func (s *Sidecar) check(c *Checker) {
 		s.Egress.check(c)
 	}
 	s.MySQL.checkTables(c)
+}
+
+// name gives a sidecar without a name that of its host.
+func (s *Sidecar) name(c *Checker) {
+	if s.Instance != "" {
+		return
+	}
+	var err error
+	if s.Instance, err = os.Hostname(); err != nil {
+		c.Complain("instance", "is missing and the host has no name", "instance: pod-1")
+	}
 }
 
 func checkRelease(c *Checker, release string) {

@@ -10,16 +10,15 @@ import (
 
 // Comparer is the configuration of the comparer.
 type Comparer struct {
-	Role      string      `yaml:"role" required:"true" oneof:"comparer"`
-	Data      Path        `yaml:"data" required:"true"` // folder of the evidence store and the embedded bus
-	Listen    Addr        `yaml:"listen" required:"true"`
-	Bus       ComparerBus `yaml:"bus" required:"true"`
-	Telemetry Telemetry   `yaml:"telemetry"`
-	Release   string      `yaml:"release" required:"true"`
-	Gate      Gate        `yaml:"gate" required:"true"`
-	Sides     *Sides      `yaml:"sides"`     // nil: only requests and calls are compared
-	NearLine  *NearLine   `yaml:"near_line"` // nil: books are compared by judgements only
-	Adapters  *Adapters   `yaml:"adapters"`  // nil: only that of sides.channel
+	Role     string      `yaml:"role" required:"true" oneof:"comparer"`
+	Data     Path        `yaml:"data" required:"true"` // folder of the evidence store and the embedded bus
+	Listen   Addr        `yaml:"listen" required:"true"`
+	Bus      ComparerBus `yaml:"bus" required:"true"`
+	Release  string      `yaml:"release" required:"true"`
+	Gate     Gate        `yaml:"gate" required:"true"`
+	Sides    *Sides      `yaml:"sides"`     // nil: only requests and calls are compared
+	NearLine *NearLine   `yaml:"near_line"` // nil: books are compared by judgements only
+	Adapters *Adapters   `yaml:"adapters"`  // nil: only that of sides.channel
 
 	ControlPlane *ControlPlane `yaml:"control_plane"` // nil: decisions are carried out by hand
 }

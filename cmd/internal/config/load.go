@@ -75,38 +75,37 @@ func Check(path string) error {
 	return err
 }
 
-// LoadSidecar gives a whole and checked configuration, or Problems.
-func LoadSidecar(path string) (*Sidecar, error) {
-	s := &Sidecar{}
-	c, err := Load(path, s)
-	if err != nil {
-		return nil, err
-	}
-	if s.Instance == "" {
-		if s.Instance, err = os.Hostname(); err != nil {
-			c.Complain("instance", "is missing and the host has no name", "instance: pod-1")
-		}
-	}
-	s.check(c)
-	if err := c.Err(); err != nil {
-		return nil, err
-	}
-	return s, nil
+// role is the configuration of one, whose rules between the keys are checked together.
+type role[T any] interface {
+	*T
+	check(*Checker)
 }
 
-// LoadComparer gives a whole and checked configuration, or Problems.
-func LoadComparer(path string) (*Comparer, error) {
-	m := &Comparer{}
-	c, err := Load(path, m)
+// loadRole gives a whole and checked configuration, or Problems.
+func loadRole[T any, R role[T]](path string) (R, error) {
+	r := R(new(T))
+	c, err := Load(path, r)
 	if err != nil {
 		return nil, err
 	}
-	m.check(c)
+	r.check(c)
 	if err := c.Err(); err != nil {
 		return nil, err
 	}
-	return m, nil
+	return r, nil
 }
+
+// LoadSidecar gives a whole and checked configuration, or Problems.
+func LoadSidecar(path string) (*Sidecar, error) { return loadRole[Sidecar](path) }
+
+// LoadComparer gives a whole and checked configuration, or Problems.
+func LoadComparer(path string) (*Comparer, error) { return loadRole[Comparer](path) }
+
+// LoadRecon gives a whole and checked configuration, or Problems.
+func LoadRecon(path string) (*Recon, error) { return loadRole[Recon](path) }
+
+// LoadCases gives a whole and checked configuration, or Problems.
+func LoadCases(path string) (*Cases, error) { return loadRole[Cases](path) }
 
 func readBounded(path string) ([]byte, error) {
 	f, err := os.Open(path)

@@ -17,9 +17,8 @@ type Recon struct {
 	Temp      Path             `yaml:"temp"` // for what does not fit in memory; default: the system's
 	Memory    Size             `yaml:"memory" default:"1GiB" min:"16MiB" max:"1024GiB"`
 	Threads   int              `yaml:"threads" default:"1" min:"1" max:"256"`
-	Listen    Addr             `yaml:"listen"` // of a worker: metrics and health
-	Queue     *Queue           `yaml:"queue"`  // nil: recon run does the work itself
-	Telemetry Telemetry        `yaml:"telemetry"`
+	Listen    Addr             `yaml:"listen"`   // of a worker: metrics and health
+	Queue     *Queue           `yaml:"queue"`    // nil: recon run does the work itself
 	Adapters  *Adapters        `yaml:"adapters"` // kept running for the channels; those with a path of their own are kept beside them
 	Channels  []ReconStatement `yaml:"channels" required:"true"`
 	Back      int              `yaml:"back" default:"1" min:"1" max:"31"` // a worker expects the statements of so many days before today
