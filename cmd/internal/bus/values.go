@@ -24,6 +24,7 @@ const (
 	recordingsAge = 10 * time.Minute
 	membersAge    = 90 * 24 * time.Hour
 	watchLook     = 200 * time.Millisecond
+	valueWait     = 2 * time.Second // for one answer: a bus that just went away gives none, and the connection does not know it yet
 )
 
 // Values is a sidecar's end of the key-value stores that the sidecars of one service share.
@@ -61,7 +62,7 @@ func (v *Values) Recordings() *Bucket { return &Bucket{values: v, name: recordin
 // Members is the bucket of the orders that were born gray.
 func (v *Values) Members() *Bucket { return &Bucket{values: v, name: membersBucket} }
 
-// Bucket is one key-value store. It fails at once while the bus is away, and is safe for concurrent use.
+// Bucket is one key-value store. It fails at once while the bus is known to be away, else within valueWait, and is safe for concurrent use.
 type Bucket struct {
 	values *Values
 	name   string
@@ -86,6 +87,8 @@ func (b *Bucket) open(ctx context.Context) (jetstream.KeyValue, error) {
 
 // Load gives a value and its revision; nothing and 0 where there is none.
 func (b *Bucket) Load(ctx context.Context, key string) ([]byte, uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, valueWait)
+	defer cancel()
 	kv, err := b.open(ctx)
 	if err != nil {
 		return nil, 0, err
@@ -102,6 +105,8 @@ func (b *Bucket) Load(ctx context.Context, key string) ([]byte, uint64, error) {
 
 // Save replaces the value of a revision, or makes the first one with 0. Conflict means that another was faster.
 func (b *Bucket) Save(ctx context.Context, key string, value []byte, revision uint64) (conflict bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, valueWait)
+	defer cancel()
 	kv, err := b.open(ctx)
 	if err != nil {
 		return false, err
@@ -128,6 +133,8 @@ func wrongRevision(err error) bool {
 
 // Add makes a key known.
 func (b *Bucket) Add(ctx context.Context, key string) error {
+	ctx, cancel := context.WithTimeout(ctx, valueWait)
+	defer cancel()
 	kv, err := b.open(ctx)
 	if err == nil {
 		_, err = kv.Put(ctx, key, nil)
@@ -140,6 +147,8 @@ func (b *Bucket) Add(ctx context.Context, key string) error {
 
 // Remove makes a key unknown.
 func (b *Bucket) Remove(ctx context.Context, key string) error {
+	ctx, cancel := context.WithTimeout(ctx, valueWait)
+	defer cancel()
 	kv, err := b.open(ctx)
 	if err == nil {
 		err = kv.Delete(ctx, key)
