@@ -120,7 +120,11 @@ func (l *Ladder) Catch(ctx context.Context) error {
 // Step takes a decision, does what follows from it, and has the policy in force published. It is to be called again after
 // an error. A decision under other terms, because a person acted meanwhile, says nothing.
 func (l *Ladder) Step(ctx context.Context, under Terms, d gate.Decision) error {
-	return errors.Join(l.step(ctx, under, d), l.Settle(ctx))
+	err := l.step(ctx, under, d)
+	if errors.Is(err, errHaste) {
+		return err // the rollback that went first sees to its own entry, and may wait long for the audit
+	}
+	return errors.Join(err, l.Settle(ctx))
 }
 
 func (l *Ladder) step(ctx context.Context, under Terms, d gate.Decision) error {
