@@ -84,11 +84,20 @@ func (o *order) overtaken(s *sample) string {
 			return shadow.CauseOrder
 		case other.begin.Before(s.begin) && (other.evidence.Verdict.Taints() || other.void != ""):
 			return shadow.CauseTainted
-		case !other.begin.Before(s.begin) && other.evidence.Ran != nil && other.evidence.Ran.Before(s.end):
+		case !other.begin.Before(s.begin) && other.couldRunBefore(s.end):
 			return shadow.CauseOrder
 		}
 	}
 	return ""
+}
+
+// couldRunBefore tells whether the candidate may have had its copy by then. Of a sidecar that was killed before it told
+// the end, nobody knows.
+func (s *sample) couldRunBefore(at time.Time) bool {
+	if !s.closed {
+		return s.begin.Before(at)
+	}
+	return s.evidence.Ran != nil && s.evidence.Ran.Before(at)
 }
 
 // leftOut tells whether the candidate did not get a request because nobody knew that its order was gray.

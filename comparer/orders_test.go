@@ -40,6 +40,8 @@ func TestWhatDoesNotHoldIsHeldAgainstNobody(t *testing.T) {
 		"overtaken at another sidecar":  {[][]shadow.Event{told("a", "create", 1, 5, match), told("b", "refund", 3, 4, bad)}, shadow.Inconclusive, shadow.CauseOrder, shadow.CauseOrder, 0},
 		"waited for the other sidecar":  {[][]shadow.Event{told("a", "create", 1, 5, match), ranAt(told("b", "refund", 3, 8, bad), 6)}, shadow.Mismatched, "", "", 1},
 		"overtook at another sidecar":   {[][]shadow.Event{told("b", "refund", 1, 8, bad), ranAt(told("a", "later", 3, 5, dropped), 4)}, shadow.Inconclusive, shadow.CauseOrder, shadow.ReasonQueueFull, 0},
+		"killed before it told":         {[][]shadow.Event{told("b", "refund", 1, 8, bad), told("a", "later", 3, 5, match)[:1]}, shadow.Inconclusive, shadow.CauseOrder, shadow.CauseOrder, 0},
+		"killed, begun after the end":   {[][]shadow.Event{told("b", "refund", 1, 2, bad), told("a", "later", 3, 5, match)[:1]}, shadow.Mismatched, "", "", 1},
 		"after one that overtook":       {[][]shadow.Event{told("a", "create", 1, 5, match), told("b", "other", 2, 4, bad), told("b", "refund", 6, 7, bad)}, shadow.Inconclusive, shadow.CauseTainted, shadow.CauseOrder, 0},
 		"a match that overtook":         {[][]shadow.Event{told("a", "create", 1, 5, match), told("b", "refund", 3, 4, match)}, shadow.Inconclusive, shadow.CauseOrder, shadow.CauseOrder, 0},
 		"broken at another sidecar":     {[][]shadow.Event{told("a", "create", 1, 2, dropped), told("b", "refund", 3, 4, bad)}, shadow.Inconclusive, shadow.CauseTainted, shadow.ReasonQueueFull, 0},

@@ -48,7 +48,7 @@ func (c Columns) ID(i int) []byte { return c.r.id.at(i) }
 // Order is the merchant's order.
 func (c Columns) Order(i int) []byte { return c.r.order.at(i) }
 
-// Account is the merchant's account, or empty.
+// Account is the merchant's account; empty = the statement's.
 func (c Columns) Account(i int) []byte { return c.r.account.at(i) }
 
 // ChannelTxn is the channel's id, or empty.

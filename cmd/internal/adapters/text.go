@@ -17,14 +17,17 @@ import (
 // the text is said about the statement. What was written counts only once the decoding ended without an error.
 type Text struct {
 	out     *bufio.Writer
+	account []byte // the statement's
 	line    []byte
 	at      int // lines written
 	records int64
 	rejects int64
 }
 
-// NewText writes to w; Flush ends it.
-func NewText(w io.Writer) *Text { return &Text{out: bufio.NewWriterSize(w, 256<<10)} }
+// NewText writes to w; Flush ends it. A record whose account the adapter leaves empty is of the statement's account.
+func NewText(w io.Writer, account string) *Text {
+	return &Text{out: bufio.NewWriterSize(w, 256<<10), account: []byte(account)}
+}
 
 // The columns of a decoded statement, in their order.
 const (
@@ -78,7 +81,7 @@ func (t *Text) Columns(c plugins.Columns) error {
 	for i := range c.Len() {
 		fee, hasFee := c.Fee(i)
 		err := t.record(c.Line(i), c.Kind(i), c.Status(i), c.Amount(i), fee, hasFee, c.Time(i), [][]byte{
-			c.ID(i), c.Order(i), c.Account(i), c.ChannelTxn(i), c.Original(i), c.Settled(i),
+			c.ID(i), c.Order(i), t.accountOf(c.Account(i)), c.ChannelTxn(i), c.Original(i), c.Settled(i),
 		})
 		if err != nil {
 			return err
@@ -94,8 +97,15 @@ func (t *Text) Record(r recon.Record) error {
 		fee = *r.Fee
 	}
 	return t.record(r.Origin.Line, r.Key.Kind, r.Status, r.Amount, fee, r.Fee != nil, r.Time, [][]byte{
-		[]byte(r.Key.ID), []byte(r.Order), []byte(r.Account), []byte(r.ChannelTxn), []byte(r.Original), []byte(r.Settled),
+		[]byte(r.Key.ID), []byte(r.Order), t.accountOf([]byte(r.Account)), []byte(r.ChannelTxn), []byte(r.Original), []byte(r.Settled),
 	})
+}
+
+func (t *Text) accountOf(said []byte) []byte {
+	if len(said) == 0 {
+		return t.account
+	}
+	return said
 }
 
 func (t *Text) record(line int, kind recon.Kind, status recon.Status, amount, fee recon.Money, hasFee bool, at time.Time, texts [][]byte) error {

@@ -54,7 +54,7 @@ func TestTextIsWhatWasDecoded(t *testing.T) {
 		}
 		var texts [2]bytes.Buffer
 		for i := range texts {
-			text := NewText(&texts[i])
+			text := NewText(&texts[i], "")
 			emit := plugins.Emitter(text)
 			if i == 1 {
 				emit = onlyRecords{text}
@@ -88,7 +88,7 @@ func TestTextKeepsLinesAndFields(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	var out bytes.Buffer
-	text := NewText(&out)
+	text := NewText(&out, "a1")
 	var want []recon.Record
 	var rejects []int
 	line := 0
@@ -110,6 +110,9 @@ func TestTextKeepsLinesAndFields(t *testing.T) {
 		}
 		if rng.IntN(2) == 0 {
 			r.Fee = &recon.Money{Minor: rng.Int64N(1000) - 500, Currency: r.Amount.Currency}
+		}
+		if rng.IntN(2) == 0 {
+			r.Account = "a2"
 		}
 		want = append(want, r)
 		if err := text.Record(r); err != nil {
@@ -137,7 +140,10 @@ func TestTextKeepsLinesAndFields(t *testing.T) {
 		}
 		w := want[i]
 		i++
-		if got.Key != w.Key || got.Order != w.Order || got.Amount != w.Amount || !got.Time.Equal(w.Time) || got.Origin.Line != w.Origin.Line || got.Status != w.Status ||
+		if w.Account == "" {
+			w.Account = "a1" // the statement's
+		}
+		if got.Account != w.Account || got.Key != w.Key || got.Order != w.Order || got.Amount != w.Amount || !got.Time.Equal(w.Time) || got.Origin.Line != w.Origin.Line || got.Status != w.Status ||
 			got.Original != w.Original || got.Settled != w.Settled || got.ChannelTxn != w.ChannelTxn || (got.Fee == nil) != (w.Fee == nil) || (got.Fee != nil && *got.Fee != *w.Fee) {
 			t.Fatalf("record %d:\n%+v\n%+v", i, got, w)
 		}
@@ -151,12 +157,12 @@ func TestTextRefuses(t *testing.T) {
 	record := func(line int, id string) recon.Record {
 		return recon.Record{Key: recon.Key{Kind: recon.KindPayment, ID: id}, Order: id, Status: recon.StatusSuccess, Amount: recon.Money{Currency: "CNY"}, Origin: recon.Origin{Line: line}}
 	}
-	text := NewText(io.Discard)
+	text := NewText(io.Discard, "")
 	if err := text.Record(record(2*maxGap, "P1")); err == nil {
 		t.Error("a leap over a million lines was taken")
 	}
 	var out bytes.Buffer
-	text = NewText(&out)
+	text = NewText(&out, "")
 	for _, id := range []string{"P\t1", "P\n1"} {
 		if err := text.Record(record(1, id)); err != nil {
 			t.Fatal(err)

@@ -103,7 +103,7 @@ func (s *adapterSource) Decode(ctx context.Context, id batch.ID, file batch.File
 	if f, err := s.described(ctx, id.Kind); err != nil || f != nil {
 		return false, err
 	}
-	text := adapters.NewText(w)
+	text := adapters.NewText(w, id.Account)
 	req := plugins.DecodeRequest{Kind: id.Kind, Account: id.Account, Date: id.Day, File: file.Name, SHA256: file.SHA256, Settings: s.settings(id.Account)}
 	result, err := s.keeper.Decode(ctx, req, raw, text)
 	switch {
