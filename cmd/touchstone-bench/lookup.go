@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -24,36 +22,24 @@ import (
 // lookupOptions are those of the part that looks things up by their business ids.
 type lookupOptions struct {
 	Rows    int64         `default:"50000000" help:"Rows of operations and of cases together; fewer where loading takes longer than --load-for."`
-	LoadFor time.Duration `default:"5m" help:"Longest time that rows are loaded."`
+	LoadFor time.Duration `default:"30m" help:"Longest time that rows are loaded."`
+	RowsIn  string        `type:"path" help:"Folder that keeps the loaded database: the next run with it looks up at once."`
 	Lookups int           `default:"20000" help:"Look-ups of each kind."`
 	Buffer  string        `default:"2G" help:"Buffer pool of the server."`
 }
 
-const (
-	loadAtOnce = 200_000
-	lookupGoal = 8 * time.Millisecond // at the 99th percentile
-)
+const lookupGoal = 8 * time.Millisecond // at the 99th percentile
 
-// Rows as the product writes them, but for their audit, which look-ups do not touch. The server makes them itself, since
-// they are many.
-const (
-	loadOperations = `INSERT INTO operations (id, kind, digest, payload, state, version, due_us, rest, made_us, moved_us)
-		SELECT CONCAT('refund/P', seq, '/1'), 'refund', SHA2(seq, 256), '{"fen":100,"reason":"customer asked","notify":"https://shop.example/refunds"}', 'SUCCESS', 3, 0, 0, 1, 1 FROM seq_%d_to_%d`
-	loadCases = `INSERT INTO cases (part, id, version, batch, statement, channel, account, day, break_name, class, key_kind, key_id, occurrence, order_id, gap_minor, gap_currency,
-		state, resolution, owner, trace, expected_us, opened_us, due_us, closed_us, facts, detail)
-		SELECT p, CONCAT('C', LPAD(p, 2, '0'), '-', SUBSTR(h, 3, 16)), 1, CONCAT('wechat/1900000001/trade/2026-11-23@', h), 'wechat/1900000001/trade/2026-11-23', 'wechat', '1900000001', '2026-11-23',
-			'amount-mismatch', '', 'payment', CONCAT('P', seq), 1, CONCAT('P', seq), 100, 'CNY', 'open', '', '', '', seq, seq, seq, 0, h, CONCAT('{"records":[', REPEAT(' ', 300), ']}')
-		FROM (SELECT seq, SHA2(CONCAT('P', seq), 256) AS h, CONV(SUBSTR(SHA2(CONCAT('P', seq), 256), 1, 2), 16, 10) %% 64 AS p FROM seq_%d_to_%d) AS made`
-)
-
-// lookup loads operations and cases into a MariaDB of its own and looks for some of them.
+// lookup looks for some of the operations and cases of a MariaDB of its own.
 func lookup(ctx context.Context, o options, out io.Writer) (err error) {
-	dir, err := os.MkdirTemp(o.Day.Dir, "touchstone-lookup")
-	if err != nil {
-		return fmt.Errorf("create folder: %w", err)
+	dir := o.Lookup.RowsIn
+	if dir == "" {
+		if dir, err = os.MkdirTemp(o.Day.Dir, "touchstone-lookup"); err != nil {
+			return fmt.Errorf("create folder: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	server, err := mariadb.Start(ctx, dir, "--innodb-buffer-pool-size="+o.Lookup.Buffer, "--innodb-log-file-size=512M", "--innodb-flush-log-at-trx-commit=0", "--skip-innodb-doublewrite")
+	server, err := mariadb.Start(ctx, dir, "--innodb-buffer-pool-size="+o.Lookup.Buffer, "--innodb-log-file-size=512M", "--innodb-flush-log-at-trx-commit=0", "--skip-innodb-doublewrite", "--local-infile")
 	if err != nil {
 		return err
 	}
@@ -78,7 +64,7 @@ func openLookup(ctx context.Context, server *mariadb.Server) (*store.DB, *sql.DB
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := admin.ExecContext(ctx, "CREATE DATABASE "+schema); err != nil {
+	if _, err := admin.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS "+schema); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("create schema: %w", err), admin.Close())
 	}
 	if err := admin.Close(); err != nil {
@@ -93,20 +79,6 @@ func openLookup(ctx context.Context, server *mariadb.Server) (*store.DB, *sql.DB
 		return nil, nil, errors.Join(err, db.Close())
 	}
 	return db, raw, nil
-}
-
-// load puts as many rows into both tables as the time allows, and tells how many each has.
-func load(ctx context.Context, db *sql.DB, o lookupOptions) (n int64, err error) {
-	for until := time.Now().Add(o.LoadFor); n < o.Rows/2 && time.Now().Before(until); {
-		to := min(n+loadAtOnce, o.Rows/2)
-		for _, rows := range []string{loadOperations, loadCases} {
-			if _, err := db.ExecContext(ctx, fmt.Sprintf(rows, n+1, to)); err != nil {
-				return n, fmt.Errorf("load rows: %w", err)
-			}
-		}
-		n = to
-	}
-	return n, nil
 }
 
 // lookups asks for rows at random, one after the other, and wants the ones that were asked for.
@@ -137,7 +109,7 @@ func lookups(ctx context.Context, db *store.DB, rows int64, times int, out io.Wr
 	} {
 		took := make([]time.Duration, 0, times)
 		for range times {
-			business := fmt.Sprintf("P%d", 1+rand.Int64N(rows))
+			business := businessID(1 + rand.Int64N(rows))
 			begin := time.Now()
 			found, err := kind.ask(business)
 			took = append(took, time.Since(begin))
@@ -156,9 +128,3 @@ func lookups(ctx context.Context, db *store.DB, rows int64, times int, out io.Wr
 }
 
 func milli(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-// caseIDOf is the id that loadCases gives.
-func caseIDOf(business string) string {
-	sum := sha256.Sum256([]byte(business))
-	return fmt.Sprintf("C%02d-%s", sum[0]%64, hex.EncodeToString(sum[:])[2:18])
-}
