@@ -69,12 +69,27 @@ func (c *operationChannel) Query(ctx context.Context, o *batch.Operation) (batch
 	if err != nil {
 		return batch.Told{}, err
 	}
-	if told, final, err := shown(o, s, &res); err != nil || final {
+	told, final, err := shown(o, s, &res)
+	switch {
+	case err != nil:
 		return told, err
+	case final && o.Kind == batch.Split && told.Known == batch.Done:
+		return c.askRest(ctx, o, s)
+	case final:
+		return told, nil
 	}
-	told, err := c.askService(ctx, o, s)
+	told, err = c.askService(ctx, o, s)
 	if err == nil && told.Known == batch.Done {
 		told.Known = batch.Going // the service has done its part, the channel does not show it yet
+	}
+	return told, err
+}
+
+// askRest asks the service what a split left that the channel shows as done: a record of the channel does not say so.
+func (c *operationChannel) askRest(ctx context.Context, o *batch.Operation, s *subject) (batch.Told, error) {
+	told, err := c.askService(ctx, o, s)
+	if err == nil && (told.Known == batch.Unheard || told.Known == batch.Refused) {
+		return batch.Told{}, fmt.Errorf("the channel has %s %s, the service says %q of %s, so nobody says what it left; try: a person looks at it", s.Kind, s.ID, told.Known, o.ID)
 	}
 	return told, err
 }

@@ -145,6 +145,9 @@ func TestChannelIsAskedBeforeTheService(t *testing.T) {
 		"the adapter dies":                {batch.Refund, at("kill", fen(1999)), 404, "", "adapter bad: query", 0},
 		"no adapter":                      {batch.Refund, at("stranger", fen(1999)), 404, "", "no adapter can ask channel nowhere", 0},
 		"only the service can be asked":   {batch.Split, subject{}, 200, batch.Done, "", 1},
+		"the service says what is left":   {batch.Split, at("paid", fen(1999)), 200, batch.Done, "", 1},
+		"the split's rest is not known":   {batch.Split, at("paid", fen(1999)), 202, batch.Going, "", 1},
+		"the service knows no such split": {batch.Split, at("paid", fen(1999)), 404, "", "nobody says what it left", 1},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -156,7 +159,7 @@ func TestChannelIsAskedBeforeTheService(t *testing.T) {
 			if err == nil && got.Known != tt.want || len(r.calls) != tt.calls {
 				t.Errorf("got %+v after %q, want %q after %d calls", got, r.calls, tt.want, tt.calls)
 			}
-			if tt.kind == batch.Split && (got.Rest != 7 || r.calls[0] != "GET split%2FP1%2FR1") {
+			if tt.kind == batch.Split && tt.want == batch.Done && (got.Rest != 7 || r.calls[0] != "GET split%2FP1%2FR1") {
 				t.Errorf("rest %d after %q", got.Rest, r.calls)
 			}
 		})
