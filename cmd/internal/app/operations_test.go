@@ -119,10 +119,13 @@ func operationOf(t *testing.T, kind batch.OperationKind, s subject) *batch.Opera
 // TestChannelIsAskedBeforeTheService holds what is made of each answer, and that the service hears nothing where the channel
 // itself knows.
 func TestChannelIsAskedBeforeTheService(t *testing.T) {
-	r := newOperationRig(t, "known", "paid", "unknown", "kill")
+	r := newOperationRig(t, "known", "paid", "unknown", "kill", "stray")
 	fen := func(n int64) recon.Money { return recon.Money{Minor: n, Currency: "CNY"} }
 	at := func(account string, amount recon.Money) subject {
 		return subject{Channel: "nowhere", Account: account, Kind: recon.KindPayment, ID: "P1", Order: "P1", Amount: amount}
+	}
+	refund := func(account, order, origin string, amount int64) subject {
+		return subject{Channel: "nowhere", Account: account, Kind: recon.KindRefund, ID: "F1", Order: order, Origin: origin, Amount: fen(amount)}
 	}
 	tests := map[string]struct {
 		kind    batch.OperationKind
@@ -147,6 +150,11 @@ func TestChannelIsAskedBeforeTheService(t *testing.T) {
 		"only the service can be asked":   {batch.Split, subject{}, 200, batch.Done, "", 1},
 		"the service says what is left":   {batch.Split, at("paid", fen(1999)), 200, batch.Done, "", 1},
 		"the split's rest is not known":   {batch.Split, at("paid", fen(1999)), 202, batch.Going, "", 1},
+		"taken back by its refund":        {batch.Reversal, refund("paid", "P1", "T0", 1999), 404, batch.Done, "", 0},
+		"taken back in part":              {batch.Reversal, refund("paid", "P1", "T0", 2999), 404, "", "the channel has refund F1 with", 0},
+		"a refund of another order":       {batch.Reversal, refund("stray", "P1", "", 1999), 404, "", "has refund F1 for order P0, and reversal/P1/R1 is about P1", 0},
+		"a refund of another payment":     {batch.Reversal, refund("paid", "P1", "T9", 1999), 404, "", "has refund F1 for payment T0, and reversal/P1/R1 is about T9", 0},
+		"a refund of nobody knows what":   {batch.Reversal, refund("stray", "", "", 1999), 404, "", "does not say for which payment", 0},
 		"the service knows no such split": {batch.Split, at("paid", fen(1999)), 404, "", "nobody says what it left", 1},
 	}
 	for name, tt := range tests {
@@ -194,7 +202,7 @@ func deskOf(t *testing.T, account string) (*casework.Desk, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	record := &recon.Record{Key: recon.Key{Kind: recon.KindPayment, ID: "P1"}, Order: "P1", Amount: recon.Money{Minor: 1999, Currency: "CNY"}, Status: recon.StatusSuccess, Origin: recon.Origin{File: "bill.csv", Line: 5}}
+	record := &recon.Record{Key: recon.Key{Kind: recon.KindPayment, ID: "P1"}, Order: "P1", ChannelTxn: "T0", Amount: recon.Money{Minor: 1999, Currency: "CNY"}, Status: recon.StatusSuccess, Origin: recon.Origin{File: "bill.csv", Line: 5}}
 	found := []casework.Finding{{Difference: match.Difference{Break: recon.MissingInternally, Group: match.Group{Key: record.Key, Occurrence: 1, Records: []*recon.Record{nil, record}}}}}
 	b := casework.Batch{ID: "nowhere/" + account + "/trade/2026-11-26@ab", Statement: "nowhere/" + account + "/trade/2026-11-26", Channel: "nowhere", Account: account, Kind: "trade", Day: "2026-11-26"}
 	intake := &casework.Intake{SLA: casework.DefaultSLA(), Now: time.Now}
@@ -276,6 +284,32 @@ func TestReversalOfACaseRunsAsAnOperation(t *testing.T) {
 	followed(t, desk, repair.ID, casework.RepairApplied)
 	if n := len(slices.DeleteFunc(slices.Clone(r.calls), func(c string) bool { return !strings.HasPrefix(c, "PUT") })); n != 1 {
 		t.Errorf("sent %d times", n)
+	}
+}
+
+// TestReversalUnderARefundsNumber takes the refund of this payment for its end, with all of its money, and no other refund.
+func TestReversalUnderARefundsNumber(t *testing.T) {
+	r := newOperationRig(t, "paid", "stray")
+	for account, want := range map[string]casework.RepairState{"paid": casework.RepairApplied, "stray": casework.RepairApplying} {
+		desk, id := deskOf(t, account)
+		repair := begun(t, desk, id, casework.Proposal{Kind: casework.RepairReversal, Request: "R1", Reason: "paid twice", Call: map[string]string{"order": "P1", "refund": "F1"}})
+		all, err := batch.Operations(t.Context(), desk.DB, batch.OperationFilter{})
+		if err != nil || len(all) != 1 {
+			t.Fatal(all, err)
+		}
+		s, err := subjectOf(&all[0])
+		if err != nil || s.Kind != recon.KindRefund || s.ID != "F1" || s.Order != "P1" || s.Origin != "T0" || s.Amount != (recon.Money{Minor: 1999, Currency: "CNY"}) {
+			t.Errorf("asked about %+v, %v", s, err)
+		}
+		later := func() time.Time { return time.Now().Add(time.Hour) }
+		k := &batch.Compensator{DB: desk.DB, Channel: r, Patience: time.Minute, Actor: "test", Now: later}
+		if _, err := k.Look(t.Context(), 10); (err == nil) != (want == casework.RepairApplied) {
+			t.Errorf("%s: %v", account, err)
+		}
+		followed(t, desk, repair.ID, want)
+	}
+	if len(r.calls) > 0 {
+		t.Errorf("the service was called: %q", r.calls)
 	}
 }
 
