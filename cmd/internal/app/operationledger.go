@@ -42,7 +42,8 @@ func openLedger(ctx context.Context, db *sql.DB, c *config.ReconLedger, timeout 
 	return &bookedLedger{db, c, timeout}, nil
 }
 
-// Find asks under a lock: a booking that another session has under way is waited for, and is never taken for none.
+// Find asks under a lock: a booking that another session has under way is waited for, and is never taken for none. A column
+// whose collation takes other ids for the same (by case, or by spaces at the end) can give another payment's row.
 func (l *bookedLedger) Find(ctx context.Context, id string) (txn string, found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
@@ -55,13 +56,16 @@ func (l *bookedLedger) Find(ctx context.Context, id string) (txn string, found b
 			err = fmt.Errorf("ask ledger about %s: %w", id, end)
 		}
 	}()
+	var booked string
 	var bound sql.NullString
-	err = tx.QueryRowContext(ctx, "SELECT `"+l.table.Txn+"` FROM `"+l.table.Table+"` WHERE `"+l.table.ID+"` = ? FOR UPDATE", id).Scan(&bound)
+	err = tx.QueryRowContext(ctx, "SELECT `"+l.table.ID+"`, `"+l.table.Txn+"` FROM `"+l.table.Table+"` WHERE `"+l.table.ID+"` = ? FOR UPDATE", id).Scan(&booked, &bound)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return "", false, nil
 	case err != nil:
 		return "", false, fmt.Errorf("ask ledger about %s: %w", id, err)
+	case booked != id:
+		return "", false, fmt.Errorf("ledger has %q, which %s takes for %q, and can book only one of them; try: a person looks at it, and a binary collation of %s", booked, l.table.ID, id, l.table.ID)
 	case bound.String == "":
 		return "", false, fmt.Errorf("ledger has %s without a transaction in %s; try: a person looks at it", id, l.table.Txn)
 	}

@@ -384,6 +384,14 @@ func ledgerOnce(t *testing.T, db *sql.DB) {
 	if _, err := l.Post(t.Context(), &batch.Payment{ID: "N2", Payload: json.RawMessage(`{"sum": 1}`)}); err == nil || !strings.Contains(err.Error(), "payment N2: amount: is missing") {
 		t.Errorf("without its amount: %v", err)
 	}
+	for _, other := range []string{"n1", "N1 "} { // the same to the default collation
+		if txn, found, err := l.Find(t.Context(), other); err == nil || !strings.Contains(err.Error(), `ledger has "N1"`) {
+			t.Errorf("%q is taken for N1: found %s %t, %v", other, txn, found, err)
+		}
+		if txn, err := l.Post(t.Context(), &batch.Payment{ID: other, Payload: json.RawMessage(`{"amount": 1}`)}); err == nil || txn != "" {
+			t.Errorf("%q is booked as N1: %s", other, txn)
+		}
+	}
 	tx, err := db.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
