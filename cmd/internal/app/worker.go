@@ -168,6 +168,9 @@ func (w *worker) do(ctx context.Context, item []byte) error {
 		return nil
 	case err != nil:
 		w.recon.Log.Error("statement failed", "statement", id.String(), telemetry.KeyError, err)
+		if s.Next.After(w.recon.Now()) {
+			return nil // it is written down: the schedule has it back then
+		}
 		return err
 	case s.Late(w.recon.Now()):
 		w.recon.Log.Warn("statement is late", "statement", id.String(), "due", s.Due, "why", s.Why)
