@@ -1,6 +1,7 @@
 package batch_test
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -76,4 +77,22 @@ func TestAQuarantinedCorrectionStays(t *testing.T) {
 	}
 	r.channel.sends(file("P1 10.00"))
 	wants(t, r.look(t, "11:30"), batch.Closed, "version 3 SETTLED", "findings 0")
+}
+
+// TestNothingOfAWrongFileIsKept has a file with too many lines that cannot be read, and with more findings than one page.
+func TestNothingOfAWrongFileIsKept(t *testing.T) {
+	stores.Each(t, server, func(t *testing.T, db *store.DB) {
+		r := newRig(t, db)
+		rows := make([]string, 1200)
+		for i := range rows {
+			rows[i] = fmt.Sprintf("P%04d 10.00", i)
+		}
+		r.books.write(t, day, file(rows...))
+		r.channel.sends(file("X1 ten", "X2 ten", "P0001 10.00"))
+		wants(t, r.look(t, "09:00"), batch.Quarantined, "2 of 3 lines cannot be read", "version 1 ABORTED")
+		var kept int
+		if err := db.QueryRow(t.Context(), "SELECT COUNT(*) FROM findings").Scan(&kept); err != nil || kept != 0 {
+			t.Errorf("%d findings of a file that was wrong are kept, %v", kept, err)
+		}
+	})
 }
