@@ -2,6 +2,7 @@ package batch_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -34,6 +35,23 @@ func gauge(t *testing.T, reg *prometheus.Registry, name string) float64 {
 		}
 	}
 	t.Fatalf("no metric %s", name)
+	return 0
+}
+
+// counter reads a metric with one label.
+func counter(t *testing.T, reg *prometheus.Registry, name, value string) float64 {
+	t.Helper()
+	all, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range all {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name && m.GetLabel()[0].GetValue() == value {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
 	return 0
 }
 
@@ -90,4 +108,40 @@ func TestWhatIsScheduledIsLateByItsDate(t *testing.T) {
 			t.Errorf("look %d: %v are late, want %v", after, got, want)
 		}
 	}
+}
+
+// TestRestThatIsStuckLetsOthersPass has a split whose rest is already given back on record, with another amount.
+func TestRestThatIsStuckLetsOthersPass(t *testing.T) {
+	stores.Each(t, server, func(t *testing.T, db *store.DB) {
+		now := time.Now()
+		reg := prometheus.NewRegistry()
+		c := &silent{told: batch.Told{Known: batch.Done, Rest: 7}}
+		k := &batch.Compensator{DB: db, Channel: c, Patience: time.Minute, Actor: "test", Now: func() time.Time { return now }, Metrics: batch.NewOperationMetrics(reg)}
+		stuck, other := operationID(t, batch.Split, "P1", "R1"), operationID(t, batch.Split, "P2", "R1")
+		schedule(t, db, stuck, batch.Split, now)
+		schedule(t, db, other, batch.Split, now)
+		if _, err := k.Look(t.Context(), 10); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := begin(t.Context(), db, operationID(t, batch.SplitEnd, "P1", "R1"), batch.SplitEnd, `{"fen":1}`); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			now = now.Add(61 * time.Second)
+			for range 2 { // one at a time
+				if _, err := k.Look(t.Context(), 1); err != nil && !errors.Is(err, batch.ErrConflict) {
+					t.Fatal(err)
+				}
+			}
+			now = now.Add(time.Second)
+		}
+		for id, want := range map[string]batch.OperationState{stuck: batch.Success, other: batch.Compensated} {
+			if o, err := batch.ReadOperation(t.Context(), db, id); err != nil || o.State != want {
+				t.Errorf("%s is %s, want %s, %v", id, o.State, want, err)
+			}
+		}
+		if got := counter(t, reg, "touchstone_operations_moves_total", string(batch.Compensated)); got != 1 {
+			t.Errorf("%v moves to COMPENSATED are counted, want 1", got)
+		}
+	})
 }
