@@ -349,17 +349,20 @@ func TestBooksOfOperations(t *testing.T) {
 		"CREATE TABLE loose (txn BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, id VARCHAR(64) NOT NULL, part INT NOT NULL, UNIQUE (id, part))",
 		"CREATE TABLE payments (id VARCHAR(64) PRIMARY KEY, amount DECIMAL(12,2) NOT NULL)")
 	t.Run("a payment is booked once", func(t *testing.T) { ledgerOnce(t, db) })
+	t.Run("nothing is booked in a table without a unique key", func(t *testing.T) { keyComesLater(t, server, admin) })
+	t.Run("a ledger that hangs holds up nothing else", func(t *testing.T) { ledgerHangs(t, server, admin) })
 	t.Run("a supplement runs as an operation", func(t *testing.T) { supplementRuns(t, db) })
 }
 
 // ledgerOnce posts one payment from many places, while another session has a booking under way.
 func ledgerOnce(t *testing.T, db *sql.DB) {
 	table := &config.ReconLedger{Table: "bookings", ID: "id", Txn: "txn", Columns: map[string]string{"amount": "amount"}}
-	l, err := openLedger(t.Context(), db, table, time.Second)
-	if err != nil {
+	l := &bookedLedger{db, table, time.Second}
+	if err := l.check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openLedger(t.Context(), db, &config.ReconLedger{Table: "loose", ID: "id", Txn: "txn"}, time.Second); err == nil || !strings.Contains(err.Error(), "ADD UNIQUE (id)") {
+	loose := &bookedLedger{db, &config.ReconLedger{Table: "loose", ID: "id", Txn: "txn"}, time.Second}
+	if err := loose.check(t.Context()); err == nil || !strings.Contains(err.Error(), "ADD UNIQUE (id)") {
 		t.Errorf("a table that books twice was taken: %v", err)
 	}
 	txns := make([]string, 16)

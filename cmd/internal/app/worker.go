@@ -49,6 +49,7 @@ func RunWorker(ctx context.Context, cfg *config.Recon, p Process) (err error) {
 	components = append(components,
 		daemon.Component{Name: "adapters", Bound: partBound, Run: r.adapters.Run},
 		daemon.Component{Name: "operations", Bound: partBound, Run: keeper.run},
+		daemon.Component{Name: "payments", Bound: partBound, Run: keeper.payments.run},
 		daemon.Component{Name: "schedule", Bound: partBound, Run: w.schedule},
 		daemon.Component{Name: "work", Bound: partBound, Run: func(ctx context.Context) error { return w.queue.Run(ctx, w.do) }},
 		daemon.Component{Name: "admin", Bound: 2 * httpDrain, Run: func(ctx context.Context) error {
