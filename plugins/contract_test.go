@@ -41,7 +41,7 @@ func TestQuery(t *testing.T) {
 		}
 	})
 	t.Run("a kind that was not described", func(t *testing.T) {
-		_, err := h.Query(t.Context(), plugins.QueryRequest{Kind: recon.KindRefund, ID: "R"})
+		_, err := h.Query(t.Context(), plugins.QueryRequest{Kind: recon.KindReversal, ID: "R"})
 		if plugins.KindOf(err) != plugins.FailureUnsupported {
 			t.Errorf("got %v", err)
 		}

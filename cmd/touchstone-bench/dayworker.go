@@ -78,7 +78,7 @@ func (d *dayRun) closed(ctx context.Context, r *app.Recon, some []int, over <-ch
 			if lines[i].Phase == batch.Quarantined {
 				return fmt.Errorf("quarantined: %s", &lines[i])
 			}
-			if lines[i].Phase != batch.Closed {
+			if lines[i].Open() {
 				open++
 			}
 		}

@@ -86,7 +86,7 @@ func (cmd *dayCmd) print(ctx context.Context, r *app.Recon, s *streams) error {
 	}
 	open := false
 	for i := range all {
-		open = open || all[i].Phase != batch.Closed
+		open = open || all[i].Open()
 		if !cmd.JSON {
 			fmt.Fprintln(s.out, all[i].String())
 		}

@@ -98,6 +98,14 @@ channels:
 	r.write("bills/a1-20261123.csv", "id,amount,state\nP1,10.00,ok\nP2,20.00,ok\nP3,30.00,ok\n# end\n")
 	r.wants(0, "findings 1 (0 opened, 1 gone, 1 unchanged since the version before)", "recon", "rerun", "--date", "2026-11-23", config)
 	r.wants(0, `"findings": 1`, "recon", "status", "--date", "2026-11-23", "--json", config)
+	settling := filepath.Join(r.dir, "settling.yaml")
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.write("settling.yaml", strings.Replace(string(text), "settle: 0s", "settle: 1h", 1))
+	r.wants(1, "may not be whole", "recon", "rerun", "--date", "2026-11-23", settling)
+	r.wants(1, "closed since", "recon", "status", "--date", "2026-11-23", settling)
 }
 
 // slowBooks stands before a database and holds back what it answers to the first connection.

@@ -105,7 +105,7 @@ func (k *Compensator) apply(ctx context.Context, o *Operation, told Told) error 
 	case Unheard:
 		return k.send(ctx, o)
 	}
-	return fmt.Errorf("operation %s: unknown answer of the channel (got %q)", o.ID, told.Known)
+	return errors.Join(fmt.Errorf("operation %s: unknown answer of the channel (got %q)", o.ID, told.Known), k.delay(ctx, o))
 }
 
 // done ends an operation that happened. A split with a rest is looked at again.
@@ -153,8 +153,17 @@ func (k *Compensator) send(ctx context.Context, o *Operation) error {
 	return k.apply(ctx, o, told)
 }
 
-// rest takes care of a split that left something: the channel is asked how much, and an operation of its own gives it back.
+// rest takes care of a split that left something. One that nobody can take care of now waits, behind the others.
 func (k *Compensator) rest(ctx context.Context, o *Operation, told Told) error {
+	err := k.giveBack(ctx, o, told)
+	if err == nil || errors.Is(err, ErrLost) {
+		return err
+	}
+	return errors.Join(err, k.delay(ctx, o))
+}
+
+// giveBack has an operation of its own give back what the channel says that a split left.
+func (k *Compensator) giveBack(ctx context.Context, o *Operation, told Told) error {
 	if told.Known != Done {
 		return fmt.Errorf("operation %s succeeded here, the channel says %q; try: a person looks at it", o.ID, told.Known)
 	}
@@ -166,13 +175,17 @@ func (k *Compensator) rest(ctx context.Context, o *Operation, told Told) error {
 		return err
 	}
 	now := k.Now()
-	return k.DB.Tx(ctx, func(tx *store.Tx) error {
+	err = k.DB.Tx(ctx, func(tx *store.Tx) error {
 		begun := *end
 		if _, err := Order(ctx, tx, &begun, now, k.Actor, "rest of "+o.ID, now); err != nil {
 			return err
 		}
 		return o.Move(ctx, tx, Compensated, time.Time{}, k.Actor, fmt.Sprintf("rest %d by %s", o.Rest, end.ID), now)
 	})
+	if err == nil {
+		k.Metrics.moved(Compensated)
+	}
+	return err
 }
 
 func (k *Compensator) splitEnd(o *Operation) (*Operation, error) {

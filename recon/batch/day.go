@@ -143,7 +143,7 @@ func (r *Runner) Close(ctx context.Context, day, actor string) (at time.Time, er
 	}
 	open := &OpenError{Day: day}
 	for i := range lines {
-		if lines[i].Phase != Closed || !lines[i].Next.IsZero() { // one that is closed may be about to be done again
+		if lines[i].Open() {
 			open.Lines = append(open.Lines, lines[i])
 		}
 	}

@@ -257,8 +257,11 @@ func count(totals []match.Total) (n int64) {
 	return n
 }
 
-// quarantine aborts the batch of a wrong file. Another file is waited for.
+// quarantine aborts the batch of a wrong file, of which nothing is kept that was found. Another file is waited for.
 func (c *claim) quarantine(ctx context.Context, b *Batch, wrong error) error {
+	if err := c.forget(ctx, b); err != nil {
+		return err
+	}
 	now := c.r.Now()
 	c.r.Metrics.quarantined()
 	err := c.save(ctx, func(s *Statement) {

@@ -58,7 +58,7 @@ type Operation struct {
 	Payload json.RawMessage `json:"payload"` // what is asked of the channel
 	State   OperationState  `json:"state"`
 	Version int64           `json:"version"`
-	Due     time.Time       `json:"due,omitzero"`     // SCHEDULED: its date; PROCESSING: its deadline
+	Due     time.Time       `json:"due,omitzero"`     // SCHEDULED: its date; PROCESSING: its deadline; or when it is asked about again
 	Rest    int64           `json:"rest,omitempty"`   // of a split that succeeded: minor units that nobody got yet
 	Answer  json.RawMessage `json:"answer,omitempty"` // the channel's last
 	Made    time.Time       `json:"made"`
@@ -99,8 +99,8 @@ func (o *Operation) Begin(ctx context.Context, tx *store.Tx, actor string, now t
 	}
 	o.State, o.Version, o.Made, o.Moved = Init, 1, now, now
 	added, err := tx.Add(ctx, store.Rows{
-		Table: "operations", Key: []string{"id"}, Columns: []string{"kind", "digest", "payload", "state", "version", "due_us", "rest", "made_us", "moved_us"},
-		Values: [][]any{{o.ID, string(o.Kind), digest, []byte(o.Payload), string(Init), 1, store.Moment(o.Due), o.Rest, store.Moment(now), store.Moment(now)}},
+		Table: "operations", Key: []string{"id"}, Columns: []string{"kind", "digest", "payload", "state", "version", "due_us", "date_us", "rest", "made_us", "moved_us"},
+		Values: [][]any{{o.ID, string(o.Kind), digest, []byte(o.Payload), string(Init), 1, store.Moment(o.Due), store.Moment(o.Due), o.Rest, store.Moment(now), store.Moment(now)}},
 	})
 	if err != nil {
 		return "", fmt.Errorf("begin operation %s: %w", o.ID, err)
@@ -140,7 +140,7 @@ func (o *Operation) Move(ctx context.Context, tx *store.Tx, to OperationState, d
 	}
 	s := swap{
 		table: "operations", id: o.ID, from: string(o.State), to: string(to), version: o.Version,
-		set: []string{"due_us", "rest", "answer", "moved_us"}, values: []any{store.Moment(due), o.Rest, []byte(o.Answer), store.Moment(now)},
+		set: []string{"due_us", "date_us", "rest", "answer", "moved_us"}, values: []any{store.Moment(due), store.Moment(due), o.Rest, []byte(o.Answer), store.Moment(now)},
 	}
 	if err := s.do(ctx, tx); err != nil {
 		return err
@@ -148,9 +148,9 @@ func (o *Operation) Move(ctx context.Context, tx *store.Tx, to OperationState, d
 	return tx.Audit(ctx, store.Entry{Time: now, Actor: actor, Action: "operation " + string(o.State) + " to " + string(to), Subject: o.ID, Basis: basis})
 }
 
-// delay sets another date or deadline without a move.
+// delay has it looked at again, without a move: its date or deadline (date_us) stays, so that it is late for all the asking.
 func (o *Operation) delay(ctx context.Context, tx *store.Tx, due time.Time) error {
-	changed, err := tx.Exec(ctx, "UPDATE operations SET due_us = ?, rest = ?, version = version + 1 WHERE id = ? AND state = ? AND version = ?", store.Moment(due), o.Rest, o.ID, string(o.State), o.Version)
+	changed, err := tx.Exec(ctx, "UPDATE operations SET due_us = ?, rest = ?, answer = ?, version = version + 1 WHERE id = ? AND state = ? AND version = ?", store.Moment(due), o.Rest, []byte(o.Answer), o.ID, string(o.State), o.Version)
 	if err == nil && changed == 0 {
 		err = ErrLost
 	}

@@ -89,6 +89,9 @@ func (m *OperationMetrics) counted(open map[OperationState]int64, late int64) {
 	m.late.Set(float64(late))
 }
 
+// LedgerAway counts a look at payments that ended before the first of them, since the ledger could not be looked at.
+func (m *OperationMetrics) LedgerAway() { m.looked(paymentUnknown) }
+
 func (m *OperationMetrics) looked(outcome string) {
 	if m != nil {
 		m.payments.WithLabelValues(outcome).Inc()

@@ -95,7 +95,7 @@ func (k *Compensator) open(ctx context.Context) error {
 		counts[s] = n
 	}
 	var late int64
-	if err := k.DB.QueryRow(ctx, "SELECT COUNT(*) FROM operations WHERE state IN (?, ?) AND due_us <= ?", string(Scheduled), string(Processing), store.Moment(k.Now().Add(-k.Patience))).Scan(&late); err != nil {
+	if err := k.DB.QueryRow(ctx, "SELECT COUNT(*) FROM operations WHERE state IN (?, ?) AND date_us > 0 AND date_us <= ?", string(Scheduled), string(Processing), store.Moment(k.Now().Add(-k.Patience))).Scan(&late); err != nil {
 		return fmt.Errorf("count late operations: %w", err)
 	}
 	k.Metrics.counted(counts, late)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +25,8 @@ type book struct {
 	postErr error // after the booking
 	lost    error // instead of it
 	findErr error
+	finds   []string
+	held    map[string]bool // rows that another session holds: to ask about them takes too long
 }
 
 func (b *book) Post(_ context.Context, p *batch.Payment) (string, error) {
@@ -42,6 +45,10 @@ func (b *book) Post(_ context.Context, p *batch.Payment) (string, error) {
 func (b *book) Find(_ context.Context, id string) (string, bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.finds = append(b.finds, id)
+	if b.held[id] {
+		return "", false, fmt.Errorf("ask ledger: %w", context.DeadlineExceeded)
+	}
 	txn, found := b.txns[id]
 	return txn, found, b.findErr
 }
@@ -146,5 +153,40 @@ func TestPaymentThatIsNotBookedMayEnd(t *testing.T) {
 	var refused *batch.MoveError
 	if err := s.Confirm(t.Context(), "P1"); !errors.As(err, &refused) || refused.From != "ABORTED" || refused.To != "CONFIRMED" {
 		t.Errorf("confirmed after its end: %v", err)
+	}
+}
+
+// TestLedgerThatHangsEndsTheLook has one row held by another session, and then all of them.
+func TestLedgerThatHangsEndsTheLook(t *testing.T) {
+	db := stores.Open(t, stores.File(t))
+	b := &book{txns: map[string]string{}, held: map[string]bool{}}
+	s := payments(db, b)
+	for i := range 30 {
+		id := fmt.Sprintf("P%02d", i)
+		b.held[id] = true
+		if _, err := s.Prepare(t.Context(), id, json.RawMessage(`{}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if moved, err := s.Look(t.Context(), 0); !errors.Is(err, batch.ErrUnknown) || moved != 0 || len(b.finds) != 3 {
+		t.Errorf("a ledger that hangs was asked %d times, %d moved, %v", len(b.finds), moved, err)
+	}
+	b.held, b.finds = map[string]bool{"P00": true}, nil
+	if moved, err := s.Look(t.Context(), 0); !errors.Is(err, batch.ErrUnknown) || moved != 2*29 {
+		t.Errorf("one row that is held: %d moved, %v", moved, err)
+	}
+	b.held, b.lost = nil, errors.New("refused")
+	for i := range 30 {
+		if _, err := s.Prepare(t.Context(), fmt.Sprintf("R%02d", i), json.RawMessage(`{}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := s.Look(t.Context(), 0)
+	if err == nil || strings.Count(err.Error(), "refused") != 20 || !strings.Contains(err.Error(), "and 11 payments more") {
+		t.Errorf("errors of a look: %v", err)
+	}
+	b.lost = nil
+	if moved, err := s.Look(t.Context(), 0); err != nil || moved != 2*31 {
+		t.Errorf("%d moved, %v", moved, err)
 	}
 }

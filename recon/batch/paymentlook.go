@@ -3,53 +3,84 @@ package batch
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon/store"
 )
 
-const paymentPage = 256
+const (
+	paymentPage  = 256
+	mostTimeouts = 3  // in a row: the ledger hangs, and each further question would take its whole time
+	keptErrors   = 20 // of one look; the others are counted
+)
 
 // Look goes on with payments that nobody finished: what is PREPARING for longer than after is confirmed, the ledger being
 // asked first, and what is CONFIRMED is settled. It tells how many it moved. A payment that fails does not hold up the
-// others; another that moved it meanwhile is no error.
+// others, another that moved it meanwhile is no error, and a ledger that hangs is left alone until the next look.
 func (s *Payments) Look(ctx context.Context, after time.Duration) (moved int, err error) {
-	var errs []error
-	for _, step := range []struct {
-		state State
-		since time.Time
-		do    func(context.Context, string) error
-	}{{Preparing, s.Now().Add(-after), s.Confirm}, {Confirmed, s.Now(), s.Settle}} {
-		last := Payment{}
-		for {
-			page, err := payments(ctx, s.DB, step.state, store.Moment(step.since), last, paymentPage)
-			if err != nil {
-				return moved, errors.Join(append(errs, err)...)
-			}
-			for i := range page {
-				n, err := s.looked(step.do(ctx, page[i].ID))
-				moved, errs = moved+n, append(errs, err)
-			}
-			if len(page) < paymentPage || ctx.Err() != nil {
-				break
-			}
-			last = page[len(page)-1]
-		}
+	l := paymentLook{payments: s}
+	err = errors.Join(
+		l.all(ctx, Preparing, s.Now().Add(-after), s.Confirm),
+		l.all(ctx, Confirmed, s.Now(), s.Settle),
+	)
+	if l.failed > len(l.errs) {
+		l.errs = append(l.errs, fmt.Errorf("and %d payments more", l.failed-len(l.errs)))
 	}
-	return moved, errors.Join(errs...)
+	return l.moved, errors.Join(append(l.errs, err)...)
 }
 
-func (s *Payments) looked(err error) (int, error) {
+// paymentLook is one look.
+type paymentLook struct {
+	payments *Payments
+	moved    int
+	failed   int
+	errs     []error // the first of those that failed
+	timeouts int     // in a row
+}
+
+// all does a step with each payment of a state that did not move since a moment.
+func (l *paymentLook) all(ctx context.Context, state State, since time.Time, do func(context.Context, string) error) error {
+	for last := (Payment{}); ; {
+		page, err := payments(ctx, l.payments.DB, state, store.Moment(since), last, paymentPage)
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			l.note(do(ctx, page[i].ID))
+			if ctx.Err() != nil || l.timeouts == mostTimeouts {
+				l.timeouts = 0
+				return nil
+			}
+		}
+		if len(page) < paymentPage {
+			return nil
+		}
+		last = page[len(page)-1]
+	}
+}
+
+// note takes down what became of one payment. A single time-out may be that of one row, which another session holds.
+func (l *paymentLook) note(err error) {
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		l.timeouts++
+	} else {
+		l.timeouts = 0
+	}
 	switch {
 	case err == nil:
-		s.Metrics.looked(paymentMoved)
-		return 1, nil
+		l.moved++
+		l.payments.Metrics.looked(paymentMoved)
+		return
 	case errors.Is(err, ErrLost):
-		return 0, nil
+		return
 	case errors.Is(err, ErrUnknown):
-		s.Metrics.looked(paymentUnknown)
+		l.payments.Metrics.looked(paymentUnknown)
 	default:
-		s.Metrics.looked(paymentFailed)
+		l.payments.Metrics.looked(paymentFailed)
 	}
-	return 0, err
+	if l.failed++; l.failed <= keptErrors {
+		l.errs = append(l.errs, err)
+	}
 }

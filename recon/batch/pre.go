@@ -70,20 +70,23 @@ func (c *claim) same(ctx context.Context, id string, file File) (*Batch, error) 
 	return now, nil
 }
 
-// wait notes that there is no file yet.
+// wait notes that there is no file yet. One that the source says is on its way is waited for, also where another one closed
+// the statement before.
 func (c *claim) wait(ctx context.Context, got Fetched) error {
 	var again time.Time
 	return c.save(ctx, func(s *Statement) {
 		s.Attempts++
-		if s.Phase != Quarantined { // a quarantined statement waits as well, and its reason is the more important one
+		s.Next = c.again(got.RetryAfter)
+		switch {
+		case s.Phase == Quarantined: // it waits as well, and its reason is the more important one
+		case s.ClosedAt.IsZero():
 			s.enter(Waiting, "no file: "+got.Why, c.r.Now())
-		}
-		if !s.ClosedAt.IsZero() { // it was pulled again after its close, and nothing else came
+		case got.RetryAfter > 0:
+			s.enter(Closed, "no other file yet: "+got.Why, c.r.Now())
+		default: // it was pulled again after its close, and nothing else came
 			s.enter(Closed, "", c.r.Now())
 			s.Next = again
-			return
 		}
-		s.Next = c.again(got.RetryAfter)
 	}, func(tx *store.Tx) error {
 		old, err := settled(ctx, tx, c.s.ID)
 		if err != nil || old == nil {

@@ -71,6 +71,9 @@ type Statement struct {
 	Progress    Progress  `json:"progress,omitzero"`    // of the batch that is on its way
 }
 
+// Open tells whether it keeps its day from closing: also one that is closed does while it is about to be looked at again.
+func (s *Statement) Open() bool { return s.Phase != Closed || !s.Next.IsZero() }
+
 // Late tells whether the file should have been there.
 func (s *Statement) Late(now time.Time) bool {
 	return (s.Phase == Waiting || s.Phase == Quarantined) && now.After(s.Due)

@@ -104,6 +104,7 @@ func (t *operatedRepairs) payload(c *casework.Case, r *casework.Repair) (json.Ra
 	}
 	if number := r.Proposal.Call[callRefund]; t.kind == batch.Reversal && number != "" {
 		out.Kind, out.subject.ID = recon.KindRefund, number
+		out.Amount, out.Origin = takenBack(c.Detail.Records)
 	}
 	if t.kind == batch.Supplement {
 		out.Repair = &casework.Repair{ID: r.ID, Case: r.Case, State: casework.RepairApplying, Proposal: r.Proposal, Answer: r.Answer, Proposer: r.Proposer, Approver: r.Approver}
@@ -113,6 +114,18 @@ func (t *operatedRepairs) payload(c *casework.Case, r *casework.Repair) (json.Ra
 		return nil, fmt.Errorf("describe repair %s: %w", r.ID, err)
 	}
 	return text, nil
+}
+
+// takenBack is the whole of what the channel took, and its id of that; where it lacks the payment, what
+// the books have of it.
+func takenBack(records []*recon.Record) (amount recon.Money, origin string) {
+	if len(records) > 1 && records[1] != nil {
+		return records[1].Amount, records[1].ChannelTxn
+	}
+	if len(records) > 0 && records[0] != nil {
+		amount = records[0].Amount
+	}
+	return amount, ""
 }
 
 const followEvery = time.Second

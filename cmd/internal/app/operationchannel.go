@@ -22,6 +22,7 @@ type subject struct {
 	Kind    recon.Kind       `json:"kind,omitempty"` // of the record; "" = the channel cannot be asked, only the service
 	ID      string           `json:"id,omitempty"`   // of the record: a refund's own number, a payment's order number
 	Order   string           `json:"order,omitempty"`
+	Origin  string           `json:"original,omitempty"` // the channel's id of the payment that money out belongs to; "" = any
 	Time    time.Time        `json:"time,omitzero"`
 	Amount  recon.Money      `json:"amount,omitzero"`  // of the record; zero = any
 	Repair  *casework.Repair `json:"repair,omitempty"` // of a supplement
@@ -69,12 +70,27 @@ func (c *operationChannel) Query(ctx context.Context, o *batch.Operation) (batch
 	if err != nil {
 		return batch.Told{}, err
 	}
-	if told, final, err := shown(o, s, &res); err != nil || final {
+	told, final, err := shown(o, s, &res)
+	switch {
+	case err != nil:
 		return told, err
+	case final && o.Kind == batch.Split && told.Known == batch.Done:
+		return c.askRest(ctx, o, s)
+	case final:
+		return told, nil
 	}
-	told, err := c.askService(ctx, o, s)
+	told, err = c.askService(ctx, o, s)
 	if err == nil && told.Known == batch.Done {
 		told.Known = batch.Going // the service has done its part, the channel does not show it yet
+	}
+	return told, err
+}
+
+// askRest asks the service what a split left that the channel shows as done: a record of the channel does not say so.
+func (c *operationChannel) askRest(ctx context.Context, o *batch.Operation, s *subject) (batch.Told, error) {
+	told, err := c.askService(ctx, o, s)
+	if err == nil && (told.Known == batch.Unheard || told.Known == batch.Refused) {
+		return batch.Told{}, fmt.Errorf("the channel has %s %s, the service says %q of %s, so nobody says what it left; try: a person looks at it", s.Kind, s.ID, told.Known, o.ID)
 	}
 	return told, err
 }
@@ -101,6 +117,9 @@ func shown(o *batch.Operation, s *subject, res *plugins.QueryResult) (told batch
 		told.Known = batch.Done
 		return told, status == recon.StatusClosed || status == recon.StatusFailed, nil
 	}
+	if err := belongs(o, s, &res.Record); err != nil {
+		return told, false, err
+	}
 	if s.Amount != (recon.Money{}) && s.Amount != amount {
 		return told, false, fmt.Errorf("the channel has %s %s with %s, and %s is about %s; try: a person looks at it", s.Kind, s.ID, amount, o.ID, s.Amount)
 	}
@@ -115,6 +134,21 @@ func shown(o *batch.Operation, s *subject, res *plugins.QueryResult) (told batch
 		return told, false, fmt.Errorf("the channel has %s %s as %q, which says nothing about %s", s.Kind, s.ID, status, o.ID)
 	}
 	return told, true, nil
+}
+
+// belongs tells whether the record is about the operation's payment: a mistyped number may be that of another refund.
+func belongs(o *batch.Operation, s *subject, r *recon.Record) error {
+	origin := s.Origin != "" && r.Original != ""
+	order := s.Order != "" && r.Order != "" && r.Order != r.Key.ID // some channels give money out an order of its own, its number
+	switch {
+	case origin && r.Original != s.Origin:
+		return fmt.Errorf("the channel has %s %s for payment %s, and %s is about %s; try: a person looks at it", s.Kind, s.ID, r.Original, o.ID, s.Origin)
+	case order && r.Order != s.Order:
+		return fmt.Errorf("the channel has %s %s for order %s, and %s is about %s; try: a person looks at it", s.Kind, s.ID, r.Order, o.ID, s.Order)
+	case o.Kind == batch.Reversal && !origin && !order:
+		return fmt.Errorf("the channel has %s %s and does not say for which payment, and %s takes back one; try: a person looks at it", s.Kind, s.ID, o.ID)
+	}
+	return nil
 }
 
 var errNoService = errors.New("nothing can be sent; try: operations.service in the configuration")

@@ -26,23 +26,25 @@ type bookedLedger struct {
 	timeout time.Duration
 }
 
-// openLedger wants the id to be unique in the table: without that, nothing could keep a payment from being booked twice.
-func openLedger(ctx context.Context, db *sql.DB, c *config.ReconLedger, timeout time.Duration) (*bookedLedger, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+// check wants the id to be unique in the table: without that, nothing could keep a payment from being booked twice.
+func (l *bookedLedger) check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
+	c := l.table
 	var unique int
-	err := db.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT index_name FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = ? AND non_unique = 0
+	err := l.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT index_name FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = ? AND non_unique = 0
 		GROUP BY index_name HAVING COUNT(*) = 1 AND MAX(column_name) = ? AND MAX(sub_part) IS NULL) one`, c.Table, c.ID).Scan(&unique)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("look at ledger %s: %w", c.Table, err)
+		return fmt.Errorf("look at ledger %s: %w", c.Table, err)
 	case unique == 0:
-		return nil, fmt.Errorf("ledger %s: %s has no unique key of its own, so a payment could be booked twice; try: ALTER TABLE %s ADD UNIQUE (%s)", c.Table, c.ID, c.Table, c.ID)
+		return fmt.Errorf("ledger %s: %s has no unique key of its own, so a payment could be booked twice; try: ALTER TABLE %s ADD UNIQUE (%s)", c.Table, c.ID, c.Table, c.ID)
 	}
-	return &bookedLedger{db, c, timeout}, nil
+	return nil
 }
 
-// Find asks under a lock: a booking that another session has under way is waited for, and is never taken for none.
+// Find asks under a lock: a booking that another session has under way is waited for, and is never taken for none. A column
+// whose collation takes other ids for the same (by case, or by spaces at the end) can give another payment's row.
 func (l *bookedLedger) Find(ctx context.Context, id string) (txn string, found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
@@ -55,13 +57,16 @@ func (l *bookedLedger) Find(ctx context.Context, id string) (txn string, found b
 			err = fmt.Errorf("ask ledger about %s: %w", id, end)
 		}
 	}()
+	var booked string
 	var bound sql.NullString
-	err = tx.QueryRowContext(ctx, "SELECT `"+l.table.Txn+"` FROM `"+l.table.Table+"` WHERE `"+l.table.ID+"` = ? FOR UPDATE", id).Scan(&bound)
+	err = tx.QueryRowContext(ctx, "SELECT `"+l.table.ID+"`, `"+l.table.Txn+"` FROM `"+l.table.Table+"` WHERE `"+l.table.ID+"` = ? FOR UPDATE", id).Scan(&booked, &bound)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return "", false, nil
 	case err != nil:
 		return "", false, fmt.Errorf("ask ledger about %s: %w", id, err)
+	case booked != id:
+		return "", false, fmt.Errorf("ledger has %q, which %s takes for %q, and can book only one of them; try: a person looks at it, and a binary collation of %s", booked, l.table.ID, id, l.table.ID)
 	case bound.String == "":
 		return "", false, fmt.Errorf("ledger has %s without a transaction in %s; try: a person looks at it", id, l.table.Txn)
 	}

@@ -16,12 +16,12 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon/casework"
 )
 
-// operations looks after what is to happen at channels and in the ledger, by schedule. Any number of workers may do so:
-// each move is one compare-and-swap, and nothing is sent before the move that says so.
+// operations looks after what is to happen at channels, by schedule. Any number of workers may do so: each move is one
+// compare-and-swap, and nothing is sent before the move that says so.
 type operations struct {
 	config   *config.ReconOperations // nil: there are none
 	look     *batch.Compensator
-	payments *batch.Payments // nil: they are left alone
+	payments *paymentKeeper // nil: they are left alone
 	log      *slog.Logger
 	closers  []func() error
 }
@@ -53,11 +53,11 @@ func openOperations(ctx context.Context, cfg *config.Recon, r *Recon, reg promet
 		return o, err
 	}
 	o.closers = append(o.closers, db.Close)
-	ledger, err := openLedger(ctx, db, o.config.Ledger, o.config.Timeout)
-	if err != nil {
-		return o, err
+	ledger := &bookedLedger{db, o.config.Ledger, o.config.Timeout}
+	o.payments = &paymentKeeper{
+		payments: &batch.Payments{DB: r.DB, Ledger: ledger, Actor: r.Worker, Now: r.Now, Metrics: metrics},
+		ledger:   ledger, every: o.config.Every, after: o.config.Ledger.After, log: r.Log,
 	}
-	o.payments = &batch.Payments{DB: r.DB, Ledger: ledger, Actor: r.Worker, Now: r.Now, Metrics: metrics}
 	return o, nil
 }
 
@@ -103,25 +103,23 @@ func (o *operations) run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	tick := time.NewTicker(o.config.Every)
-	defer tick.Stop()
-	for {
-		if err := o.once(ctx); err != nil && ctx.Err() == nil {
+	return looking(ctx, o.config.Every, func() {
+		if _, err := o.look.Look(ctx, o.config.Limit); err != nil && ctx.Err() == nil {
 			o.log.Warn("operations wait", telemetry.KeyError, err)
 		}
+	})
+}
+
+// looking looks every so often until ctx ends.
+func looking(ctx context.Context, every time.Duration, look func()) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		look()
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
 	}
-}
-
-func (o *operations) once(ctx context.Context) error {
-	_, err := o.look.Look(ctx, o.config.Limit)
-	if o.payments == nil {
-		return err
-	}
-	_, err2 := o.payments.Look(ctx, o.config.Ledger.After)
-	return errors.Join(err, err2)
 }

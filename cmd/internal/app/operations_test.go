@@ -119,10 +119,13 @@ func operationOf(t *testing.T, kind batch.OperationKind, s subject) *batch.Opera
 // TestChannelIsAskedBeforeTheService holds what is made of each answer, and that the service hears nothing where the channel
 // itself knows.
 func TestChannelIsAskedBeforeTheService(t *testing.T) {
-	r := newOperationRig(t, "known", "paid", "unknown", "kill")
+	r := newOperationRig(t, "known", "paid", "unknown", "kill", "stray")
 	fen := func(n int64) recon.Money { return recon.Money{Minor: n, Currency: "CNY"} }
 	at := func(account string, amount recon.Money) subject {
 		return subject{Channel: "nowhere", Account: account, Kind: recon.KindPayment, ID: "P1", Order: "P1", Amount: amount}
+	}
+	refund := func(account, order, origin string, amount int64) subject {
+		return subject{Channel: "nowhere", Account: account, Kind: recon.KindRefund, ID: "F1", Order: order, Origin: origin, Amount: fen(amount)}
 	}
 	tests := map[string]struct {
 		kind    batch.OperationKind
@@ -145,6 +148,14 @@ func TestChannelIsAskedBeforeTheService(t *testing.T) {
 		"the adapter dies":                {batch.Refund, at("kill", fen(1999)), 404, "", "adapter bad: query", 0},
 		"no adapter":                      {batch.Refund, at("stranger", fen(1999)), 404, "", "no adapter can ask channel nowhere", 0},
 		"only the service can be asked":   {batch.Split, subject{}, 200, batch.Done, "", 1},
+		"the service says what is left":   {batch.Split, at("paid", fen(1999)), 200, batch.Done, "", 1},
+		"the split's rest is not known":   {batch.Split, at("paid", fen(1999)), 202, batch.Going, "", 1},
+		"taken back by its refund":        {batch.Reversal, refund("paid", "P1", "T0", 1999), 404, batch.Done, "", 0},
+		"taken back in part":              {batch.Reversal, refund("paid", "P1", "T0", 2999), 404, "", "the channel has refund F1 with", 0},
+		"a refund of another order":       {batch.Reversal, refund("stray", "P1", "", 1999), 404, "", "has refund F1 for order P0, and reversal/P1/R1 is about P1", 0},
+		"a refund of another payment":     {batch.Reversal, refund("paid", "P1", "T9", 1999), 404, "", "has refund F1 for payment T0, and reversal/P1/R1 is about T9", 0},
+		"a refund of nobody knows what":   {batch.Reversal, refund("stray", "", "", 1999), 404, "", "does not say for which payment", 0},
+		"the service knows no such split": {batch.Split, at("paid", fen(1999)), 404, "", "nobody says what it left", 1},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -156,7 +167,7 @@ func TestChannelIsAskedBeforeTheService(t *testing.T) {
 			if err == nil && got.Known != tt.want || len(r.calls) != tt.calls {
 				t.Errorf("got %+v after %q, want %q after %d calls", got, r.calls, tt.want, tt.calls)
 			}
-			if tt.kind == batch.Split && (got.Rest != 7 || r.calls[0] != "GET split%2FP1%2FR1") {
+			if tt.kind == batch.Split && tt.want == batch.Done && (got.Rest != 7 || r.calls[0] != "GET split%2FP1%2FR1") {
 				t.Errorf("rest %d after %q", got.Rest, r.calls)
 			}
 		})
@@ -191,7 +202,7 @@ func deskOf(t *testing.T, account string) (*casework.Desk, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	record := &recon.Record{Key: recon.Key{Kind: recon.KindPayment, ID: "P1"}, Order: "P1", Amount: recon.Money{Minor: 1999, Currency: "CNY"}, Status: recon.StatusSuccess, Origin: recon.Origin{File: "bill.csv", Line: 5}}
+	record := &recon.Record{Key: recon.Key{Kind: recon.KindPayment, ID: "P1"}, Order: "P1", ChannelTxn: "T0", Amount: recon.Money{Minor: 1999, Currency: "CNY"}, Status: recon.StatusSuccess, Origin: recon.Origin{File: "bill.csv", Line: 5}}
 	found := []casework.Finding{{Difference: match.Difference{Break: recon.MissingInternally, Group: match.Group{Key: record.Key, Occurrence: 1, Records: []*recon.Record{nil, record}}}}}
 	b := casework.Batch{ID: "nowhere/" + account + "/trade/2026-11-26@ab", Statement: "nowhere/" + account + "/trade/2026-11-26", Channel: "nowhere", Account: account, Kind: "trade", Day: "2026-11-26"}
 	intake := &casework.Intake{SLA: casework.DefaultSLA(), Now: time.Now}
@@ -276,6 +287,32 @@ func TestReversalOfACaseRunsAsAnOperation(t *testing.T) {
 	}
 }
 
+// TestReversalUnderARefundsNumber takes the refund of this payment for its end, with all of its money, and no other refund.
+func TestReversalUnderARefundsNumber(t *testing.T) {
+	r := newOperationRig(t, "paid", "stray")
+	for account, want := range map[string]casework.RepairState{"paid": casework.RepairApplied, "stray": casework.RepairApplying} {
+		desk, id := deskOf(t, account)
+		repair := begun(t, desk, id, casework.Proposal{Kind: casework.RepairReversal, Request: "R1", Reason: "paid twice", Call: map[string]string{"order": "P1", "refund": "F1"}})
+		all, err := batch.Operations(t.Context(), desk.DB, batch.OperationFilter{})
+		if err != nil || len(all) != 1 {
+			t.Fatal(all, err)
+		}
+		s, err := subjectOf(&all[0])
+		if err != nil || s.Kind != recon.KindRefund || s.ID != "F1" || s.Order != "P1" || s.Origin != "T0" || s.Amount != (recon.Money{Minor: 1999, Currency: "CNY"}) {
+			t.Errorf("asked about %+v, %v", s, err)
+		}
+		later := func() time.Time { return time.Now().Add(time.Hour) }
+		k := &batch.Compensator{DB: desk.DB, Channel: r, Patience: time.Minute, Actor: "test", Now: later}
+		if _, err := k.Look(t.Context(), 10); (err == nil) != (want == casework.RepairApplied) {
+			t.Errorf("%s: %v", account, err)
+		}
+		followed(t, desk, repair.ID, want)
+	}
+	if len(r.calls) > 0 {
+		t.Errorf("the service was called: %q", r.calls)
+	}
+}
+
 func payServer(t *testing.T) *mariadb.Server {
 	t.Helper()
 	server, err := mariadb.Start(t.Context(), t.TempDir())
@@ -312,17 +349,20 @@ func TestBooksOfOperations(t *testing.T) {
 		"CREATE TABLE loose (txn BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, id VARCHAR(64) NOT NULL, part INT NOT NULL, UNIQUE (id, part))",
 		"CREATE TABLE payments (id VARCHAR(64) PRIMARY KEY, amount DECIMAL(12,2) NOT NULL)")
 	t.Run("a payment is booked once", func(t *testing.T) { ledgerOnce(t, db) })
+	t.Run("nothing is booked in a table without a unique key", func(t *testing.T) { keyComesLater(t, server, admin) })
+	t.Run("a ledger that hangs holds up nothing else", func(t *testing.T) { ledgerHangs(t, server, admin) })
 	t.Run("a supplement runs as an operation", func(t *testing.T) { supplementRuns(t, db) })
 }
 
 // ledgerOnce posts one payment from many places, while another session has a booking under way.
 func ledgerOnce(t *testing.T, db *sql.DB) {
 	table := &config.ReconLedger{Table: "bookings", ID: "id", Txn: "txn", Columns: map[string]string{"amount": "amount"}}
-	l, err := openLedger(t.Context(), db, table, time.Second)
-	if err != nil {
+	l := &bookedLedger{db, table, time.Second}
+	if err := l.check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openLedger(t.Context(), db, &config.ReconLedger{Table: "loose", ID: "id", Txn: "txn"}, time.Second); err == nil || !strings.Contains(err.Error(), "ADD UNIQUE (id)") {
+	loose := &bookedLedger{db, &config.ReconLedger{Table: "loose", ID: "id", Txn: "txn"}, time.Second}
+	if err := loose.check(t.Context()); err == nil || !strings.Contains(err.Error(), "ADD UNIQUE (id)") {
 		t.Errorf("a table that books twice was taken: %v", err)
 	}
 	txns := make([]string, 16)
@@ -346,6 +386,14 @@ func ledgerOnce(t *testing.T, db *sql.DB) {
 	}
 	if _, err := l.Post(t.Context(), &batch.Payment{ID: "N2", Payload: json.RawMessage(`{"sum": 1}`)}); err == nil || !strings.Contains(err.Error(), "payment N2: amount: is missing") {
 		t.Errorf("without its amount: %v", err)
+	}
+	for _, other := range []string{"n1", "N1 "} { // the same to the default collation
+		if txn, found, err := l.Find(t.Context(), other); err == nil || !strings.Contains(err.Error(), `ledger has "N1"`) {
+			t.Errorf("%q is taken for N1: found %s %t, %v", other, txn, found, err)
+		}
+		if txn, err := l.Post(t.Context(), &batch.Payment{ID: other, Payload: json.RawMessage(`{"amount": 1}`)}); err == nil || txn != "" {
+			t.Errorf("%q is booked as N1: %s", other, txn)
+		}
 	}
 	tx, err := db.BeginTx(t.Context(), nil)
 	if err != nil {

@@ -49,6 +49,7 @@ func RunWorker(ctx context.Context, cfg *config.Recon, p Process) (err error) {
 	components = append(components,
 		daemon.Component{Name: "adapters", Bound: partBound, Run: r.adapters.Run},
 		daemon.Component{Name: "operations", Bound: partBound, Run: keeper.run},
+		daemon.Component{Name: "payments", Bound: partBound, Run: keeper.payments.run},
 		daemon.Component{Name: "schedule", Bound: partBound, Run: w.schedule},
 		daemon.Component{Name: "work", Bound: partBound, Run: func(ctx context.Context) error { return w.queue.Run(ctx, w.do) }},
 		daemon.Component{Name: "admin", Bound: 2 * httpDrain, Run: func(ctx context.Context) error {
@@ -168,6 +169,9 @@ func (w *worker) do(ctx context.Context, item []byte) error {
 		return nil
 	case err != nil:
 		w.recon.Log.Error("statement failed", "statement", id.String(), telemetry.KeyError, err)
+		if s.Next.After(w.recon.Now()) {
+			return nil // it is written down: the schedule has it back then
+		}
 		return err
 	case s.Late(w.recon.Now()):
 		w.recon.Log.Warn("statement is late", "statement", id.String(), "due", s.Due, "why", s.Why)

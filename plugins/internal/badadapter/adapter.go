@@ -37,6 +37,8 @@ func (*adapter) Query(ctx context.Context, req plugins.QueryRequest) (plugins.Qu
 		select {}
 	case "kill":
 		return plugins.QueryResult{}, syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	case "stray":
+		record.Status, record.Order = recon.StatusSuccess, "P0"
 	case "other":
 		record.Key.ID += "x"
 	case "spin":
@@ -70,7 +72,7 @@ func (*adapter) DecodeEvent(_ context.Context, req plugins.EventRequest) (plugin
 func (*adapter) Describe(context.Context) (plugins.Description, error) {
 	d := plugins.Description{
 		Name: "bad", Version: "1.0.0", Channel: "nowhere",
-		Queries: []recon.Kind{recon.KindPayment}, Events: []plugins.EventKind{{Name: "paid"}},
+		Queries: []recon.Kind{recon.KindPayment, recon.KindRefund}, Events: []plugins.EventKind{{Name: "paid"}},
 	}
 	for _, kind := range []string{"good", "kill", "hang", "panic", "early", "quarantine", "alloc", "env", "folder", "short", "negative", "fast"} {
 		d.Kinds = append(d.Kinds, plugins.StatementKind{Name: kind})
