@@ -88,6 +88,10 @@ func substance(a *Answer) Answer {
 	return out
 }
 
+// maxSeen bounds what a target says of a repair, in bytes: it goes into the history and into the audit log, beside the
+// proposal, and a repair whose end could not be noted would stay applying for ever.
+const maxSeen = 1 << 10
+
 func (d *Desk) carryOut(ctx context.Context, who Actor, r Repair, reference, entry string) (Repair, error) {
 	if r.Proposal.Kind == RepairTicket {
 		return d.moveRepair(ctx, who, r, RepairApplied, "applied", "ticket "+reference, entry)
@@ -100,6 +104,7 @@ func (d *Desk) carryOut(ctx context.Context, who Actor, r Repair, reference, ent
 			standing, seen, err = StandingRefused, err.Error(), nil
 		}
 	}
+	seen = store.Cut(seen, maxSeen)
 	switch {
 	case errors.Is(err, ErrUnderWay):
 		return r, nil // Follow ends it
@@ -142,7 +147,7 @@ func (d *Desk) Follow(ctx context.Context) (ended int, err error) {
 }
 
 func (d *Desk) follow(ctx context.Context, r Repair, standing Standing, seen string) error {
-	who := Actor{Name: machine}
+	who, seen := Actor{Name: machine}, store.Cut(seen, maxSeen)
 	to, action := RepairApplied, "applied"
 	if standing == StandingRefused {
 		to, action = RepairFailed, "failed"

@@ -376,3 +376,56 @@ func TestTicketsAndEndedRepairs(t *testing.T) {
 		wants(t, err, casework.ErrMove, "rejected cannot become approved")
 	})
 }
+
+// talker is a target whose every answer is as long as a service's may be.
+type talker struct {
+	standing casework.Standing
+	refuses  bool
+}
+
+func (a *talker) said() string { return strings.Repeat(`"`, 64<<10) }
+
+func (a *talker) Look(context.Context, *casework.Repair) (casework.Standing, string, error) {
+	return a.standing, a.said(), nil
+}
+
+func (a *talker) Apply(context.Context, *casework.Repair) error {
+	if a.refuses {
+		return fmt.Errorf("%w: %s", casework.ErrRefused, a.said())
+	}
+	a.standing = casework.StandingApplied
+	return fmt.Errorf("%w: %s", casework.ErrUnderWay, a.said())
+}
+
+// TestALongAnswerEndsARepair has a repair end, by its applier and by Follow, with more words than a history has room for.
+func TestALongAnswerEndsARepair(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		for id, refuses := range map[string]bool{"P1": true, "P2": false} {
+			r.open(t, batch("1"), atChannelOnly(id, 100))
+			r.desk.Targets[casework.RepairReversal] = &talker{casework.StandingReady, refuses}
+			p := casework.Proposal{Kind: casework.RepairReversal, Request: "1", Reason: "paid twice", Call: map[string]string{"order": id}}
+			made, err := r.desk.Propose(t.Context(), operator("li"), r.one(t, id).ID, p)
+			if err == nil {
+				_, err = r.desk.Approve(t.Context(), reviewer("chen"), made.ID, "ok")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := r.desk.Apply(t.Context(), reviewer("chen"), made.ID, "")
+			want := casework.RepairFailed
+			if !refuses {
+				want = casework.RepairApplied
+				if err != nil || got.State != casework.RepairApplying {
+					t.Fatalf("%s, %v", got.State, err)
+				}
+				if n, err := r.desk.Follow(t.Context()); err != nil || n != 1 {
+					t.Fatalf("%d ended, %v", n, err)
+				}
+			}
+			got, err = r.desk.Repair(t.Context(), made.ID)
+			if err != nil || got.State != want || len(got.Outcome) > 2<<10 || !strings.Contains(got.Outcome, " bytes, sha256 ") {
+				t.Errorf("%s: %s with an outcome of %d bytes, %v", id, got.State, len(got.Outcome), err)
+			}
+		}
+	})
+}
