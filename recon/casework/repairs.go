@@ -135,11 +135,11 @@ func (d *Desk) ask(ctx context.Context, c *Case) (*Answer, error) {
 }
 
 func (d *Desk) propose(ctx context.Context, who Actor, c *Case, r Repair) (Repair, error) {
-	entry, err := d.logRepair(ctx, who, ActPropose, &r, r.Proposal.Reason)
+	row, err := r.row()
 	if err != nil {
 		return r, err
 	}
-	row, err := r.row()
+	entry, err := d.logRepair(ctx, who, ActPropose, &r, r.Proposal.Reason)
 	if err != nil {
 		return r, err
 	}
@@ -159,8 +159,8 @@ func (d *Desk) propose(ctx context.Context, who Actor, c *Case, r Repair) (Repai
 		}
 		return d.tell(ctx, tx, &now, who, "propose", r.ID+": "+r.Proposal.Reason, entry)
 	})
-	if err != nil {
-		return r, d.afterError(ctx, &r, err)
+	if err := d.afterError(ctx, &r, undoing{entry, who.Trace, "repair propose did not take place", r.ID}, err); err != nil {
+		return r, err
 	}
 	d.Metrics.repaired(r.Proposal.Kind, RepairProposed)
 	return r, nil
@@ -252,20 +252,39 @@ func (d *Desk) moveRepair(ctx context.Context, who Actor, r Repair, to RepairSta
 		}
 		return d.tell(ctx, tx, &c, who, action, r.ID+": "+note, entry)
 	})
-	if err != nil {
-		return r, d.afterError(ctx, &next, err)
+	says := "repair " + action + " did not take place"
+	if r.State == RepairApplying {
+		says = "repair " + action + " was not noted" // its target did what it did
+	}
+	if err := d.afterError(ctx, &next, undoing{entry, who.Trace, says, r.ID}, err); err != nil {
+		return r, err
 	}
 	d.Metrics.repaired(r.Proposal.Kind, to)
 	return next, nil
 }
 
-// afterError finds out whether a transaction took place although it gave an error. Only its own version can be there.
-func (d *Desk) afterError(ctx context.Context, want *Repair, err error) error {
-	if got, readErr := d.Repair(context.WithoutCancel(ctx), want.ID); readErr == nil && !errors.Is(err, ErrConflict) &&
-		got.Version == want.Version && got.State == want.State && got.Moved.Equal(store.TimeOf(store.Moment(want.Moved))) {
+// afterError finds out whether a transaction took place although it gave an error; the audit log is told where it did not.
+func (d *Desk) afterError(ctx context.Context, want *Repair, u undoing, err error) error {
+	if err == nil {
 		return nil
 	}
-	return err
+	there, readErr := false, error(nil)
+	if !errors.Is(err, ErrConflict) {
+		there, readErr = d.there(context.WithoutCancel(ctx), want)
+	}
+	if there {
+		return nil
+	}
+	return d.undone(ctx, u, err, readErr)
+}
+
+// there tells whether a repair is as it should be by now. Only its own version can be there.
+func (d *Desk) there(ctx context.Context, want *Repair) (bool, error) {
+	got, err := d.Repair(ctx, want.ID)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && got.Version == want.Version && got.State == want.State && got.Moved.Equal(store.TimeOf(store.Moment(want.Moved))), err
 }
 
 func swapRepair(ctx context.Context, tx *store.Tx, old, next *Repair) error {
