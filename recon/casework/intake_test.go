@@ -174,3 +174,43 @@ func TestBusinessIDsAreExact(t *testing.T) {
 		}
 	})
 }
+
+// TestRepairsOfOtherFactsEnd has a break found again with another amount: what was approved for the first one is not applied.
+func TestRepairsOfOtherFactsEnd(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.open(t, batch("1"), otherAmount("P1", 100, 200))
+		r.desk.Targets[casework.RepairReversal] = &talker{standing: casework.StandingReady}
+		id, ctx := r.one(t, "P1").ID, t.Context()
+		repair := func(request string) string {
+			t.Helper()
+			made, err := r.desk.Propose(ctx, operator("li"), id, casework.Proposal{Kind: casework.RepairReversal, Request: request, Reason: "one yuan", Call: map[string]string{"amount": "1.00"}})
+			if err == nil {
+				_, err = r.desk.Approve(ctx, reviewer("chen"), made.ID, "ok")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return made.ID
+		}
+		began, approved := repair("1"), repair("2")
+		if got, err := r.desk.Apply(ctx, reviewer("chen"), began, ""); err != nil || got.State != casework.RepairApplying {
+			t.Fatalf("got %+v, %v", got, err)
+		}
+		for _, want := range []casework.Change{{Changed: 1}, {Unchanged: 1}} { // the second: a crash had it run again
+			if got := r.open(t, batch("2"), otherAmount("P1", 100, 900)); got != want {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		}
+		_, err := r.desk.Apply(ctx, reviewer("chen"), approved, "")
+		wants(t, err, casework.ErrMove, "rejected cannot become applying")
+		for repair, want := range map[string]casework.RepairState{began: casework.RepairApplying, approved: casework.RepairRejected} {
+			if got, err := r.desk.Repair(ctx, repair); err != nil || got.State != want || want == casework.RepairRejected && got.Outcome != "its break has other facts now" {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		}
+		events, err := r.desk.Events(ctx, id)
+		if last := events[len(events)-1]; err != nil || last.Action != "change" || !strings.Contains(last.Note, "a repair is under way") {
+			t.Errorf("history ends with %+v, %v", last, err)
+		}
+	})
+}

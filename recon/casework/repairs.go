@@ -304,23 +304,19 @@ func swapRepair(ctx context.Context, tx *store.Tx, old, next *Repair) error {
 	return nil
 }
 
-// endRepairs ends the repairs of a case that nobody began to apply; held means that one was begun.
-func endRepairs(ctx context.Context, tx *store.Tx, caseID string, now time.Time) (held bool, err error) {
+// endRepairs ends the repairs of a case that nobody began to apply, and says why; held means that one was begun.
+func endRepairs(ctx context.Context, tx *store.Tx, caseID string, now time.Time, why string) (held bool, err error) {
 	all, err := repairsOf(ctx, tx, caseID)
 	if err != nil {
 		return false, err
 	}
 	for _, r := range all {
-		if r.State == RepairApplying {
-			return true, nil
-		}
-	}
-	for _, r := range all {
-		if r.State.ended() {
+		held = held || r.State == RepairApplying
+		if r.State.ended() || r.State == RepairApplying {
 			continue
 		}
 		next := r
-		next.State, next.Moved, next.Version, next.Outcome = RepairRejected, now, r.Version+1, "its break is no longer found"
+		next.State, next.Moved, next.Version, next.Outcome = RepairRejected, now, r.Version+1, why
 		if err := swapRepair(ctx, tx, &r, &next); err != nil {
 			return false, err
 		}
@@ -330,5 +326,5 @@ func endRepairs(ctx context.Context, tx *store.Tx, caseID string, now time.Time)
 			return false, err
 		}
 	}
-	return false, nil
+	return held, nil
 }
