@@ -240,3 +240,40 @@ func TestWhatIsNotKnownIsNotToldUndone(t *testing.T) {
 		}
 	})
 }
+
+// TestAWriteOffNeedsTwo has an admin give a case to a name of his choice, and close it.
+func TestAWriteOffNeedsTwo(t *testing.T) {
+	onFile(t, func(t *testing.T, r *rig) {
+		r.open(t, batch("1"), atChannelOnly("P1", 100))
+		id, ctx := r.one(t, "P1").ID, t.Context()
+		root := casework.Actor{Name: "root", Role: casework.RoleAdmin}
+		off := func(who casework.Actor) error {
+			_, err := r.desk.Close(ctx, who, id, casework.ResolvedWrittenOff, "one yuan")
+			return err
+		}
+		wants(t, off(root), casework.ErrFourEyes, "somebody else")
+		if _, err := r.desk.Assign(ctx, root, id, "nobody"); err != nil {
+			t.Fatal(err)
+		}
+		wants(t, off(root), casework.ErrFourEyes, `root made "nobody" the owner`)
+		if _, err := r.desk.Assign(ctx, root, id, "li"); err != nil {
+			t.Fatal(err)
+		}
+		wants(t, off(root), casework.ErrFourEyes, `root made "li" the owner`)
+		if _, err := r.desk.Take(ctx, operator("li"), id); err != nil {
+			t.Fatal(err)
+		}
+		if err := off(root); err != nil {
+			t.Errorf("a case that its owner took: %v", err)
+		}
+		if _, err := r.desk.Reopen(ctx, root, id, "wrong"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.desk.Assign(ctx, root, id, "wu"); err != nil {
+			t.Fatal(err)
+		}
+		if err := off(reviewer("chen")); err != nil {
+			t.Errorf("given by one and closed by another: %v", err)
+		}
+	})
+}
