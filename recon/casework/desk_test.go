@@ -197,15 +197,17 @@ func TestWhoeverAskedIsGone(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
 		r.open(t, batch("1"), atChannelOnly("P1", 100))
 		id := r.one(t, "P1").ID
-		ctx, hangUp := context.WithCancel(t.Context())
-		r.log.look = func(audit.Entry) { hangUp() }
-		if _, err := r.desk.Take(ctx, operator("li"), id); !errors.Is(err, context.Canceled) {
-			t.Fatalf("got %v", err)
-		}
 		p := casework.Proposal{Kind: casework.RepairTicket, Request: "1", Reason: "by hand"}
-		ctx, hangUp = context.WithCancel(t.Context())
-		if _, err := r.desk.Propose(ctx, operator("li"), id, p); !errors.Is(err, context.Canceled) {
-			t.Fatalf("got %v", err)
+		for _, ask := range []func(context.Context) error{
+			func(ctx context.Context) error { _, err := r.desk.Take(ctx, operator("li"), id); return err },
+			func(ctx context.Context) error { _, err := r.desk.Propose(ctx, operator("li"), id, p); return err },
+		} {
+			ctx, hangUp := context.WithCancel(t.Context())
+			r.log.look = func(audit.Entry) { hangUp() }
+			if err := ask(ctx); !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v", err)
+			}
+			hangUp()
 		}
 		told := r.undone(t)
 		if len(told) != 2 || told[0].ID != r.log.entries[0].ID+"/undone" || told[1].Action != "repair propose did not take place" {
