@@ -51,3 +51,24 @@ func TestALongAnswerHoldsNothingUp(t *testing.T) {
 		}
 	}
 }
+
+// TestAnySubjectIsFound has subjects with letters that HTML or JSON spell in another way, and bytes that are no letters.
+func TestAnySubjectIsFound(t *testing.T) {
+	p := newPlace(t)
+	l := p.open(t)
+	subjects := []string{"a&b", "<P1>", `P"1\`, "补单", "P\xba1", "P\u2028"}
+	for i, subject := range subjects {
+		one, also := entry(2*i), entry(2*i+1)
+		one.Subject, also.Also = subject, []string{subject}
+		if _, err := l.AppendBatch(t.Context(), []audit.Entry{one, also}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closed(t, l)
+	for i, subject := range subjects {
+		found, err := audit.Find(t.Context(), p.dir, verifier(t, p), subject)
+		if err != nil || len(found) != 2 || found[0].Entry.ID != entry(2*i).ID {
+			t.Errorf("%q: %d entries, %v", subject, len(found), err)
+		}
+	}
+}
