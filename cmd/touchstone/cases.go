@@ -118,7 +118,7 @@ type caseCommentCmd struct {
 type caseAttachCmd struct {
 	ID   string `arg:"" help:"Case."`
 	File string `arg:"" type:"existingfile" help:"File."`
-	Name string `help:"Name that is shown (default: the file's path)."`
+	Name string `help:"Name that the history shows (default: the file's own, without its folder)."`
 }
 
 type caseMoveCmd struct {
