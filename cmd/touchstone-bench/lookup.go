@@ -40,9 +40,9 @@ const (
 	loadOperations = `INSERT INTO operations (id, kind, digest, payload, state, version, due_us, rest, made_us, moved_us)
 		SELECT CONCAT('refund/P', seq, '/1'), 'refund', SHA2(seq, 256), '{"fen":100,"reason":"customer asked","notify":"https://shop.example/refunds"}', 'SUCCESS', 3, 0, 0, 1, 1 FROM seq_%d_to_%d`
 	loadCases = `INSERT INTO cases (part, id, version, batch, statement, channel, account, day, break_name, class, key_kind, key_id, occurrence, order_id, gap_minor, gap_currency,
-		state, resolution, owner, trace, expected_us, opened_us, due_us, closed_us, facts, detail)
+		state, resolution, owner, expected_us, opened_us, due_us, closed_us, facts, detail)
 		SELECT p, CONCAT('C', LPAD(p, 2, '0'), '-', SUBSTR(h, 3, 16)), 1, CONCAT('wechat/1900000001/trade/2026-11-23@', h), 'wechat/1900000001/trade/2026-11-23', 'wechat', '1900000001', '2026-11-23',
-			'amount-mismatch', '', 'payment', CONCAT('P', seq), 1, CONCAT('P', seq), 100, 'CNY', 'open', '', '', '', seq, seq, seq, 0, h, CONCAT('{"records":[', REPEAT(' ', 300), ']}')
+			'amount-mismatch', '', 'payment', CONCAT('P', seq), 1, CONCAT('P', seq), 100, 'CNY', 'open', '', '', seq, seq, seq, 0, h, CONCAT('{"records":[', REPEAT(' ', 300), ']}')
 		FROM (SELECT seq, SHA2(CONCAT('P', seq), 256) AS h, CONV(SUBSTR(SHA2(CONCAT('P', seq), 256), 1, 2), 16, 10) %% 64 AS p FROM seq_%d_to_%d) AS made`
 )
 

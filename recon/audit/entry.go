@@ -30,7 +30,7 @@ type Entry struct {
 	Action  string            `json:"action"`            // for example "case close"
 	Subject string            `json:"subject"`           // id of the case, batch, payment or operation
 	Also    []string          `json:"also,omitempty"`    // further subjects: the case of a repair
-	SHA256  string            `json:"sha256,omitempty"`  // of the raw message or file that it rests on, hex
+	SHA256  string            `json:"sha256,omitempty"`  // of the file, attachment or content that it rests on, hex
 	Archive string            `json:"archive,omitempty"` // where those bytes are kept
 	Basis   map[string]string `json:"basis,omitempty"`   // what was known and why it was decided
 }

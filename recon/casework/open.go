@@ -100,10 +100,10 @@ func (a *additions) open(c *Case) error {
 	}
 	part, _ := row[0].(int)
 	audit := c.ID + "/1"
-	e := Event{Seq: 1, At: a.now, Actor: machine, Action: "open", To: c.State, Note: "found by " + a.batch.ID, Audit: audit, Trace: c.Trace, Gap: c.Gap}
+	e := Event{Seq: 1, At: a.now, Actor: machine, Action: "open", To: c.State, Note: "found by " + a.batch.ID, Audit: audit, Gap: c.Gap}
 	a.cases, a.events = append(a.cases, row), append(a.events, e.row(part, c.ID))
 	a.entries = append(a.entries, store.Entry{
-		ID: audit, Time: a.now, Trace: c.Trace, Actor: machine, Action: "case open", Subject: c.ID, SHA256: a.batch.SHA256, Archive: a.batch.Archive,
+		ID: audit, Time: a.now, Actor: machine, Action: "case open", Subject: c.ID, SHA256: a.batch.SHA256, Archive: a.batch.Archive,
 		Basis: fmt.Sprintf("%s %s#%d of %s, gap %s", c.Break, c.Key, c.Occurrence, a.batch.ID, gapText(c.Gap)),
 	})
 	return nil

@@ -184,7 +184,6 @@ func (d *Desk) logRepair(ctx context.Context, who Actor, do Action, r *Repair, w
 	}
 	e := audit.Entry{Time: d.Now(), Trace: who.Trace, Actor: who.Name, Action: "repair " + string(do), Subject: r.ID, Also: []string{r.Case}, Basis: basis}
 	if r.Answer != nil {
-		e.SHA256, e.Archive = r.Answer.SHA256, r.Answer.Archive
 		basis["channel"] = fmt.Sprintf("%s %s %s", r.Answer.Status, r.Answer.Amount, r.Answer.ChannelTxn)
 	}
 	return d.entry(ctx, e)

@@ -78,7 +78,7 @@ func (c *channel) Query(_ context.Context, q casework.Question) (casework.Answer
 func (c *channel) says(s recon.Status) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.answer = casework.Answer{Found: true, Status: s, Amount: money(100), ChannelTxn: "42", SHA256: strings.Repeat("cd", 32)}
+	c.answer = casework.Answer{Found: true, Status: s, Amount: money(100), ChannelTxn: "42"}
 }
 
 func text(s string) *string { return &s }
@@ -162,7 +162,7 @@ func TestARepairIsAppliedOnceByTwoPeople(t *testing.T) {
 		if got := r.log.actions(); got != "repair propose, repair approve, repair apply" {
 			t.Errorf("audited %s", got)
 		}
-		if e := r.log.entries[2]; e.Also[0] != id || e.SHA256 == "" || !strings.Contains(e.Basis["proposal"], `"before":{"note":null,"status":"processing"}`) || e.Basis["approver"] != "chen" || e.Basis["inverse"] == "" {
+		if e := r.log.entries[2]; e.Also[0] != id || e.Basis["channel"] != "success 1.00 CNY 42" || !strings.Contains(e.Basis["proposal"], `"before":{"note":null,"status":"processing"}`) || e.Basis["approver"] != "chen" || e.Basis["inverse"] == "" {
 			t.Errorf("entry %+v", e)
 		}
 		if c, err := r.desk.Close(ctx, operator("li"), id, casework.ResolvedRepaired, "supplemented"); err != nil || c.State != casework.StateClosed {

@@ -20,7 +20,7 @@ type Entry struct {
 	Actor   string    `json:"actor"`             // a person, or the part of the program that decided
 	Action  string    `json:"action"`            // for example "batch confirm"
 	Subject string    `json:"subject"`           // id of the batch, case, payment or operation
-	SHA256  string    `json:"sha256,omitempty"`  // of the raw file or message the decision rests on, hex
+	SHA256  string    `json:"sha256,omitempty"`  // of the raw file or content the decision rests on, hex
 	Archive string    `json:"archive,omitempty"` // where that is kept
 	Basis   string    `json:"basis,omitempty"`   // why: states, figures, answers; what is over MaxBasis is cut
 }
