@@ -46,7 +46,7 @@ bench: build deps ## measure the ports against haproxy and nginx; BENCH= for its
 
 bench-adapters: RECORDS = 1000000
 bench-adapters: build gcc ## measure an adapter that decodes itself, and bills that the host scans, against CSV; RECORDS=
-	@$(GO) test -run '^$$' -bench 'BenchmarkDecode|BenchmarkEntries' -benchtime 5x ./plugins ./cmd/internal/adapters
+	@$(GO) test -run '^$$' -bench BenchmarkDecode -benchtime 5x ./plugins
 	@cd test/bench && CGO_ENABLED=1 $(GO) run . formats --records=$(RECORDS) --rounds=1
 
 bench-day: RECORDS = 5000000

@@ -25,7 +25,7 @@ const (
 
 	operationColumns = "id, kind, digest, payload, state, version, due_us, rest, made_us, moved_us"
 	caseColumns      = "part, id, version, batch, statement, channel, account, day, break_name, class, key_kind, key_id, occurrence, order_id, gap_minor, gap_currency, " +
-		"state, resolution, owner, trace, expected_us, opened_us, due_us, closed_us, facts, detail"
+		"state, resolution, owner, expected_us, opened_us, due_us, closed_us, facts, detail"
 	rowPayload = `{"fen":100,"reason":"customer asked","notify":"https://shop.example/refunds"}`
 )
 
@@ -134,7 +134,7 @@ func writeOperation(w io.Writer, n int64) {
 func writeCase(w io.Writer, c caseRow) {
 	business, sum := businessID(c.n), hex.EncodeToString(c.sum[:])
 	fmt.Fprintf(w, "%d\t%s\t1\twechat/1900000001/trade/2026-11-23@%s\twechat/1900000001/trade/2026-11-23\twechat\t1900000001\t2026-11-23\t"+
-		"amount-mismatch\t\tpayment\t%s\t1\t%s\t100\tCNY\topen\t\t\t\t%d\t%d\t%d\t0\t%s\t{\"records\":[%300s]}\n",
+		"amount-mismatch\t\tpayment\t%s\t1\t%s\t100\tCNY\topen\t\t\t%d\t%d\t%d\t0\t%s\t{\"records\":[%300s]}\n",
 		c.sum[0]%64, caseIDOf(business), sum, business, business, c.n, c.n, c.n, sum, "")
 }
 

@@ -58,7 +58,7 @@ func printFile(w io.Writer, f *api.File) error {
 	if f.Overdue {
 		late = ", overdue"
 	}
-	fmt.Fprintf(w, "%s\nage %s%s; batch %s; trace %s\n", f.Definition, f.Age, late, f.Case.Batch, f.Case.Trace)
+	fmt.Fprintf(w, "%s\nage %s%s; batch %s\n", f.Definition, f.Age, late, f.Case.Batch)
 	for i, r := range f.Case.Detail.Records {
 		side := []string{"internal", "channel", "shadow"}[min(i, 2)]
 		if r == nil {

@@ -91,7 +91,7 @@ func (f *caseFilter) query() url.Values {
 
 type caseListCmd struct {
 	caseFilter
-	Business string `help:"All cases of an order's, refund's or reversal's own number."`
+	Business string `help:"All cases of an order's, refund's or reversal's own number; without the other filters."`
 	Limit    int    `default:"100" help:"At most so many."`
 	JSON     bool   `help:"Print JSON lines."`
 }
@@ -118,7 +118,7 @@ type caseCommentCmd struct {
 type caseAttachCmd struct {
 	ID   string `arg:"" help:"Case."`
 	File string `arg:"" type:"existingfile" help:"File."`
-	Name string `help:"Name that is shown (default: the file's path)."`
+	Name string `help:"Name that the history shows (default: the file's own, without its folder)."`
 }
 
 type caseMoveCmd struct {
@@ -174,11 +174,13 @@ type caseExportCmd struct {
 func (cmd *caseListCmd) Run(c *cli, s *streams) error {
 	query := cmd.query()
 	if cmd.Business != "" {
-		query.Set("business", cmd.Business)
+		query.Set("business", cmd.Business) // which has no pages
 	}
 	lines, defined := json.NewEncoder(s.out), map[casework.Label]bool{}
 	for left := cmd.Limit; left > 0; {
-		query.Set("limit", fmt.Sprint(min(left, 500)))
+		if cmd.Business == "" {
+			query.Set("limit", fmt.Sprint(min(left, 500)))
+		}
 		var page casework.Page
 		if err := c.Recon.Case.ask(http.MethodGet, "cases", query, nil, &page); err != nil {
 			return err

@@ -106,11 +106,11 @@ func (d *drain) missing(ctx context.Context, waiting []store.Entry) ([]Entry, er
 	return out, nil
 }
 
-// ofMachine is an outbox row as an entry of the log.
+// ofMachine is an outbox row as an entry of the log. A basis that an earlier release stored longer is cut here.
 func ofMachine(e store.Entry) Entry {
 	out := Entry{ID: e.ID, Time: e.Time, Trace: e.Trace, Actor: e.Actor, Action: e.Action, Subject: e.Subject, SHA256: e.SHA256, Archive: e.Archive}
 	if e.Basis != "" {
-		out.Basis = map[string]string{"why": e.Basis}
+		out.Basis = map[string]string{"why": store.Cut(e.Basis, store.MaxBasis)}
 	}
 	return out
 }

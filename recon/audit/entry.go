@@ -30,7 +30,7 @@ type Entry struct {
 	Action  string            `json:"action"`            // for example "case close"
 	Subject string            `json:"subject"`           // id of the case, batch, payment or operation
 	Also    []string          `json:"also,omitempty"`    // further subjects: the case of a repair
-	SHA256  string            `json:"sha256,omitempty"`  // of the raw message or file that it rests on, hex
+	SHA256  string            `json:"sha256,omitempty"`  // of the file, attachment or content that it rests on, hex
 	Archive string            `json:"archive,omitempty"` // where those bytes are kept
 	Basis   map[string]string `json:"basis,omitempty"`   // what was known and why it was decided
 }
@@ -46,17 +46,23 @@ func (e Entry) Encode() ([]byte, error) {
 	if err := e.check(); err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(e); err != nil {
+	line, err := encode(e)
+	if err != nil {
 		return nil, fmt.Errorf("encode audit entry %s: %w", e.ID, err)
 	}
-	line := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 	if len(line) > maxEntry {
 		return nil, fmt.Errorf("%w: %s has %d bytes, at most %d", ErrEntry, e.ID, len(line), maxEntry)
 	}
 	return line, nil
+}
+
+// encode is how an entry, and each word in it, is spelled.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 func (e Entry) inUTF8() Entry {

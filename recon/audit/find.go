@@ -3,8 +3,8 @@ package audit
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/transparency-dev/tessera/api/layout"
 	"github.com/transparency-dev/tessera/client"
@@ -28,7 +28,8 @@ func Find(ctx context.Context, dir string, verifier note.Verifier, subject strin
 	if err != nil {
 		return nil, fmt.Errorf("read audit log: %w", err)
 	}
-	needle, err := json.Marshal(subject)
+	subject = strings.ToValidUTF8(subject, replacement) // as Encode has it
+	needle, err := encode(subject)
 	if err != nil {
 		return nil, fmt.Errorf("read audit log: %w", err)
 	}

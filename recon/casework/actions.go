@@ -121,7 +121,11 @@ func (d *Desk) Close(ctx context.Context, who Actor, id string, as Resolution, r
 		if err != nil {
 			return err
 		}
-		if err := closable(who, c, as, repairs); err != nil {
+		giver, err := d.giver(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := closable(who, c, as, repairs, giver); err != nil {
 			return err
 		}
 		c.State, c.Resolution, c.Closed = StateClosed, as, d.Now()
@@ -129,7 +133,21 @@ func (d *Desk) Close(ctx context.Context, who Actor, id string, as Resolution, r
 	})
 }
 
-func closable(who Actor, c *Case, as Resolution, repairs []Repair) error {
+// giver is who gave a case to its owner last; "" where the owner took it.
+func (d *Desk) giver(ctx context.Context, id string) (string, error) {
+	all, err := d.Events(ctx, id)
+	for _, e := range slices.Backward(all) {
+		switch Action(e.Action) {
+		case ActAssign:
+			return e.Actor, err
+		case ActTake:
+			return "", err
+		}
+	}
+	return "", err
+}
+
+func closable(who Actor, c *Case, as Resolution, repairs []Repair, giver string) error {
 	applied := false
 	for _, r := range repairs {
 		if !r.State.ended() {
@@ -146,6 +164,8 @@ func closable(who Actor, c *Case, as Resolution, repairs []Repair) error {
 		return fmt.Errorf("%w: a write-off needs the role %s (%q has %q)", ErrForbidden, ActApprove.least(), who.Name, who.Role)
 	case c.Owner == "" || samePerson(c.Owner, who.Name):
 		return fmt.Errorf("%w: a write-off is closed by somebody else than the case's owner (%q)", ErrFourEyes, c.Owner)
+	case samePerson(giver, who.Name):
+		return fmt.Errorf("%w: %s made %q the owner, who did not take it; try: the owner takes it, or somebody else closes it", ErrFourEyes, who.Name, c.Owner)
 	}
 	return nil
 }

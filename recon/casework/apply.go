@@ -1,10 +1,10 @@
 package casework
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 
 	"github.com/seed-3356bd69/touchstone/recon/store"
 )
@@ -72,21 +72,15 @@ func (d *Desk) mayApply(ctx context.Context, r *Repair, reference string) error 
 	if err != nil {
 		return err
 	}
-	if !reflect.DeepEqual(substance(now), substance(r.Answer)) {
-		return fmt.Errorf("%w: channel %s says %s %s now and said %s %s when it was proposed", ErrRefused, c.Channel, now.Status, now.Amount, r.Answer.Status, r.Answer.Amount)
+	if was := cmp.Or(r.Answer, &Answer{}); *now != *was {
+		return fmt.Errorf("%w: channel %s says %s %s now and said %s %s when it was proposed", ErrRefused, c.Channel, now.Status, now.Amount, was.Status, was.Amount)
 	}
 	return nil
 }
 
-// substance is an answer without its raw message, which has a time in it.
-func substance(a *Answer) Answer {
-	if a == nil {
-		return Answer{}
-	}
-	out := *a
-	out.SHA256, out.Archive = "", ""
-	return out
-}
+// maxSeen bounds what a target says of a repair, in bytes: it goes into the history and into the audit log, beside the
+// proposal, and a repair whose end could not be noted would stay applying for ever.
+const maxSeen = 1 << 10
 
 func (d *Desk) carryOut(ctx context.Context, who Actor, r Repair, reference, entry string) (Repair, error) {
 	if r.Proposal.Kind == RepairTicket {
@@ -100,6 +94,7 @@ func (d *Desk) carryOut(ctx context.Context, who Actor, r Repair, reference, ent
 			standing, seen, err = StandingRefused, err.Error(), nil
 		}
 	}
+	seen = store.Cut(seen, maxSeen)
 	switch {
 	case errors.Is(err, ErrUnderWay):
 		return r, nil // Follow ends it
@@ -142,7 +137,7 @@ func (d *Desk) Follow(ctx context.Context) (ended int, err error) {
 }
 
 func (d *Desk) follow(ctx context.Context, r Repair, standing Standing, seen string) error {
-	who := Actor{Name: machine}
+	who, seen := Actor{Name: machine}, store.Cut(seen, maxSeen)
 	to, action := RepairApplied, "applied"
 	if standing == StandingRefused {
 		to, action = RepairFailed, "failed"

@@ -9,12 +9,14 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 // Books is the merchant's own database, as the target of supplements. The change and the repair's ID are written in one
 // transaction of it: the ID is there if and only if the change is.
 type Books struct {
-	DB     *sql.DB
+	DB     *sql.DB  // that counts rows that changed, not rows that were found
 	Tables []string // that may be changed
 }
 
@@ -24,9 +26,18 @@ const booksTable = `CREATE TABLE IF NOT EXISTS touchstone_repairs (
 	at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)
 ) ENGINE = InnoDB`
 
-// NewBooks makes the table that remembers what was applied.
+// noSuchTable is the error of a database about a table that is not there.
+const noSuchTable = 1146
+
+// NewBooks makes the table that remembers what was applied, where there is none. Making it needs a right of its own, also
+// where it is there: so it is looked for first.
 func NewBooks(ctx context.Context, db *sql.DB, tables []string) (*Books, error) {
-	if _, err := db.ExecContext(ctx, booksTable); err != nil {
+	_, err := db.ExecContext(ctx, "SELECT 1 FROM touchstone_repairs LIMIT 0")
+	var said *mysql.MySQLError
+	if errors.As(err, &said) && said.Number == noSuchTable {
+		_, err = db.ExecContext(ctx, booksTable)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("make table of applied repairs: %w", err)
 	}
 	return &Books{db, tables}, nil
@@ -38,38 +49,52 @@ type asked struct {
 	args []any
 }
 
-// Look reads whether the repair is applied and, if not, whether the row still says what it must.
+// Look reads whether the repair is applied and, if not, whether the row still says what it must. The ID counts before all
+// else, also before the configuration, which may have changed since. A row that says something else may say so because another
+// applied the repair just now: the ID is asked for again before it is refused.
 func (b *Books) Look(ctx context.Context, r *Repair) (Standing, string, error) {
-	if err := b.known(&r.Proposal); err != nil {
-		return StandingRefused, err.Error(), nil
+	if at, err := b.applied(ctx, r.ID); err != nil || at != "" {
+		return StandingApplied, at, err
 	}
-	var at string
-	switch err := b.DB.QueryRowContext(ctx, "SELECT at FROM touchstone_repairs WHERE id = ?", r.ID).Scan(&at); {
-	case err == nil:
-		return StandingApplied, "applied at " + at, nil
-	case !errors.Is(err, sql.ErrNoRows):
-		return "", "", fmt.Errorf("ask books about repair %s: %w", r.ID, err)
-	}
-	seen, holds, err := precondition(ctx, b.DB, &r.Proposal, "")
-	switch {
-	case err != nil:
+	seen, holds, err := b.ready(ctx, r)
+	if err != nil {
 		return "", "", err
-	case !holds:
-		return StandingRefused, seen, nil
 	}
-	return StandingReady, seen, nil
+	if holds {
+		return StandingReady, seen, nil
+	}
+	if at, err := b.applied(ctx, r.ID); err != nil || at != "" {
+		return StandingApplied, at, err
+	}
+	return StandingRefused, seen, nil
+}
+
+// applied tells since when the books have the repair's ID, "" if they have not.
+func (b *Books) applied(ctx context.Context, id string) (string, error) {
+	var at string
+	switch err := b.DB.QueryRowContext(ctx, "SELECT at FROM touchstone_repairs WHERE id = ?", id).Scan(&at); {
+	case errors.Is(err, sql.ErrNoRows):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("ask books about repair %s: %w", id, err)
+	}
+	return "applied at " + at, nil
+}
+
+func (b *Books) ready(ctx context.Context, r *Repair) (seen string, holds bool, err error) {
+	if err := b.known(&r.Proposal); err != nil {
+		return err.Error(), false, nil
+	}
+	return precondition(ctx, b.DB, &r.Proposal, "")
 }
 
 // Apply changes the row in one transaction with the repair's ID, under a lock on the row.
 func (b *Books) Apply(ctx context.Context, r *Repair) error {
-	if err := b.known(&r.Proposal); err != nil {
-		return err
-	}
 	tx, err := b.DB.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin in books: %w", err)
 	}
-	if err := apply(ctx, tx, r); err != nil {
+	if err := b.apply(ctx, tx, r); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
 	if err := tx.Commit(); err != nil {
@@ -78,10 +103,13 @@ func (b *Books) Apply(ctx context.Context, r *Repair) error {
 	return nil
 }
 
-func apply(ctx context.Context, tx *sql.Tx, r *Repair) error {
+func (b *Books) apply(ctx context.Context, tx *sql.Tx, r *Repair) error {
 	added, err := exec(ctx, tx, asked{"INSERT INTO touchstone_repairs (id) VALUES (?) ON DUPLICATE KEY UPDATE id = id", []any{r.ID}})
 	if err != nil || added == 0 {
 		return err // none: it was applied before
+	}
+	if err := b.known(&r.Proposal); err != nil {
+		return err
 	}
 	seen, holds, err := precondition(ctx, tx, &r.Proposal, " FOR UPDATE")
 	switch {

@@ -29,7 +29,6 @@ type Case struct {
 	State      State        `json:"state"`
 	Resolution Resolution   `json:"resolution,omitempty"`
 	Owner      string       `json:"owner,omitempty"`
-	Trace      string       `json:"trace,omitempty"`
 	Expected   time.Time    `json:"expected"` // when the other side should have had it; age counts from here
 	Opened     time.Time    `json:"opened"`
 	Due        time.Time    `json:"due"`
@@ -41,7 +40,7 @@ type Case struct {
 // caseFields are the columns of a case behind its key.
 func caseFields() []string {
 	return strings.Split("version, batch, statement, channel, account, day, break_name, class, key_kind, key_id, occurrence, order_id, gap_minor, gap_currency, "+
-		"state, resolution, owner, trace, expected_us, opened_us, due_us, closed_us, facts, detail", ", ")
+		"state, resolution, owner, expected_us, opened_us, due_us, closed_us, facts, detail", ", ")
 }
 
 func caseColumns() string { return "id, " + strings.Join(caseFields(), ", ") }
@@ -62,7 +61,7 @@ func (c *Case) row() ([]any, error) {
 	}
 	return []any{
 		part, c.ID, c.Version, c.Batch, c.Statement, c.Channel, c.Account, c.Day, string(c.Break), string(c.Class), string(c.Key.Kind), c.Key.ID, c.Occurrence, c.Order,
-		gap.Minor, string(gap.Currency), string(c.State), string(c.Resolution), c.Owner, c.Trace, store.Moment(c.Expected), store.Moment(c.Opened), store.Moment(c.Due),
+		gap.Minor, string(gap.Currency), string(c.State), string(c.Resolution), c.Owner, store.Moment(c.Expected), store.Moment(c.Opened), store.Moment(c.Due),
 		store.Moment(c.Closed), c.facts, detail,
 	}, nil
 }
@@ -72,7 +71,7 @@ func scanCase(row interface{ Scan(...any) error }) (c Case, err error) {
 	var detail []byte
 	var expected, opened, due, closed int64
 	err = row.Scan(&c.ID, &c.Version, &c.Batch, &c.Statement, &c.Channel, &c.Account, &c.Day, &c.Break, &c.Class, &c.Key.Kind, &c.Key.ID, &c.Occurrence, &c.Order,
-		&gap.Minor, &gap.Currency, &c.State, &c.Resolution, &c.Owner, &c.Trace, &expected, &opened, &due, &closed, &c.facts, &detail)
+		&gap.Minor, &gap.Currency, &c.State, &c.Resolution, &c.Owner, &expected, &opened, &due, &closed, &c.facts, &detail)
 	if err != nil {
 		return c, err
 	}
@@ -99,11 +98,8 @@ func newCase(b Batch, f *Finding, sla SLA, now time.Time) (*Case, error) {
 	}
 	c := &Case{
 		ID: caseID(b.Statement, f.Key, f.Occurrence, f.Break, f.Since), Version: 1, Batch: b.ID, Statement: b.Statement, Channel: b.Channel, Account: b.Account, Day: b.Day,
-		Break: f.Break, Class: f.Class, Key: f.Key, Occurrence: f.Occurrence, Order: f.order(), Gap: gap, Label: LabelOf(gap), State: StateOpen, Trace: f.Trace,
+		Break: f.Break, Class: f.Class, Key: f.Key, Occurrence: f.Occurrence, Order: f.order(), Gap: gap, Label: LabelOf(gap), State: StateOpen,
 		Expected: f.Expected, Opened: now, Detail: Detail{f.Records, f.Fields, f.Since, f.Why}, facts: facts,
-	}
-	if f.Transit {
-		c.State = StateInTransit
 	}
 	if c.Expected.IsZero() {
 		c.Expected = now

@@ -66,9 +66,11 @@ func (d *Desk) act(ctx context.Context, id string, what deed, change func(*Case)
 		return old, err
 	}
 	err = d.DB.Tx(ctx, func(tx *store.Tx) error { return swapCase(ctx, tx, &old, &next, e) })
-	if err != nil && !d.happened(ctx, id, e) {
-		d.Metrics.decided(what.do, "conflict")
-		return old, errors.Join(err, d.undone(ctx, e, id))
+	if err != nil {
+		if happened, readErr := d.happened(ctx, id, e); !happened {
+			d.Metrics.decided(what.do, "conflict")
+			return old, d.undone(ctx, undoing{e.Audit, e.Trace, "case " + e.Action + " did not take place", id}, err, readErr)
+		}
 	}
 	d.Metrics.decided(what.do, "done")
 	return next, nil
@@ -106,17 +108,30 @@ func (d *Desk) entry(ctx context.Context, e audit.Entry) (string, error) {
 }
 
 // happened tells whether a decision took place although its commit gave an error.
-func (d *Desk) happened(ctx context.Context, id string, e Event) bool {
+func (d *Desk) happened(ctx context.Context, id string, e Event) (bool, error) {
 	all, err := d.Events(context.WithoutCancel(ctx), id)
 	if err != nil || int64(len(all)) < e.Seq {
-		return false
+		return false, err
 	}
-	return all[e.Seq-1].Audit == e.Audit
+	return all[e.Seq-1].Audit == e.Audit, nil
 }
 
-// undone tells the audit log that what it was told did not take place.
-func (d *Desk) undone(ctx context.Context, e Event, subject string) error {
-	return d.DB.Tx(context.WithoutCancel(ctx), func(tx *store.Tx) error {
-		return tx.Audit(ctx, store.Entry{ID: e.Audit + "/undone", Time: d.Now(), Trace: e.Trace, Actor: machine, Action: "case " + e.Action + " did not take place", Subject: subject, Basis: "another changed it meanwhile"})
+// undoing is an entry of the audit log whose decision did not take place.
+type undoing struct {
+	entry, trace string
+	says         string // what is told of it
+	subject      string
+}
+
+// undone tells the audit log that what it was told did not take place, and the cause, and gives that. Where it could not be
+// read what became of the decision (unknown), the log is told nothing: it may have taken place.
+func (d *Desk) undone(ctx context.Context, u undoing, cause, unknown error) error {
+	ctx = context.WithoutCancel(ctx) // who asked may have gone: that is one of the causes
+	if unknown != nil {
+		return errors.Join(cause, unknown)
+	}
+	err := d.DB.Tx(ctx, func(tx *store.Tx) error {
+		return tx.Audit(ctx, store.Entry{ID: u.entry + "/undone", Time: d.Now(), Trace: u.trace, Actor: machine, Action: u.says, Subject: u.subject, Basis: cause.Error()})
 	})
+	return errors.Join(cause, err)
 }

@@ -181,3 +181,101 @@ func TestConcurrentDecisions(t *testing.T) {
 		}
 	})
 }
+
+// undone gives what the outbox tells of decisions that did not take place.
+func (r *rig) undone(t *testing.T) []store.Entry {
+	t.Helper()
+	all, err := r.db.Outbox(t.Context(), 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(all, func(e store.Entry) bool { return !strings.HasSuffix(e.ID, "/undone") })
+}
+
+// TestWhoeverAskedIsGone has a client hang up when its decision is in the log, and not made yet.
+func TestWhoeverAskedIsGone(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.open(t, batch("1"), atChannelOnly("P1", 100))
+		id := r.one(t, "P1").ID
+		p := casework.Proposal{Kind: casework.RepairTicket, Request: "1", Reason: "by hand"}
+		for _, ask := range []func(context.Context) error{
+			func(ctx context.Context) error { _, err := r.desk.Take(ctx, operator("li"), id); return err },
+			func(ctx context.Context) error { _, err := r.desk.Propose(ctx, operator("li"), id, p); return err },
+		} {
+			ctx, hangUp := context.WithCancel(t.Context())
+			r.log.look = func(audit.Entry) { hangUp() }
+			if err := ask(ctx); !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v", err)
+			}
+			hangUp()
+		}
+		told := r.undone(t)
+		if len(told) != 2 || told[0].ID != r.log.entries[0].ID+"/undone" || told[1].Action != "repair propose did not take place" {
+			t.Fatalf("the log is told %+v", told)
+		}
+		for _, e := range told {
+			if !strings.Contains(e.Basis, "canceled") || strings.Contains(e.Basis, "another") {
+				t.Errorf("the cause is said to be %q", e.Basis)
+			}
+		}
+	})
+}
+
+// TestWhatIsNotKnownIsNotToldUndone has a decision fail of which then nobody can read what became of it.
+func TestWhatIsNotKnownIsNotToldUndone(t *testing.T) {
+	onFile(t, func(t *testing.T, r *rig) {
+		r.open(t, batch("1"), atChannelOnly("P1", 100))
+		id := r.one(t, "P1").ID
+		r.log.look = func(audit.Entry) {
+			if err := r.db.Tx(t.Context(), func(tx *store.Tx) error {
+				_, err := tx.Exec(t.Context(), "ALTER TABLE case_events RENAME TO away")
+				return err
+			}); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := r.desk.Take(t.Context(), operator("li"), id); err == nil || !strings.Contains(err.Error(), "read history") {
+			t.Errorf("got %v", err)
+		}
+		if told := r.undone(t); len(told) > 0 {
+			t.Errorf("the log is told %+v", told)
+		}
+	})
+}
+
+// TestAWriteOffNeedsTwo has an admin give a case to a name of his choice, and close it.
+func TestAWriteOffNeedsTwo(t *testing.T) {
+	onFile(t, func(t *testing.T, r *rig) {
+		r.open(t, batch("1"), atChannelOnly("P1", 100))
+		id, ctx := r.one(t, "P1").ID, t.Context()
+		root := casework.Actor{Name: "root", Role: casework.RoleAdmin}
+		off := func(who casework.Actor) error {
+			_, err := r.desk.Close(ctx, who, id, casework.ResolvedWrittenOff, "one yuan")
+			return err
+		}
+		wants(t, off(root), casework.ErrFourEyes, "somebody else")
+		if _, err := r.desk.Assign(ctx, root, id, "nobody"); err != nil {
+			t.Fatal(err)
+		}
+		wants(t, off(root), casework.ErrFourEyes, `root made "nobody" the owner`)
+		if _, err := r.desk.Assign(ctx, root, id, "li"); err != nil {
+			t.Fatal(err)
+		}
+		wants(t, off(root), casework.ErrFourEyes, `root made "li" the owner`)
+		if _, err := r.desk.Take(ctx, operator("li"), id); err != nil {
+			t.Fatal(err)
+		}
+		if err := off(root); err != nil {
+			t.Errorf("a case that its owner took: %v", err)
+		}
+		if _, err := r.desk.Reopen(ctx, root, id, "wrong"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.desk.Assign(ctx, root, id, "wu"); err != nil {
+			t.Fatal(err)
+		}
+		if err := off(reviewer("chen")); err != nil {
+			t.Errorf("given by one and closed by another: %v", err)
+		}
+	})
+}

@@ -27,8 +27,6 @@ type Batch struct {
 type Finding struct {
 	match.Difference
 	Expected time.Time // when the other side should have had it; zero = when the case is opened
-	Trace    string    // trace id of the request behind it; "" = unknown
-	Transit  bool      // a later file is expected to settle it
 	Since    string    // the earlier day whose batch first had it, 2006-01-02; "" = the batch's own
 	Why      string    // what the rules found where they let it stand; "" = nothing
 }

@@ -139,7 +139,7 @@ func atChannelOnly(id string, minor int64) casework.Finding {
 	r := record(id, minor)
 	return casework.Finding{
 		Difference: match.Difference{Break: recon.MissingInternally, Group: match.Group{Key: r.Key, Occurrence: 1, Records: []*recon.Record{nil, r}}},
-		Expected:   noon().Add(-2 * time.Hour), Trace: "4bf92f3577b34da6a3ce929d0e0e4736",
+		Expected:   noon().Add(-2 * time.Hour),
 	}
 }
 

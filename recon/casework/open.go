@@ -100,10 +100,10 @@ func (a *additions) open(c *Case) error {
 	}
 	part, _ := row[0].(int)
 	audit := c.ID + "/1"
-	e := Event{Seq: 1, At: a.now, Actor: machine, Action: "open", To: c.State, Note: "found by " + a.batch.ID, Audit: audit, Trace: c.Trace, Gap: c.Gap}
+	e := Event{Seq: 1, At: a.now, Actor: machine, Action: "open", To: c.State, Note: "found by " + a.batch.ID, Audit: audit, Gap: c.Gap}
 	a.cases, a.events = append(a.cases, row), append(a.events, e.row(part, c.ID))
 	a.entries = append(a.entries, store.Entry{
-		ID: audit, Time: a.now, Trace: c.Trace, Actor: machine, Action: "case open", Subject: c.ID, SHA256: a.batch.SHA256, Archive: a.batch.Archive,
+		ID: audit, Time: a.now, Actor: machine, Action: "case open", Subject: c.ID, SHA256: a.batch.SHA256, Archive: a.batch.Archive,
 		Basis: fmt.Sprintf("%s %s#%d of %s, gap %s", c.Break, c.Key, c.Occurrence, a.batch.ID, gapText(c.Gap)),
 	})
 	return nil
@@ -139,6 +139,13 @@ func (in *Intake) again(ctx context.Context, tx *store.Tx, b Batch, old, c *Case
 	next.Batch, next.Break, next.Class, next.Gap, next.Order, next.Detail, next.facts = b.ID, c.Break, c.Class, c.Gap, c.Order, c.Detail, c.facts
 	e := Event{Actor: machine, Action: "confirm", From: old.State, To: old.State, Note: "found again by " + b.ID}
 	counted := Change{Unchanged: 1}
+	held := false
+	if !same { // what was approved was approved for other facts
+		var err error
+		if held, err = endRepairs(ctx, tx, old.ID, in.Now(), "its break has other facts now"); err != nil {
+			return Change{}, err
+		}
+	}
 	switch {
 	case old.State == StateClosed && (withdrawn || !same):
 		next.State, next.Resolution, next.Closed, next.Opened, next.Due = c.State, "", time.Time{}, c.Opened, c.Due
@@ -151,8 +158,14 @@ func (in *Intake) again(ctx context.Context, tx *store.Tx, b Batch, old, c *Case
 		e.Action, counted = "change", Change{Changed: 1}
 		e.Note += fmt.Sprintf(", with other facts: gap %s, was %s", gapText(c.Gap), gapText(old.Gap))
 	}
+	if held {
+		e.Note += underWay
+	}
 	return counted, in.save(ctx, tx, old, &next, e, b)
 }
+
+// underWay is what a case says whose repair nobody can end any more.
+const underWay = "; a repair is under way: a person must look"
 
 // Withdraw closes the cases of breaks that an earlier version of the statement had and this one has not. A case with a
 // repair under way is left to people; repairs that were only proposed or approved end.
@@ -208,12 +221,12 @@ func (in *Intake) closeAll(ctx context.Context, tx *store.Tx, b Batch, ids []str
 func (in *Intake) closeOne(ctx context.Context, tx *store.Tx, b Batch, old *Case, as Resolution, note string) (Change, error) {
 	next := *old
 	e := Event{Actor: machine, Action: "close", From: old.State, To: StateClosed, Note: note}
-	held, err := endRepairs(ctx, tx, old.ID, in.Now())
+	held, err := endRepairs(ctx, tx, old.ID, in.Now(), "its break is no longer found")
 	if err != nil {
 		return Change{}, err
 	}
 	if held {
-		e.Action, e.To, e.Note = "hold", old.State, note+"; a repair is under way: a person must look"
+		e.Action, e.To, e.Note = "hold", old.State, note+underWay
 		return Change{Held: 1}, in.save(ctx, tx, old, &next, e, b)
 	}
 	next.State, next.Resolution, next.Closed = StateClosed, as, in.Now()

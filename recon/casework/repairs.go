@@ -135,11 +135,11 @@ func (d *Desk) ask(ctx context.Context, c *Case) (*Answer, error) {
 }
 
 func (d *Desk) propose(ctx context.Context, who Actor, c *Case, r Repair) (Repair, error) {
-	entry, err := d.logRepair(ctx, who, ActPropose, &r, r.Proposal.Reason)
+	row, err := r.row()
 	if err != nil {
 		return r, err
 	}
-	row, err := r.row()
+	entry, err := d.logRepair(ctx, who, ActPropose, &r, r.Proposal.Reason)
 	if err != nil {
 		return r, err
 	}
@@ -159,8 +159,8 @@ func (d *Desk) propose(ctx context.Context, who Actor, c *Case, r Repair) (Repai
 		}
 		return d.tell(ctx, tx, &now, who, "propose", r.ID+": "+r.Proposal.Reason, entry)
 	})
-	if err != nil {
-		return r, d.afterError(ctx, &r, err)
+	if err := d.afterError(ctx, &r, undoing{entry, who.Trace, "repair propose did not take place", r.ID}, err); err != nil {
+		return r, err
 	}
 	d.Metrics.repaired(r.Proposal.Kind, RepairProposed)
 	return r, nil
@@ -184,7 +184,6 @@ func (d *Desk) logRepair(ctx context.Context, who Actor, do Action, r *Repair, w
 	}
 	e := audit.Entry{Time: d.Now(), Trace: who.Trace, Actor: who.Name, Action: "repair " + string(do), Subject: r.ID, Also: []string{r.Case}, Basis: basis}
 	if r.Answer != nil {
-		e.SHA256, e.Archive = r.Answer.SHA256, r.Answer.Archive
 		basis["channel"] = fmt.Sprintf("%s %s %s", r.Answer.Status, r.Answer.Amount, r.Answer.ChannelTxn)
 	}
 	return d.entry(ctx, e)
@@ -252,20 +251,39 @@ func (d *Desk) moveRepair(ctx context.Context, who Actor, r Repair, to RepairSta
 		}
 		return d.tell(ctx, tx, &c, who, action, r.ID+": "+note, entry)
 	})
-	if err != nil {
-		return r, d.afterError(ctx, &next, err)
+	says := "repair " + action + " did not take place"
+	if r.State == RepairApplying {
+		says = "repair " + action + " was not noted" // its target did what it did
+	}
+	if err := d.afterError(ctx, &next, undoing{entry, who.Trace, says, r.ID}, err); err != nil {
+		return r, err
 	}
 	d.Metrics.repaired(r.Proposal.Kind, to)
 	return next, nil
 }
 
-// afterError finds out whether a transaction took place although it gave an error. Only its own version can be there.
-func (d *Desk) afterError(ctx context.Context, want *Repair, err error) error {
-	if got, readErr := d.Repair(context.WithoutCancel(ctx), want.ID); readErr == nil && !errors.Is(err, ErrConflict) &&
-		got.Version == want.Version && got.State == want.State && got.Moved.Equal(store.TimeOf(store.Moment(want.Moved))) {
+// afterError finds out whether a transaction took place although it gave an error; the audit log is told where it did not.
+func (d *Desk) afterError(ctx context.Context, want *Repair, u undoing, err error) error {
+	if err == nil {
 		return nil
 	}
-	return err
+	there, readErr := false, error(nil)
+	if !errors.Is(err, ErrConflict) {
+		there, readErr = d.there(context.WithoutCancel(ctx), want)
+	}
+	if there {
+		return nil
+	}
+	return d.undone(ctx, u, err, readErr)
+}
+
+// there tells whether a repair is as it should be by now. Only its own version can be there.
+func (d *Desk) there(ctx context.Context, want *Repair) (bool, error) {
+	got, err := d.Repair(ctx, want.ID)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && got.Version == want.Version && got.State == want.State && got.Moved.Equal(store.TimeOf(store.Moment(want.Moved))), err
 }
 
 func swapRepair(ctx context.Context, tx *store.Tx, old, next *Repair) error {
@@ -285,23 +303,19 @@ func swapRepair(ctx context.Context, tx *store.Tx, old, next *Repair) error {
 	return nil
 }
 
-// endRepairs ends the repairs of a case that nobody began to apply; held means that one was begun.
-func endRepairs(ctx context.Context, tx *store.Tx, caseID string, now time.Time) (held bool, err error) {
+// endRepairs ends the repairs of a case that nobody began to apply, and says why; held means that one was begun.
+func endRepairs(ctx context.Context, tx *store.Tx, caseID string, now time.Time, why string) (held bool, err error) {
 	all, err := repairsOf(ctx, tx, caseID)
 	if err != nil {
 		return false, err
 	}
 	for _, r := range all {
-		if r.State == RepairApplying {
-			return true, nil
-		}
-	}
-	for _, r := range all {
-		if r.State.ended() {
+		held = held || r.State == RepairApplying
+		if r.State.ended() || r.State == RepairApplying {
 			continue
 		}
 		next := r
-		next.State, next.Moved, next.Version, next.Outcome = RepairRejected, now, r.Version+1, "its break is no longer found"
+		next.State, next.Moved, next.Version, next.Outcome = RepairRejected, now, r.Version+1, why
 		if err := swapRepair(ctx, tx, &r, &next); err != nil {
 			return false, err
 		}
@@ -311,5 +325,5 @@ func endRepairs(ctx context.Context, tx *store.Tx, caseID string, now time.Time)
 			return false, err
 		}
 	}
-	return false, nil
+	return held, nil
 }

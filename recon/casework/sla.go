@@ -13,7 +13,8 @@ type SLA struct {
 	Rules  []SLARule     // further demands on some cases; the strictest counts
 }
 
-// SLARule is a demand on cases from an amount or an age on.
+// SLARule is a demand on cases from an amount on, from an age on: it has an effect where Age and Within together are less
+// than what every case has.
 type SLARule struct {
 	Over   *recon.Money  // the gap's size, either way; nil = every amount
 	Age    time.Duration // how old a case must be for the rule to begin

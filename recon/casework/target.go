@@ -39,8 +39,6 @@ type Answer struct {
 	Status     recon.Status `json:"status,omitempty"`
 	Amount     recon.Money  `json:"amount,omitzero"`
 	ChannelTxn string       `json:"channel_txn,omitempty"`
-	SHA256     string       `json:"sha256,omitempty"` // of the raw message
-	Archive    string       `json:"archive,omitempty"`
 }
 
 // Question is what a channel is asked.

@@ -164,30 +164,46 @@ func readLedger(ctx context.Context, from store.Reader, page []WriteOff) (*ledge
 }
 
 // Journal gives the lines of write-offs, by entry, that a filter chooses by channel and day. A line has no case: a filter that
-// asks for anything else of one chooses none.
+// asks for anything else of one chooses none. No connection is held while do works: it may write to a client that takes its
+// time.
 func (d *Desk) Journal(ctx context.Context, f Filter, do func(*Entry) error) error {
 	if f.State != "" || f.Open || f.Owner != "" || f.Break != "" || !f.Overdue.IsZero() {
 		return nil
 	}
+	for after := (Entry{}); ; {
+		page, err := d.journalPage(ctx, f, &after)
+		if err != nil {
+			return fmt.Errorf("read journal: %w", err)
+		}
+		for i := range page {
+			if err := do(&page[i]); err != nil {
+				return err
+			}
+		}
+		if len(page) < maxPage {
+			return nil
+		}
+		after = page[len(page)-1]
+	}
+}
+
+func (d *Desk) journalPage(ctx context.Context, f Filter, after *Entry) ([]Entry, error) {
 	rows, err := d.DB.Query(ctx, `SELECT entry, line, at_us, batch, account, minor, currency, key_kind, key_id, why FROM journal
-		WHERE (? = '' OR channel = ?) AND (? = '' OR day = ?) ORDER BY entry, line`, f.Channel, f.Channel, f.Day, f.Day)
+		WHERE (entry > ? OR entry = ? AND line > ?) AND (? = '' OR channel = ?) AND (? = '' OR day = ?) ORDER BY entry, line LIMIT ?`,
+		after.Entry, after.Entry, after.Line, f.Channel, f.Channel, f.Day, f.Day, maxPage)
 	if err != nil {
-		return fmt.Errorf("read journal: %w", err)
+		return nil, err
 	}
 	defer rows.Close()
+	var page []Entry
 	for rows.Next() {
 		var e Entry
 		var at int64
 		if err := rows.Scan(&e.Entry, &e.Line, &at, &e.Batch, &e.Account, &e.Amount.Minor, &e.Amount.Currency, &e.Key.Kind, &e.Key.ID, &e.Why); err != nil {
-			return fmt.Errorf("read journal: %w", err)
+			return nil, err
 		}
 		e.At = store.TimeOf(at)
-		if err := do(&e); err != nil {
-			return err
-		}
+		page = append(page, e)
 	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read journal: %w", err)
-	}
-	return nil
+	return page, rows.Err()
 }

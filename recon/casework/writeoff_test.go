@@ -1,8 +1,12 @@
 package casework_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/recon/casework"
@@ -82,6 +86,46 @@ func TestAWriteOffThatDoesNotBalanceIsRefused(t *testing.T) {
 		}
 		if err := r.desk.Journal(t.Context(), casework.Filter{}, func(e *casework.Entry) error { t.Errorf("booked %+v", e); return nil }); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestTheJournalIsReadInPages has more lines than a page, and readers of the journal inside of one another: more than the
+// store has connections for.
+func TestTheJournalIsReadInPages(t *testing.T) {
+	onFile(t, func(t *testing.T, r *rig) {
+		const entries = 600
+		var all []casework.WriteOff
+		for i := range entries {
+			all = append(all, writeOff(fmt.Sprintf("e%03d", i), int64(i+1), "write-off", "suspense"))
+		}
+		if err := r.db.Tx(t.Context(), func(tx *store.Tx) error { return r.intake.Book(t.Context(), tx, batch("1"), all) }); err != nil {
+			t.Fatal(err)
+		}
+		read := 0
+		if err := r.desk.Journal(t.Context(), casework.Filter{Day: batch("1").Day}, func(e *casework.Entry) error {
+			if want := fmt.Sprintf("e%03d/%d", read/2, read%2+1); fmt.Sprintf("%s/%d", e.Entry, e.Line) != want {
+				t.Errorf("line %d is %s/%d", read, e.Entry, e.Line)
+			}
+			read++
+			return nil
+		}); err != nil || read != 2*entries {
+			t.Errorf("%d lines, %v", read, err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		enough := errors.New("enough")
+		var deeper func(depth int) error
+		deeper = func(depth int) error {
+			return r.desk.Journal(ctx, casework.Filter{}, func(*casework.Entry) error {
+				if depth == 20 {
+					return enough
+				}
+				return deeper(depth + 1)
+			})
+		}
+		if err := deeper(1); !errors.Is(err, enough) {
+			t.Errorf("a reader holds its connection: %v", err)
 		}
 	})
 }

@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
@@ -18,9 +20,28 @@ type Entry struct {
 	Actor   string    `json:"actor"`             // a person, or the part of the program that decided
 	Action  string    `json:"action"`            // for example "batch confirm"
 	Subject string    `json:"subject"`           // id of the batch, case, payment or operation
-	SHA256  string    `json:"sha256,omitempty"`  // of the raw file or message the decision rests on, hex
+	SHA256  string    `json:"sha256,omitempty"`  // of the raw file or content the decision rests on, hex
 	Archive string    `json:"archive,omitempty"` // where that is kept
-	Basis   string    `json:"basis,omitempty"`   // why: states, figures, answers
+	Basis   string    `json:"basis,omitempty"`   // why: states, figures, answers; what is over MaxBasis is cut
+}
+
+// MaxBasis bounds a basis, in bytes. The audit log takes 32 KiB an entry: there is room even where JSON makes six bytes of
+// each one. One entry that the log never takes would keep all behind it waiting for ever.
+const MaxBasis = 4 << 10
+
+// Cut brings text to at most so many bytes of UTF-8. Of a longer one it keeps the beginning, and says how long it was and
+// the SHA-256 of all of it.
+func Cut(text string, most int) string {
+	valid := strings.ToValidUTF8(text, "\ufffd")
+	if len(valid) <= most {
+		return valid
+	}
+	end := fmt.Sprintf(" … (cut: %d bytes, sha256 %x)", len(text), sha256.Sum256([]byte(text)))
+	keep := max(0, most-len(end))
+	for keep > 0 && !utf8.RuneStart(valid[keep]) {
+		keep--
+	}
+	return valid[:keep] + end
 }
 
 // Audit writes the entry beside what the transaction does: it is there if and only if the transaction is.
@@ -34,6 +55,7 @@ func (tx *Tx) Audit(ctx context.Context, all ...Entry) error {
 			}
 			e.ID = id.String()
 		}
+		e.Basis = Cut(e.Basis, MaxBasis)
 		body, err := json.Marshal(e)
 		if err != nil {
 			return fmt.Errorf("encode audit entry: %w", err)

@@ -24,10 +24,14 @@ func TestTokens(t *testing.T) {
 	token, hash := access.NewToken()
 	other, _ := access.NewToken()
 	who := access.Tokens{{Name: "li", Role: casework.RoleOperator, Hash: hash}, {Name: "chen", Role: casework.RoleReviewer, Hash: strings.Repeat("0", 64)}}
+	chosen := []string{"test", "tst_test", "tst_" + strings.Repeat("*", 43), "tst_\n" + strings.Repeat("A", 43), token[4:]}
+	for _, word := range chosen {
+		who = append(who, access.Holder{Name: "wu", Role: casework.RoleAdmin, Hash: access.Hash(word)})
+	}
 	if got, err := who.Actor(t.Context(), token); err != nil || got.Name != "li" || got.Role != casework.RoleOperator {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	for _, bad := range []string{"", other, hash, token + " ", strings.ToLower(token)} {
+	for _, bad := range append(chosen, "", other, hash, token+" ", strings.ToLower(token)) {
 		if got, err := who.Actor(t.Context(), bad); !errors.Is(err, api.ErrStranger) || got.Name != "" || (bad != "" && strings.Contains(err.Error(), bad)) {
 			t.Errorf("%q: got %+v, %v", bad, got, err)
 		}

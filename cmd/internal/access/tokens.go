@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"strings"
 
 	"github.com/seed-3356bd69/touchstone/recon/casework"
 	"github.com/seed-3356bd69/touchstone/recon/casework/api"
@@ -16,8 +17,17 @@ import (
 func NewToken() (token, hash string) {
 	raw := make([]byte, 32)
 	_, _ = rand.Read(raw) // never fails
-	token = "tst_" + base64.RawURLEncoding.EncodeToString(raw)
+	token = prefix + base64.RawURLEncoding.EncodeToString(raw)
 	return token, Hash(token)
+}
+
+const prefix = "tst_" // of tokens, so that one that got out is found
+
+// made tells whether a token can be one of NewToken: the hash of a word somebody chose is guessed in no time.
+func made(token string) bool {
+	bits, ok := strings.CutPrefix(token, prefix)
+	raw, err := base64.RawURLEncoding.DecodeString(bits)
+	return ok && err == nil && len(bits) == 43 && len(raw) == 32
 }
 
 // Hash is what a configuration holds of a token. A token has too many bits to be guessed, so that a plain hash is enough.
@@ -38,7 +48,8 @@ type Tokens []Holder
 
 var _ api.Who = Tokens(nil)
 
-// Actor compares with every hash, so that the time it takes says nothing.
+// Actor compares with every hash, so that the time it takes says nothing. What was not made by NewToken is nobody's, whatever
+// hash the configuration has.
 func (t Tokens) Actor(_ context.Context, token string) (casework.Actor, error) {
 	hash := []byte(Hash(token))
 	var who casework.Actor
@@ -47,8 +58,8 @@ func (t Tokens) Actor(_ context.Context, token string) (casework.Actor, error) {
 			who = casework.Actor{Name: h.Name, Role: h.Role}
 		}
 	}
-	if who.Name == "" {
-		return who, api.ErrStranger
+	if who.Name == "" || !made(token) {
+		return casework.Actor{}, api.ErrStranger
 	}
 	return who, nil
 }

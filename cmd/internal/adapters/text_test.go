@@ -2,20 +2,79 @@ package adapters
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/seed-3356bd69/touchstone/plugins"
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/recon/entry"
 	"github.com/seed-3356bd69/touchstone/recon/scan"
 )
+
+// decoder starts an adapter that decodes lines of "number amount" itself.
+func decoder(t testing.TB) *plugins.Host {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "decoder")
+	if out, err := exec.Command("go", "build", "-o", binary, "../../../plugins/internal/badadapter").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	host, err := plugins.Start(t.Context(), plugins.HostConfig{
+		Path: binary, Unpinned: true, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: plugins.NewMetrics(prometheus.NewRegistry()),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(host.Close)
+	return host
+}
+
+func lines(n int) ([]byte, plugins.DecodeRequest) {
+	var b bytes.Buffer
+	for i := range n {
+		fmt.Fprintf(&b, "P%06d %d\n", i, i)
+	}
+	sum := sha256.Sum256(b.Bytes())
+	return b.Bytes(), plugins.DecodeRequest{Kind: "fast", File: "day.txt", SHA256: hex.EncodeToString(sum[:])}
+}
+
+// gather keeps entries.
+type gather struct{ entries []entry.Entry }
+
+func (g *gather) Take(_ int, batch []entry.Entry) error {
+	g.entries = append(g.entries, batch...)
+	return nil
+}
+
+// onlyRecords hides that an emitter takes columns.
+type onlyRecords struct{ plugins.Emitter }
+
+// hashed makes entries of records, one by one, as the engine would.
+type hashed struct {
+	hasher   *entry.Hasher
+	compared entry.Compared
+	entries  []entry.Entry
+}
+
+func (h *hashed) Record(r recon.Record) error {
+	one, err := h.hasher.Of(&r, uint64(r.Origin.Line), h.compared)
+	h.entries = append(h.entries, one)
+	return err
+}
+
+func (h *hashed) Reject(r recon.Reject) error { return r }
 
 // read scans a decoded text.
 func read(t *testing.T, text string, h *entry.Hasher, compared entry.Compared) (*scan.Side, *gather, *scan.Result) {
@@ -37,19 +96,15 @@ func read(t *testing.T, text string, h *entry.Hasher, compared entry.Compared) (
 	return side, got, result
 }
 
-// TestTextIsWhatWasDecoded: the entries of the text are those of the columns, whatever is compared, by columns and by records.
+// TestTextIsWhatWasDecoded: the entries of the text are those of the records, whatever is compared, by columns and by records.
 func TestTextIsWhatWasDecoded(t *testing.T) {
 	host := decoder(t)
 	const n = 3 * plugins.MaxBatch / 2
 	data, req := lines(n)
 	h := entry.NewHasher(entry.Secret{1})
 	for _, compared := range []entry.Compared{0, entry.CompareFee | entry.CompareTime, entry.CompareOrder | entry.CompareAccount | entry.CompareChannelTxn} {
-		direct := &gather{}
-		entries, err := NewEntries(h, compared, direct, func(r recon.Reject) error { return r })
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := host.Decode(t.Context(), req, bytes.NewReader(data), entries); err != nil {
+		direct := &hashed{hasher: h, compared: compared}
+		if _, err := host.Decode(t.Context(), req, bytes.NewReader(data), direct); err != nil {
 			t.Fatal(err)
 		}
 		var texts [2]bytes.Buffer

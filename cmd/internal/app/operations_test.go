@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
@@ -352,6 +353,7 @@ func TestBooksOfOperations(t *testing.T) {
 	t.Run("nothing is booked in a table without a unique key", func(t *testing.T) { keyComesLater(t, server, admin) })
 	t.Run("a ledger that hangs holds up nothing else", func(t *testing.T) { ledgerHangs(t, server, admin) })
 	t.Run("a supplement runs as an operation", func(t *testing.T) { supplementRuns(t, db) })
+	t.Run("a repair that is applied is known", func(t *testing.T) { appliedIsKnown(t, server) })
 }
 
 // ledgerOnce posts one payment from many places, while another session has a booking under way.
@@ -410,6 +412,33 @@ func ledgerOnce(t *testing.T, db *sql.DB) {
 	}
 	if _, found, err := l.Find(t.Context(), "N3"); err != nil || !found {
 		t.Errorf("a booking that ended is not found: %v", err)
+	}
+}
+
+// appliedIsKnown has a data source name that counts rows which were found and not changed.
+func appliedIsKnown(t *testing.T, server *mariadb.Server) {
+	dsn := server.Config("pay")
+	dsn.ClientFoundRows = true
+	c, err := booksConfig(dsn.FormatDSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	connector, err := mysql.NewConnector(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(connector)
+	defer db.Close()
+	books, err := casework.NewBooks(t.Context(), db, []string{"payments"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	amount := "1.00"
+	repair := &casework.Repair{ID: "R00-known", Proposal: casework.Proposal{Table: "payments", Key: map[string]string{"id": "twice"}, After: casework.Row{"amount": &amount}}}
+	for range 2 {
+		if err := books.Apply(t.Context(), repair); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -47,7 +47,7 @@ type CasesSLA struct {
 	Rules  []CasesSLARule `yaml:"rules"`
 }
 
-// CasesSLARule is a stricter demand from an amount or an age on.
+// CasesSLARule is a stricter demand from an amount on, from an age on.
 type CasesSLARule struct {
 	Over     string         `yaml:"over"` // decimal, of Currency; "" = every amount
 	Currency recon.Currency `yaml:"currency" default:"CNY"`
@@ -108,7 +108,10 @@ func (m *Cases) check(c *Checker) {
 	m.Audit.check(c, "audit")
 	m.checkPeople(c)
 	m.checkRepairs(c)
-	for i := range m.SLA.Rules {
+	for i, r := range m.SLA.Rules {
+		if due := r.Age + r.Within; r.Within > 0 && m.SLA.Within > 0 && due >= m.SLA.Within {
+			c.Complain(fmt.Sprintf("sla.rules[%d].within", i), fmt.Sprintf("has no effect: with the age it makes %s, and sla.within asks for %s of every case", due, m.SLA.Within), "age and within that are together less than sla.within")
+		}
 		if _, err := m.SLA.Rules[i].rule(); err != nil {
 			c.Complain(fmt.Sprintf("sla.rules[%d].over", i), "is no amount: "+err.Error(), "over: '10000.00', with its currency")
 		}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -225,6 +226,11 @@ func TestExamplesAreGood(t *testing.T) {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
+		}
+		for _, sum := range regexp.MustCompile(`\b[0-9a-f]{64}\b`).FindAllString(string(data), -1) {
+			if !strings.HasPrefix(sum, strings.Repeat("0", 60)) {
+				t.Errorf("%s has %s, which may be the hash of something", path, sum)
+			}
 		}
 		folder, file := workplace(t, filepath.Base(path), data)
 		holidays, err := os.ReadFile("../../../deploy/examples/holidays.txt")

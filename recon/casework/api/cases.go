@@ -21,7 +21,7 @@ type File struct {
 	Repairs    []casework.Repair `json:"repairs"`
 }
 
-// known are the parameters of a list; others are refused.
+// filterOf reads the parameters of a list; others are refused, and so are those that stand beside business and have no effect.
 func filterOf(q url.Values, now time.Time) (f casework.Filter, business string, err error) {
 	for name, values := range q {
 		value := values[0]
@@ -55,6 +55,9 @@ func filterOf(q url.Values, now time.Time) (f casework.Filter, business string, 
 		if err != nil {
 			return f, business, fmt.Errorf("%s: %w: %w", name, casework.ErrInput, err)
 		}
+	}
+	if business != "" && len(q) > 1 {
+		return f, business, fmt.Errorf("business: %w: stands alone: all cases of one number are given; try: without the rest", casework.ErrInput)
 	}
 	return f, business, nil
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon/casework"
 	"github.com/seed-3356bd69/touchstone/recon/casework/export"
@@ -33,7 +35,7 @@ func (a *API) export(w http.ResponseWriter, r *http.Request) {
 	query.Del("format")
 	var f casework.Filter
 	if err == nil {
-		f, _, err = filterOf(query, a.Desk.Now())
+		f, err = exportFilter(query, a.Desk.Now())
 	}
 	var table *export.Table
 	if err == nil {
@@ -53,6 +55,17 @@ func (a *API) export(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// exportFilter refuses what only pages of a list have: an export is whole.
+func exportFilter(q url.Values, now time.Time) (casework.Filter, error) {
+	for _, name := range []string{"after", "business", "limit"} {
+		if q.Has(name) {
+			return casework.Filter{}, fmt.Errorf("%s: %w: has no effect on an export; try: without it", name, casework.ErrInput)
+		}
+	}
+	f, _, err := filterOf(q, now)
+	return f, err
 }
 
 // counted knows whether anything was sent.

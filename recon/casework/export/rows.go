@@ -30,7 +30,6 @@ type CaseRow struct {
 	State       string `json:"state" parquet:"state,dict"`
 	Resolution  string `json:"resolution" parquet:"resolution,dict"`
 	Owner       string `json:"owner" parquet:"owner,dict"`
-	Trace       string `json:"trace" parquet:"trace"`
 	Expected    string `json:"expected" parquet:"expected"`
 	Opened      string `json:"opened" parquet:"opened"`
 	Due         string `json:"due" parquet:"due"`
@@ -41,7 +40,7 @@ func caseRow(c *casework.Case) CaseRow {
 	r := CaseRow{
 		ID: c.ID, Statement: c.Statement, Channel: c.Channel, Account: c.Account, Day: c.Day, Break: string(c.Break), Class: string(c.Class), Kind: string(c.Key.Kind),
 		Key: c.Key.ID, Occurrence: int64(c.Occurrence), Order: c.Order, Label: string(c.Label), Definition: c.Label.Definition(), State: string(c.State),
-		Resolution: string(c.Resolution), Owner: c.Owner, Trace: c.Trace, Expected: stamp(c.Expected), Opened: stamp(c.Opened), Due: stamp(c.Due), Closed: stamp(c.Closed),
+		Resolution: string(c.Resolution), Owner: c.Owner, Expected: stamp(c.Expected), Opened: stamp(c.Opened), Due: stamp(c.Due), Closed: stamp(c.Closed),
 	}
 	if c.Gap != nil {
 		r.Gap, r.GapMinor, r.GapCurrency = c.Gap.Major(), c.Gap.Minor, string(c.Gap.Currency)
@@ -58,12 +57,12 @@ func stamp(t time.Time) string {
 
 func (CaseRow) columns() []string {
 	return []string{"id", "statement", "channel", "account", "day", "break", "class", "kind", "key", "occurrence", "order", "gap", "gap_minor", "gap_currency", "label", "definition",
-		"state", "resolution", "owner", "trace", "expected", "opened", "due", "closed"}
+		"state", "resolution", "owner", "expected", "opened", "due", "closed"}
 }
 
 func (r CaseRow) cells() []string {
 	return []string{r.ID, r.Statement, r.Channel, r.Account, r.Day, r.Break, r.Class, r.Kind, r.Key, strconv.FormatInt(r.Occurrence, 10), r.Order, r.Gap,
-		strconv.FormatInt(r.GapMinor, 10), r.GapCurrency, r.Label, r.Definition, r.State, r.Resolution, r.Owner, r.Trace, r.Expected, r.Opened, r.Due, r.Closed}
+		strconv.FormatInt(r.GapMinor, 10), r.GapCurrency, r.Label, r.Definition, r.State, r.Resolution, r.Owner, r.Expected, r.Opened, r.Due, r.Closed}
 }
 
 // BreakRow is both sides of one break, with the places they were read.

@@ -108,7 +108,7 @@ func write[T row](form Form, out io.Writer, rows func(emit func(T) error) error)
 		encoder.SetEscapeHTML(false)
 		to = jsonSink[T]{encoder}
 	default:
-		to = parquetSink[T]{parquet.NewGenericWriter[T](buffer, parquet.Compression(&parquet.Zstd))}
+		to = parquetSink[T]{parquet.NewGenericWriter[T](buffer, parquet.Compression(&parquet.Zstd), parquet.MaxRowsPerRowGroup(groupRows))}
 	}
 	if err := rows(to.add); err != nil {
 		return err
@@ -154,6 +154,9 @@ type jsonSink[T row] struct{ to *json.Encoder }
 
 func (s jsonSink[T]) add(r T) error { return s.to.Encode(r) }
 func (s jsonSink[T]) end() error    { return nil }
+
+// groupRows is how many rows of Parquet are kept in memory before they are written.
+const groupRows = 64 << 10
 
 type parquetSink[T row] struct{ to *parquet.GenericWriter[T] }
 
