@@ -67,6 +67,12 @@ func printFile(w io.Writer, f *api.File) error {
 		}
 		fmt.Fprintf(w, "  %-9s %s %s at %s\n", side, r.Amount, r.Status, r.Origin)
 	}
+	for _, t := range f.Traces {
+		fmt.Fprintf(w, "  trace %s of %s at %s %s\n", t.ID, t.Route, t.Time.Local().Format(time.DateTime), t.URL)
+	}
+	if f.NoTraces != "" {
+		fmt.Fprintf(w, "  traces: %s\n", f.NoTraces)
+	}
 	for _, e := range f.Events {
 		fmt.Fprintf(w, "  %3d %s %s %s", e.Seq, e.At.Local().Format(time.DateTime), e.Actor, e.Action)
 		if e.From != e.To {

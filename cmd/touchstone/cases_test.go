@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,10 +17,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-3356bd69/touchstone/comparer/evidence"
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/recon/casework"
 	"github.com/seed-3356bd69/touchstone/recon/match"
 	"github.com/seed-3356bd69/touchstone/recon/store"
+	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
 // deskRig is the real binary with a store that has cases.
@@ -44,7 +47,8 @@ func newDeskRig(t *testing.T) *deskRig {
 	if err := os.Mkdir(r.file("outside"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	text := "role: cases\nlisten: 127.0.0.1:0\nstore: sqlite://" + r.file("state.db") + "\nattachments: files\naudit: {folder: log, key_file: audit.key, witness: outside}\ntokens:\n"
+	text := "role: cases\nlisten: 127.0.0.1:0\nstore: sqlite://" + r.file("state.db") + "\nattachments: files\naudit: {folder: log, key_file: audit.key, witness: outside}\n" +
+		"traces: {comparer: '" + evidenceOf(t, "P0") + "', url: 'https://jaeger.internal/trace/{trace}'}\ntokens:\n"
 	for name, role := range map[string]string{"li": "operator", "chen": "reviewer", "eye": "viewer"} {
 		out := r.run(0, "recon", "token", name, "--role", role)
 		m := regexp.MustCompile(`nowhere: (\S+)\n[^-]*\n(\s+- \{name.*\})`).FindStringSubmatch(out)
@@ -61,6 +65,22 @@ func newDeskRig(t *testing.T) *deskRig {
 	}
 	r.run(0, "check", r.file("cases.yaml"))
 	return r
+}
+
+// evidenceOf serves what a comparer says of an order whose one request it heard of; it knows no other.
+func evidenceOf(t *testing.T, order string) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/api/v1/orders/"+order {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(evidence.Chain{Order: order, Events: []shadow.Event{
+			{Kind: shadow.EventOpened, Time: time.Now(), Evidence: &shadow.Evidence{Order: order, Route: "pay", TraceID: "4bf92f3577b34da6a3ce929d0e0e4736"}},
+		}})
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
 }
 
 func (r *deskRig) file(name string) string { return filepath.Join(r.dir, name) }
@@ -177,7 +197,8 @@ func TestDesk(t *testing.T) {
 	r.as("chen", 0, "approve", repair, "--reason", "seen")
 	has(r.as("chen", 0, "apply", repair, "--reference", "OA-17"), "applied", "ticket OA-17")
 	r.as("li", 0, "close", r.cases[0], "repaired", "--reason", "done")
-	has(r.as("eye", 0, "show", r.cases[0]), "closed (repaired)  li", "li move open to disputed: asked the channel", "internal  absent", "channel   1.00 CNY success at bill.csv:5", "mail.eml (sha256", repair)
+	has(r.as("eye", 0, "show", r.cases[0]), "closed (repaired)  li", "li move open to disputed: asked the channel", "internal  absent", "channel   1.00 CNY success at bill.csv:5", "mail.eml (sha256", repair,
+		"trace 4bf92f3577b34da6a3ce929d0e0e4736 of pay", "https://jaeger.internal/trace/4bf92f3577b34da6a3ce929d0e0e4736")
 	has(r.as("eye", 0, "sla", "--since", "2026-01-01T00:00:00Z"), "closed in time 1", "open with time left 2")
 	for _, file := range []string{"cases.csv", "breaks.jsonl", "suspense.parquet"} {
 		what, _, _ := strings.Cut(file, ".")

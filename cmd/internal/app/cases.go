@@ -73,7 +73,7 @@ func RunCases(ctx context.Context, cfg *config.Cases, p Process) (err error) {
 		daemon.Component{Name: "repairs", Bound: partBound, Run: func(ctx context.Context) error { return followRepairs(ctx, cfg.Operations, desk, log) }},
 		daemon.Component{Name: "api", Bound: 2 * httpDrain, Run: func(ctx context.Context) error {
 			mux := telemetry.AdminMux(registry, health)
-			mux.Handle("/api/", (&api.API{Desk: desk, Who: who}).Handler())
+			mux.Handle("/api/", (&api.API{Desk: desk, Who: who, Traces: newCaseTraces(cfg.Traces)}).Handler())
 			return daemon.Serve(ctx, log, ln, mux, httpDrain)
 		}},
 	)

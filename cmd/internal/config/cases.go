@@ -27,6 +27,7 @@ type Cases struct {
 	Channels    []CasesAsked `yaml:"channels"`   // that can be asked; the books take over nothing unasked
 	Books       *CasesBooks  `yaml:"books"`      // nil: nothing is supplemented
 	Service     *CasesCalls  `yaml:"service"`    // nil: nothing is reversed
+	Traces      *CasesTraces `yaml:"traces"`     // nil: cases are shown without
 	Operations  bool         `yaml:"operations"` // repairs are carried out by touchstone worker on the same store, as operations
 }
 
@@ -83,6 +84,18 @@ type CasesCalls struct {
 	Token SecretFile `yaml:"token_file"`
 }
 
+// CasesTraces links a case to the traces of its order's requests.
+type CasesTraces struct {
+	Comparer *url.URL `yaml:"comparer" required:"true" schemes:"http,https"` // its API: it has the order's evidence
+	URL      string   `yaml:"url"`                                           // of a trace's page, with {trace} in it; "" = the id alone
+}
+
+func (t *CasesTraces) check(c *Checker) {
+	if t != nil && t.URL != "" && !strings.Contains(t.URL, "{trace}") {
+		c.Complain("traces.url", "has no {trace}", "https://jaeger.internal/trace/{trace}")
+	}
+}
+
 // StoreURL is where the store is.
 func (m *Cases) StoreURL() string {
 	if m.StoreFile.Set() {
@@ -108,6 +121,7 @@ func (m *Cases) check(c *Checker) {
 	m.Audit.check(c, "audit")
 	m.checkPeople(c)
 	m.checkRepairs(c)
+	m.Traces.check(c)
 	for i, r := range m.SLA.Rules {
 		if due := r.Age + r.Within; r.Within > 0 && m.SLA.Within > 0 && due >= m.SLA.Within {
 			c.Complain(fmt.Sprintf("sla.rules[%d].within", i), fmt.Sprintf("has no effect: with the age it makes %s, and sla.within asks for %s of every case", due, m.SLA.Within), "age and within that are together less than sla.within")

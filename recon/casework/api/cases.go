@@ -19,6 +19,8 @@ type File struct {
 	Overdue    bool              `json:"overdue"`
 	Events     []casework.Event  `json:"events"`
 	Repairs    []casework.Repair `json:"repairs"`
+	Traces     []Trace           `json:"traces,omitempty"`    // of the requests that made the order
+	NoTraces   string            `json:"no_traces,omitempty"` // why they could not be asked for
 }
 
 // filterOf reads the parameters of a list; others are refused, and so are those that stand beside business and have no effect.
@@ -90,10 +92,16 @@ func (a *API) show(r *request) (answer, error) {
 		return answer{}, err
 	}
 	now := a.Desk.Now()
-	return answer{http.StatusOK, File{
+	file := File{
 		Case: c, Definition: c.Label.Definition(), Age: casework.Age(c.Expected, now).Round(time.Minute).String(),
 		Overdue: c.State != casework.StateClosed && now.After(c.Due), Events: events, Repairs: repairs,
-	}}, nil
+	}
+	if a.Traces != nil && c.Order != "" {
+		if file.Traces, err = a.Traces.Of(r.Context(), c.Order); err != nil {
+			file.NoTraces = err.Error()
+		}
+	}
+	return answer{http.StatusOK, file}, nil
 }
 
 func caseAnswer(c casework.Case, err error) (answer, error) { return answer{http.StatusOK, c}, err }

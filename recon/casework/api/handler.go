@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon/audit"
 	"github.com/seed-3356bd69/touchstone/recon/casework"
@@ -32,8 +33,23 @@ var ErrStranger = errors.New("the token is nobody's")
 
 // API answers for one desk.
 type API struct {
-	Desk *casework.Desk
-	Who  Who
+	Desk   *casework.Desk
+	Who    Who
+	Traces Traces // nil: cases are shown without
+}
+
+// Traces knows the requests of an order.
+type Traces interface {
+	// Of gives the traces of an order's requests, oldest first; none where nobody saw the order.
+	Of(ctx context.Context, order string) ([]Trace, error)
+}
+
+// Trace is where one request of an order is told.
+type Trace struct {
+	Route string    `json:"route"`
+	Time  time.Time `json:"time"`
+	ID    string    `json:"id"`            // of the trace, 32 hex digits
+	URL   string    `json:"url,omitempty"` // of the page that shows it
 }
 
 // request is a request of somebody who is known.
