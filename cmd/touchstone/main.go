@@ -22,6 +22,7 @@ import (
 	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
 	"github.com/seed-3356bd69/touchstone/cmd/internal/daemon"
 	"github.com/seed-3356bd69/touchstone/cmd/internal/telemetry"
+	"github.com/seed-3356bd69/touchstone/recon/audit"
 )
 
 // version is set by the linker.
@@ -128,6 +129,7 @@ func (c *cli) serve(s *streams, role func(context.Context, app.Process) error) e
 	if err != nil {
 		return err
 	}
+	audit.LogTo(log.With(telemetry.KeyComponent, "audit"))
 	ctx, stop := daemon.Signals(context.Background(), log, os.Exit)
 	defer stop()
 	return role(ctx, app.Process{Log: log, Version: version})

@@ -224,7 +224,8 @@ func (l *Log) covered(ctx context.Context, place uint64) (uint64, []byte, error)
 
 func (l *Log) checkpoint(raw []byte) (*flog.Checkpoint, error) { return parse(raw, l.cfg.Key.verifier) }
 
-// LogTo sends what the log's library has to say to a logger. The library knows one for the whole process.
+// LogTo sends what the log's library has to say to a logger. The library knows one for the whole process, and reads it
+// without a lock: a process sets it once, before it opens a log.
 func LogTo(logger *slog.Logger) { klog.SetSlogLogger(logger) }
 
 func parse(raw []byte, verifier note.Verifier) (*flog.Checkpoint, error) {

@@ -231,8 +231,8 @@ func TestKilledWorker(t *testing.T) {
 		want[dayOf(i)], batches, before = last.found, batches+len(versions), last.left
 	}
 	kills := 0
-	for ; ; kills++ {
-		if done := runAndKill(t, dir, time.Duration(15+rng.IntN(120))*time.Millisecond); done {
+	for ; ; kills++ { // each gets a little longer: a slow machine comes to its end, too
+		if done := runAndKill(t, dir, time.Duration(15+rng.IntN(120+kills*kills/50))*time.Millisecond); done {
 			break
 		}
 	}

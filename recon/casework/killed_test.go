@@ -204,7 +204,7 @@ func (w deskTask) untilThrough(t *testing.T, random *rand.Rand) (kills int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 200 {
+	for try := range 200 {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), deskEnv+"="+string(spec))
 		var complaint strings.Builder
@@ -217,7 +217,8 @@ func (w deskTask) untilThrough(t *testing.T, random *rand.Rand) (kills int) {
 			t.Fatal(err)
 		}
 		bufio.NewScanner(out).Scan() // ready
-		killed := time.AfterFunc(time.Duration(random.IntN(400))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		longest := 400 + try*try     // a slow machine gets somewhere, too
+		killed := time.AfterFunc(time.Duration(random.IntN(longest))*time.Millisecond, func() { _ = cmd.Process.Kill() })
 		err = cmd.Wait()
 		killed.Stop()
 		if err == nil {

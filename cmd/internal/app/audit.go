@@ -41,7 +41,6 @@ var ErrNotVerified = errors.New("the audit log is not what was written")
 
 // Verify prints what verification found.
 func (a AuditLog) Verify(ctx context.Context, p Process, out io.Writer) error {
-	audit.LogTo(p.Log)
 	verifier, err := audit.ReadVerifier(a.Key)
 	if err != nil {
 		return err

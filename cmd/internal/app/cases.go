@@ -30,7 +30,6 @@ const askTimeout = 20 * time.Second
 func RunCases(ctx context.Context, cfg *config.Cases, p Process) (err error) {
 	registry, health := telemetry.NewRegistry(p.Version), &telemetry.Health{}
 	log := p.Log.With(telemetry.KeyRole, "cases")
-	audit.LogTo(log.With(telemetry.KeyComponent, "audit"))
 	ln, err := net.Listen("tcp", string(cfg.Listen))
 	if err != nil {
 		return fmt.Errorf("listen for the API: %w", err)

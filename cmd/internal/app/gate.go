@@ -114,7 +114,6 @@ func (r *grayRun) openRollout(ctx context.Context, cfg *config.Comparer, seed pu
 		return err
 	}
 	loop := &rolloutLoop{run: r, config: cfg.Gate.Rollout, log: r.log, canary: newCanary(seed, cfg.Release, r.judge.policy())}
-	audit.LogTo(r.log.With(telemetry.KeyComponent, "audit"))
 	log, err := openAudit(ctx, cfg.Gate.Rollout.Audit, audit.Config{Who: "touchstone comparer " + version, Patience: rolloutPatience, Metrics: audit.NewMetrics(reg)})
 	if err != nil {
 		return fmt.Errorf("gate.rollout.audit: %w", err)
@@ -135,14 +134,14 @@ func (r *grayRun) openRollout(ctx context.Context, cfg *config.Comparer, seed pu
 // not take is tried again beside it: a look, a publication and an entry do not wait for each other.
 func (g *rolloutLoop) Run(ctx context.Context) error {
 	if err := g.ladder.Publish(ctx); err != nil {
-		g.log.Warn("policy is not published yet", "err", err)
+		g.log.Warn("policy is not published yet", telemetry.KeyError, err)
 	}
 	var parts sync.WaitGroup
 	parts.Go(func() { every(ctx, publishEvery, func() { _ = g.ladder.Catch(ctx) }) }) // the next look tells
 	parts.Go(func() { every(ctx, settleEvery, func() { _ = g.ladder.Settle(ctx) }) })
 	every(ctx, g.config.Every, func() {
 		if _, err := g.look(ctx); err != nil && ctx.Err() == nil {
-			g.log.Error("gate", "err", err)
+			g.log.Error("gate", telemetry.KeyError, err)
 		}
 	})
 	parts.Wait()

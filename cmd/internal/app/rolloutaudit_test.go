@@ -30,6 +30,7 @@ import (
 const fullDisk = "TOUCHSTONE_TEST_FULL_DISK"
 
 func TestMain(m *testing.M) {
+	audit.LogTo(slog.New(slog.DiscardHandler))
 	if path := os.Getenv(fullDisk); path != "" {
 		if err := climbOnFullDisk(context.Background(), path); err != nil {
 			fmt.Fprintln(os.Stderr, err)
