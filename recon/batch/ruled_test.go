@@ -343,3 +343,43 @@ func TestCarriedBytesThatWereChangedAreRefused(t *testing.T) {
 	}
 	wants(t, w.on(t, november(24)), batch.Closed, "version 1 SETTLED", "settled 1")
 }
+
+// TestACorrectionBeforeAQuarantinedDay leaves what is wrong with that day's file to be read, and does the day again later.
+func TestACorrectionBeforeAQuarantinedDay(t *testing.T) {
+	w := newWeek(t, stores.Open(t, stores.File(t)))
+	w.files(t, november(23), file("P1 1.00", "late 2.00"), file("P1 1.00"))
+	w.files(t, november(24), file("P2 1.00"), file("P2 1.00"))
+	for n := 23; n <= 24; n++ {
+		w.on(t, november(n))
+	}
+	right := w.bills[november(24)]
+	w.bills[november(24)] = "key,amount,status\nP2,1.00,success\n"
+	w.rerun(t, november(24))
+	wants(t, w.on(t, november(24)), batch.Quarantined, "cut off")
+	w.bills[november(23)] = file("P1 1.00", "late 2.00")
+	w.rerun(t, november(23))
+	wants(t, w.on(t, november(23)), batch.Closed, "version 2 SETTLED", "findings 0")
+	wants(t, w.of(t, november(24)), batch.Quarantined, "cut off")
+	w.bills[november(24)] = right
+	w.rerun(t, november(24))
+	w.on(t, november(24)) // the file that counts is back
+	wants(t, w.on(t, november(24)), batch.Closed, "version 3 SETTLED", "findings 0")
+	chained(t, w.Runner, november(23), november(24))
+}
+
+// TestNothingIsPassedOnToTheFirstDay corrects the day before the rules begin.
+func TestNothingIsPassedOnToTheFirstDay(t *testing.T) {
+	w := newWeek(t, stores.Open(t, stores.File(t)))
+	w.Profiles[0].First = november(24)
+	w.files(t, november(23), file("P1 1.00", "late 2.00"), file("P1 1.00"))
+	w.files(t, november(24), file("P2 1.00"), file("P2 1.00"))
+	for n := 23; n <= 24; n++ {
+		w.on(t, november(n))
+	}
+	w.bills[november(23)] = file("P1 1.00", "late 2.00")
+	w.rerun(t, november(23))
+	wants(t, w.on(t, november(23)), batch.Closed, "version 2 SETTLED")
+	if l := w.of(t, november(24)); l.Open() || l.Why != "" {
+		t.Errorf("the first day is done again: %s", l.String())
+	}
+}
