@@ -32,16 +32,21 @@ func (cmd *workerCmd) Run(c *cli, s *streams) error {
 	return c.serve(s, func(ctx context.Context, p app.Process) error { return app.RunWorker(ctx, cfg, p) })
 }
 
-// dayCmd is what the commands about one day have in common.
+// oneDay is what the commands about one day have in common.
+type oneDay struct {
+	Config string `arg:"" help:"Configuration file with role: recon."`
+	Date   string `required:"" placeholder:"2006-01-02" help:"Day of the statements."`
+}
+
+// dayCmd is what those have in common that print a day's statements.
 type dayCmd struct {
-	Config  string `arg:"" help:"Configuration file with role: recon."`
-	Date    string `required:"" placeholder:"2006-01-02" help:"Day of the statements."`
+	oneDay
 	Channel string `help:"Only this channel."`
 	JSON    bool   `help:"Print JSON."`
 }
 
 // with opens the store for the time of a command.
-func (cmd *dayCmd) with(s *streams, do func(context.Context, *app.Recon) error) (err error) {
+func (cmd *oneDay) with(s *streams, do func(context.Context, *app.Recon) error) (err error) {
 	if _, err := time.Parse(time.DateOnly, cmd.Date); err != nil {
 		return fmt.Errorf("--date: no day (got %q); try: --date 2006-01-02", cmd.Date)
 	}
@@ -172,8 +177,8 @@ func (cmd *rerunCmd) Run(_ *cli, s *streams) error {
 	})
 }
 
-// closeCmd closes a day.
-type closeCmd struct{ dayCmd }
+// closeCmd closes a day, with all of its statements.
+type closeCmd struct{ oneDay }
 
 func (cmd *closeCmd) Run(_ *cli, s *streams) error {
 	return cmd.with(s, func(ctx context.Context, r *app.Recon) error {

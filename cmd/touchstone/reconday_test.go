@@ -94,6 +94,7 @@ channels:
 	r.wants(1, `a1-20261123.csv: no line "end": the file is cut off after line 2`, "recon", "close", "--date", "2026-11-23", config)
 	r.write("bills/a1-20261123.csv", "id,amount,state\nP1,10.00,ok\nP2,20.01,ok\nP3,30.00,ok\n# end\n")
 	r.wants(0, "version 2 SETTLED, books 2, channel 3, matched 1, findings 2", "recon", "rerun", "--date", "2026-11-23", config)
+	r.wants(80, "unknown flag --channel", "recon", "close", "--channel", "bank", "--date", "2026-11-23", config) // a day closes as a whole
 	r.wants(0, "2026-11-23 closed at ", "recon", "close", "--date", "2026-11-23", config)
 	r.write("bills/a1-20261123.csv", "id,amount,state\nP1,10.00,ok\nP2,20.00,ok\nP3,30.00,ok\n# end\n")
 	r.wants(0, "findings 1 (0 opened, 1 gone, 1 unchanged since the version before)", "recon", "rerun", "--date", "2026-11-23", config)

@@ -130,7 +130,7 @@ func (c *claim) afterwards(ctx context.Context, tx *store.Tx, r *Result) (time.T
 // passOn has the next day looked at: it waits for this one, or was done with what this one carried out before. The next
 // day's row is held first, so that a close of it that is under way sees this one, or is seen here.
 func (c *claim) passOn(ctx context.Context, tx *store.Tx, b *Batch) error {
-	if c.p.Rules == nil {
+	if c.p.Rules == nil || c.s.Day < c.p.First { // nothing is carried over the day on which the rules begin
 		return nil
 	}
 	day, err := c.p.neighbour(c.s.Day, 1)
@@ -157,7 +157,10 @@ func (c *claim) passOn(ctx context.Context, tx *store.Tx, b *Batch) error {
 	if err != nil || next == nil || next.Result.Rules == nil || next.Result.Rules.CarriedIn == carriedOut(b) {
 		return err
 	}
-	why := "is done again, since " + c.s.Day + " carries out other bookings"
+	why := s.Why // of one that waits for its file: that is the more important one
+	if s.Phase == Closed {
+		why = "is done again, since " + c.s.Day + " carries out other bookings"
+	}
 	if _, err := tx.Exec(ctx, "UPDATE statements SET next_us = ?, why = ?, fence = fence + 1 WHERE id = ?", store.Moment(now), why, id.String()); err != nil {
 		return fmt.Errorf("have %s done again: %w", id, err)
 	}

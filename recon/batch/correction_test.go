@@ -96,3 +96,34 @@ func TestNothingOfAWrongFileIsKept(t *testing.T) {
 		}
 	})
 }
+
+// TestAnOldFileIsNoCorrection has the file of the first version come again behind a correction of a later round.
+func TestAnOldFileIsNoCorrection(t *testing.T) {
+	stores.Each(t, server, func(t *testing.T, db *store.DB) {
+		r := newRig(t, db)
+		r.books.write(t, day, file("P1 10.00"))
+		r.channel.sends(file("P1 11.00"))
+		wants(t, r.look(t, "09:00"), batch.Closed, "findings 1")
+		r.channel.sends(file("P1 10.00"))
+		wants(t, r.rerun(t, "09:10", true), batch.Closed, "version 2 SETTLED", "findings 0")
+		r.channel.sends(file("P1 11.00"))
+		wants(t, r.rerun(t, "09:20", false), batch.Quarantined, "an earlier version came again", "version 2 SETTLED")
+		r.channel.sends(file("P1 12.00"))
+		wants(t, r.rerun(t, "09:40", false), batch.Closed, "version 3 SETTLED", "findings 1")
+		r.channel.sends(file("P1 11.00"))
+		wants(t, r.rerun(t, "09:50", true), batch.Closed, "version 4 SETTLED") // people want it done, whichever it is
+	})
+}
+
+// TestAFileThatIsWrongByNowStaysQuarantined has books and format change between two rounds of one file.
+func TestAFileThatIsWrongByNowStaysQuarantined(t *testing.T) {
+	r := newRig(t, stores.Open(t, stores.File(t)))
+	r.books.write(t, day, file("P1 10.00"))
+	r.channel.sends(file("X1 ten", "P1 10.00"))
+	wants(t, r.look(t, "09:00"), batch.Closed, "version 1 SETTLED")
+	r.Profiles[0].MaxRejected = 0
+	wants(t, r.rerun(t, "09:10", true), batch.Quarantined, "version 2 ABORTED")
+	wants(t, r.look(t, "09:30"), batch.Quarantined, "the same file came again", "version 2 ABORTED")
+	r.Profiles[0].MaxRejected = 1
+	wants(t, r.rerun(t, "09:40", true), batch.Closed, "version 3 SETTLED")
+}

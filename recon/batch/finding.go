@@ -119,8 +119,3 @@ func ofBatch(batch string) *pager[Finding] { return findings(" WHERE f.batch = ?
 func goneFrom(old, fresh string) *pager[Finding] {
 	return findings(" LEFT JOIN findings n ON "+sameFinding+" WHERE f.batch = ? AND n.key_id IS NULL", fresh, old)
 }
-
-// Findings gives every finding of a batch, by key.
-func Findings(ctx context.Context, from store.Reader, batch string, each func(*Finding) error) error {
-	return walk(ctx, from, ofBatch(batch), each)
-}

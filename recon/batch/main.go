@@ -263,7 +263,6 @@ func (c *claim) quarantine(ctx context.Context, b *Batch, wrong error) error {
 		return err
 	}
 	now := c.r.Now()
-	c.r.Metrics.quarantined()
 	err := c.save(ctx, func(s *Statement) {
 		s.enter(Quarantined, wrong.Error(), now)
 		s.Next = c.again(0)
@@ -272,6 +271,7 @@ func (c *claim) quarantine(ctx context.Context, b *Batch, wrong error) error {
 	})
 	if err == nil {
 		b.moved(Aborted, now)
+		c.r.Metrics.quarantined()
 	}
 	return err
 }

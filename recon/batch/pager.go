@@ -85,21 +85,6 @@ func each[T any](ctx context.Context, c *claim, pages *pager[T], do func(*store.
 	}
 }
 
-// walk gives rows one by one.
-func walk[T any](ctx context.Context, from store.Reader, pages *pager[T], each func(*T) error) error {
-	for {
-		page, err := pages.next(ctx, from)
-		if err != nil || len(page) == 0 {
-			return err
-		}
-		for i := range page {
-			if err := each(&page[i]); err != nil {
-				return err
-			}
-		}
-	}
-}
-
 // sink stores rows of a batch as they come, a page in a transaction.
 type sink[T any] struct {
 	claim *claim

@@ -86,7 +86,27 @@ func (s *Payments) Confirm(ctx context.Context, id string) error {
 	if p.Txn, err = s.book(ctx, p); err != nil {
 		return err
 	}
-	return s.commit(ctx, p, Confirmed)
+	if err = s.commit(ctx, p, Confirmed); errors.Is(err, ErrLost) {
+		return s.overtaken(ctx, p, err)
+	}
+	return err
+}
+
+// overtaken tells what a payment that is booked was moved to meanwhile. Money that is booked for one that was given up is
+// put on record: nobody looks at such a payment again.
+func (s *Payments) overtaken(ctx context.Context, booked *Payment, lost error) error {
+	p, err := ReadPayment(ctx, s.DB, booked.ID)
+	if err != nil {
+		return err
+	}
+	if p.State != Aborted {
+		return lost
+	}
+	now := s.Now()
+	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
+		return tx.Audit(ctx, store.Entry{Time: now, Actor: s.Actor, Action: "payment ABORTED is booked", Subject: p.ID, Basis: booked.Txn})
+	})
+	return errors.Join(fmt.Errorf("confirm payment %s: the ledger booked it as %s while it was aborted; try: a person takes the booking back", p.ID, booked.Txn), err)
 }
 
 func (s *Payments) book(ctx context.Context, p *Payment) (string, error) {

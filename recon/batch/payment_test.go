@@ -26,10 +26,14 @@ type book struct {
 	lost    error // instead of it
 	findErr error
 	finds   []string
+	booked  func()          // is called once something is booked
 	held    map[string]bool // rows that another session holds: to ask about them takes too long
 }
 
 func (b *book) Post(_ context.Context, p *batch.Payment) (string, error) {
+	if b.booked != nil {
+		defer b.booked()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.posts++
@@ -188,5 +192,38 @@ func TestLedgerThatHangsEndsTheLook(t *testing.T) {
 	b.lost = nil
 	if moved, err := s.Look(t.Context(), 0); err != nil || moved != 2*31 {
 		t.Errorf("%d moved, %v", moved, err)
+	}
+}
+
+// TestPaymentAbortedWhileItIsBooked has another process give a payment up between the ledger's booking and our move.
+func TestPaymentAbortedWhileItIsBooked(t *testing.T) {
+	db := stores.Open(t, stores.File(t))
+	b := &book{txns: map[string]string{}}
+	s, other := payments(db, b), payments(db, &book{})
+	for _, id := range []string{"P1", "P2"} {
+		if _, err := s.Prepare(t.Context(), id, json.RawMessage(`{}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.booked = func() {
+		if err := other.Abort(t.Context(), "P1"); err != nil { // it asked the ledger before the booking was there
+			t.Error(err)
+		}
+	}
+	err := s.Confirm(t.Context(), "P1")
+	if err == nil || errors.Is(err, batch.ErrLost) || errors.Is(err, batch.ErrUnknown) || !strings.Contains(err.Error(), "booked it as txn-1 while it was aborted") {
+		t.Errorf("money is booked, and nobody hears of it: %v", err)
+	}
+	if n := audited(t, db, "payment ABORTED is booked")["P1"]; n != 1 {
+		t.Errorf("%d times in the audit", n)
+	}
+	b.booked = func() {
+		b.booked = nil
+		if err := s.Confirm(t.Context(), "P2"); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := s.Confirm(t.Context(), "P2"); !errors.Is(err, batch.ErrLost) {
+		t.Errorf("another confirmed it: %v", err)
 	}
 }

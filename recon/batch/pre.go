@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -57,17 +58,46 @@ func (c *claim) pre(ctx context.Context) (_ *Batch, err error) {
 	})
 }
 
-// same gives the batch of a file that came before; of several, the one that counts.
+// same gives the batch of a file that came before; of several, the one that counts. Where the latest batch was made of the
+// same file and aborted, that is the one: a file that is wrong by now does not count for having been right.
 func (c *claim) same(ctx context.Context, id string, file File) (*Batch, error) {
 	known, err := readBatch(ctx, c.r.DB, id)
-	if err != nil || known == nil {
+	if err != nil {
 		return nil, err
 	}
 	now, err := settled(ctx, c.r.DB, c.s.ID)
-	if err != nil || now == nil || now.File.SHA256 != file.SHA256 {
+	if err != nil || now == nil {
 		return known, err
 	}
-	return now, nil
+	if known == nil {
+		return c.earlierVersion(ctx, now, file)
+	}
+	if now.File.SHA256 != file.SHA256 {
+		return known, nil
+	}
+	latest, err := readBatch(ctx, c.r.DB, c.s.Batch)
+	if err == nil && latest != nil && latest.State == Aborted && latest.File.SHA256 == file.SHA256 {
+		return latest, nil
+	}
+	return now, err
+}
+
+// earlierVersion gives a batch of the file that another file superseded, of whatever round; nil where there is none. Where
+// people asked to do a file again after that, the next file is what they want done, whichever it is.
+func (c *claim) earlierVersion(ctx context.Context, now *Batch, file File) (*Batch, error) {
+	current := batchID(c.s.ID, now.File.SHA256, c.s.Round)
+	if now.File.SHA256 == file.SHA256 || now.ID != current && !strings.HasPrefix(now.ID, current+"~") {
+		return nil, nil
+	}
+	all := batchID(c.s.ID, file.SHA256, 0)
+	old, err := scanBatch(c.r.DB.QueryRow(ctx, "SELECT "+batchColumns+" FROM batches WHERE statement = ? AND id >= ? AND id < ? AND superseded <> '' ORDER BY number DESC LIMIT 1", c.s.ID.String(), all, all+"\x7f"))
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("look for earlier versions of %s: %w", c.s.ID, err)
+	}
+	return &old, nil
 }
 
 // wait notes that there is no file yet. One that the source says is on its way is waited for, also where another one closed

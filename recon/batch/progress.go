@@ -13,7 +13,7 @@ import (
 
 // Progress is how far the work on a statement is.
 type Progress struct {
-	Stage   string `json:"stage"`   // for people: "fetch", "scan bill.csv", "join", "cases"
+	Stage   string `json:"stage"`   // for people: "fetch", "scan bill.csv", "join", "rules", "cases"
 	Percent int    `json:"percent"` // of the stage; -1 = nobody knows
 }
 

@@ -100,7 +100,9 @@ func (b books) write(t *testing.T, day, text string) {
 }
 
 // caseList is the plainest taker of findings: a table with what is open.
-type caseList struct{}
+type caseList struct {
+	seen *[]batch.Finding // what Open was told; nil: nobody asks
+}
 
 func (caseList) create(ctx context.Context, db *store.DB) error {
 	return db.Tx(ctx, func(tx *store.Tx) error {
@@ -142,7 +144,13 @@ func (caseList) Book(ctx context.Context, tx *store.Tx, _ *batch.Batch, all []ba
 			rows.Values = append(rows.Values, []any{l.ID, l.Amount.Minor})
 		}
 	}
-	return tx.Put(ctx, rows)
+	for _, row := range rows.Values {
+		if _, err := tx.Exec(ctx, "DELETE FROM booked WHERE id = ?", row[0]); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Add(ctx, rows)
+	return err
 }
 
 func (caseList) Unbook(ctx context.Context, tx *store.Tx, _ *batch.Batch, gone []batch.WriteOff) error {
@@ -156,7 +164,10 @@ func (caseList) Unbook(ctx context.Context, tx *store.Tx, _ *batch.Batch, gone [
 	return nil
 }
 
-func (caseList) Open(ctx context.Context, tx *store.Tx, b *batch.Batch, found []batch.Finding) error {
+func (c caseList) Open(ctx context.Context, tx *store.Tx, b *batch.Batch, found []batch.Finding) error {
+	if c.seen != nil {
+		*c.seen = append(*c.seen, found...)
+	}
 	rows := store.Rows{Table: "open_cases", Key: []string{"id"}, Columns: []string{"opened", "gone"}}
 	for i := range found {
 		rows.Values = append(rows.Values, []any{caseID(b, &found[i]), 1, 0})

@@ -69,6 +69,7 @@ func (c *claim) ruled(ctx context.Context, b *Batch) (out *Result, wrong, err er
 	if wrong != nil || err != nil {
 		return nil, wrong, err
 	}
+	c.meter.enter("rules", 0, nil)
 	from, err := c.carrier(ctx)
 	if err != nil {
 		return nil, nil, err

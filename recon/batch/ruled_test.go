@@ -162,19 +162,15 @@ func TestDaysWithRules(t *testing.T) {
 		if got := w.booked(t); !slices.Equal(got, []int64{2, 2}) {
 			t.Fatalf("written off %v", got)
 		}
+		var told []batch.Finding
+		w.Cases = caseList{&told}
 		wants(t, w.on(t, november(24)), batch.Closed, "findings 1, settled 2")
 		if got := w.open(t); !slices.Equal(got, []string{november(24) + " payment never #1 missing-at-channel since " + november(23)}) {
 			t.Fatalf("cases %q", got)
 		}
-		found := 0
-		if err := batch.Findings(t.Context(), db, w.of(t, november(24)).Latest.ID, func(f *batch.Finding) error {
-			found++
-			if want := time.Date(2026, 11, 25, 2, 0, 0, 0, time.UTC); f.Why != "expected by "+november(24) || !f.Expected.Equal(want) || f.Since != november(23) {
-				t.Errorf("finding %+v", f)
-			}
-			return nil
-		}); err != nil || found != 1 {
-			t.Fatalf("%d findings, %v", found, err)
+		due := time.Date(2026, 11, 25, 2, 0, 0, 0, time.UTC)
+		if len(told) != 1 || told[0].Why != "expected by "+november(24) || !told[0].Expected.Equal(due) || told[0].Since != november(23) {
+			t.Fatalf("findings %+v", told)
 		}
 		if got := w.of(t, november(24)).Latest.Result.Rules.History; len(got) != 1 || got[0].Since.String() != november(23) || got[0].Records != 2 {
 			t.Errorf("history %+v", got)
@@ -346,4 +342,44 @@ func TestCarriedBytesThatWereChangedAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	wants(t, w.on(t, november(24)), batch.Closed, "version 1 SETTLED", "settled 1")
+}
+
+// TestACorrectionBeforeAQuarantinedDay leaves what is wrong with that day's file to be read, and does the day again later.
+func TestACorrectionBeforeAQuarantinedDay(t *testing.T) {
+	w := newWeek(t, stores.Open(t, stores.File(t)))
+	w.files(t, november(23), file("P1 1.00", "late 2.00"), file("P1 1.00"))
+	w.files(t, november(24), file("P2 1.00"), file("P2 1.00"))
+	for n := 23; n <= 24; n++ {
+		w.on(t, november(n))
+	}
+	right := w.bills[november(24)]
+	w.bills[november(24)] = "key,amount,status\nP2,1.00,success\n"
+	w.rerun(t, november(24))
+	wants(t, w.on(t, november(24)), batch.Quarantined, "cut off")
+	w.bills[november(23)] = file("P1 1.00", "late 2.00")
+	w.rerun(t, november(23))
+	wants(t, w.on(t, november(23)), batch.Closed, "version 2 SETTLED", "findings 0")
+	wants(t, w.of(t, november(24)), batch.Quarantined, "cut off")
+	w.bills[november(24)] = right
+	w.rerun(t, november(24))
+	w.on(t, november(24)) // the file that counts is back
+	wants(t, w.on(t, november(24)), batch.Closed, "version 3 SETTLED", "findings 0")
+	chained(t, w.Runner, november(23), november(24))
+}
+
+// TestNothingIsPassedOnToTheFirstDay corrects the day before the rules begin.
+func TestNothingIsPassedOnToTheFirstDay(t *testing.T) {
+	w := newWeek(t, stores.Open(t, stores.File(t)))
+	w.Profiles[0].First = november(24)
+	w.files(t, november(23), file("P1 1.00", "late 2.00"), file("P1 1.00"))
+	w.files(t, november(24), file("P2 1.00"), file("P2 1.00"))
+	for n := 23; n <= 24; n++ {
+		w.on(t, november(n))
+	}
+	w.bills[november(23)] = file("P1 1.00", "late 2.00")
+	w.rerun(t, november(23))
+	wants(t, w.on(t, november(23)), batch.Closed, "version 2 SETTLED")
+	if l := w.of(t, november(24)); l.Open() || l.Why != "" {
+		t.Errorf("the first day is done again: %s", l.String())
+	}
 }

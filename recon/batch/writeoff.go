@@ -1,7 +1,6 @@
 package batch
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 
@@ -41,9 +40,4 @@ func writtenOff(batch string) *pager[WriteOff] { return writeOffs(" WHERE w.batc
 // unbooked pages through what a batch wrote off and another does not.
 func unbooked(old, fresh string) *pager[WriteOff] {
 	return writeOffs(" LEFT JOIN write_offs n ON n.batch = ? AND n.entry = w.entry WHERE w.batch = ? AND n.entry IS NULL", fresh, old)
-}
-
-// WriteOffs gives what a batch writes off, by entry.
-func WriteOffs(ctx context.Context, from store.Reader, batch string, each func(*WriteOff) error) error {
-	return walk(ctx, from, writtenOff(batch), each)
 }

@@ -97,18 +97,24 @@ func newWorker(r *Recon, cfg *config.Recon, login bus.Login, reg prometheus.Regi
 
 const (
 	scheduleEvery = time.Second
+	sweepEvery    = time.Hour
 	dueAtOnce     = 256 // statements put into the queue at a time
 )
 
-// schedule puts what is due into the queue. All workers do; a statement that waits or is under way is there only once.
+// schedule puts what is due into the queue, and sweeps the archive now and then. All workers do; a statement that waits or is
+// under way is there only once.
 func (w *worker) schedule(ctx context.Context) error {
 	tick := time.NewTicker(scheduleEvery)
 	defer tick.Stop()
 	expected := map[string]bool{} // days
+	var swept time.Time
 	for {
 		err := w.expect(ctx, expected)
 		if err == nil {
 			err = w.enqueue(ctx)
+		}
+		if now := w.recon.Now(); now.Sub(swept) >= sweepEvery {
+			swept, err = now, errors.Join(err, w.recon.Archive.Sweep(now))
 		}
 		if err != nil && ctx.Err() == nil {
 			w.recon.Log.Warn("schedule waits", telemetry.KeyError, err)

@@ -1,10 +1,13 @@
 package app
 
 import (
+	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,4 +51,39 @@ func TestFailedStatementWaitsForItsHour(t *testing.T) {
 	if err := w.do(t.Context(), id); err == nil || errors.Is(err, batch.ErrFenced) {
 		t.Errorf("without a store: %v", err)
 	}
+}
+
+// TestWorkerSweepsTheArchive has a process die while it fetches, a day before, with the worker running on.
+func TestWorkerSweepsTheArchive(t *testing.T) {
+	db, err := store.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	archive := batch.Archive{Folder: t.TempDir()}
+	var hours atomic.Int64
+	begin := time.Now()
+	now := func() time.Time { return begin.Add(time.Duration(hours.Load()) * time.Hour) }
+	w := &worker{recon: &Recon{Runner: &batch.Runner{DB: db, Archive: archive, Worker: "w1", Now: now, Log: slog.New(slog.DiscardHandler)}}}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- w.schedule(ctx) }()
+	defer func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	lost := filepath.Join(archive.Folder, "incoming", "statement-1")
+	if err := os.MkdirAll(filepath.Dir(lost), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(lost, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hours.Store(25)
+	within(t, "what the dead process left is gone", func() bool {
+		_, err := os.Stat(lost)
+		return errors.Is(err, fs.ErrNotExist)
+	})
 }
