@@ -191,6 +191,7 @@ func (f followers) Subscribers() []rollout.Subscriber {
 }
 
 // look judges under the terms of the stage in force, and takes the ladder where that leads. What cannot be judged holds.
+// That a decision cannot be kept changes nothing of it: it is kept once the ladder has it.
 func (g *rolloutLoop) look(ctx context.Context) (judged, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -198,8 +199,10 @@ func (g *rolloutLoop) look(ctx context.Context) (judged, error) {
 	out, err := g.judge(ctx, terms)
 	if err != nil {
 		out.decision = gate.Decision{Verdict: gate.Hold, Reasons: []string{"the evidence could not be judged: " + err.Error()}}
+		return out, errors.Join(err, g.ladder.Step(ctx, terms, out.decision))
 	}
-	return out, errors.Join(err, g.ladder.Step(ctx, terms, out.decision))
+	err = g.ladder.Step(ctx, terms, out.decision)
+	return out, errors.Join(err, g.run.keep(ctx, out))
 }
 
 func (g *rolloutLoop) judge(ctx context.Context, terms rollout.Terms) (judged, error) {

@@ -35,6 +35,8 @@ type grayRun struct {
 	heard   atomic.Int64 // when the last event came; nanoseconds since start
 	start   time.Time
 
+	deciding sync.Mutex // one judgement of a run that is over at a time
+
 	mu     sync.Mutex
 	ledger *comparer.Ledger
 }
@@ -139,72 +141,106 @@ func (r *grayRun) Judge(ctx context.Context) (comparer.Report, error) {
 
 // decide judges a run that is over, or that nobody adds to meanwhile: later events wait on the bus.
 func (r *grayRun) decide(ctx context.Context, policy gate.Policy) (judged, error) {
+	r.deciding.Lock()
+	defer r.deciding.Unlock()
 	if err := r.catchUp(ctx); err != nil {
 		return judged{}, err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	read, err := r.judge.read(ctx)
+	w, err := r.weighAll(ctx, policy)
 	if err != nil {
 		return judged{}, err
 	}
-	if read.scope.Rows, err = r.judge.compareRows(ctx, r.ledger.Orders()); err != nil {
-		return judged{}, err
-	}
-	out, err := r.judge.weigh(ctx, r.ledger, read, policy, gate.Facts{})
+	out, err := r.judge.conclude(ctx, w, policy, gate.Facts{})
 	if err != nil {
 		return judged{}, err
 	}
 	return out, r.keep(ctx, out)
+}
+
+func (r *grayRun) weighAll(ctx context.Context, policy gate.Policy) (weighed, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	read, err := r.judge.read(ctx)
+	if err != nil {
+		return weighed{}, err
+	}
+	if err := r.judge.readRows(ctx, &read, r.ledger.Orders()); err != nil {
+		return weighed{}, err
+	}
+	return r.judge.weigh(r.ledger, read, policy)
 }
 
 // decideLive judges a run while it goes on. Orders about which there was word after scope.Settled are pending: for all
 // others both sides are complete in what is read afterwards. What is bad has to be bad a second time, a while later: the word
-// about an order may come late, and a database may lag behind its own answers.
+// about an order may come late, and a database may lag behind its own answers. A second look that could not read everything
+// takes nothing back.
 func (r *grayRun) decideLive(ctx context.Context, policy gate.Policy, scope comparer.Scope, facts gate.Facts, again time.Duration) (judged, error) {
-	out, err := r.lookOnce(ctx, policy, scope, facts)
-	if err == nil && out.decision.Bad > 0 {
-		first := out.decision
-		if err := pause(ctx, again); err != nil {
-			return judged{}, err
-		}
-		out, err = r.lookOnce(ctx, policy, scope, facts)
-		if err == nil && out.decision.Bad < first.Bad {
-			r.log.Warn("differences were gone at the second look", "first", first.Bad, "second", out.decision.Bad, "reasons", first.Reasons)
-		}
+	first, err := r.lookOnce(ctx, policy, scope, facts)
+	if err != nil || first.decision.Bad == 0 {
+		return first, err
 	}
+	if err := pause(ctx, again); err != nil {
+		return judged{}, err
+	}
+	second, err := r.lookOnce(ctx, policy, scope, facts)
 	if err != nil {
 		return judged{}, err
 	}
-	return out, r.keep(ctx, out)
+	if one, two := first.decision, second.decision; two.Bad < one.Bad {
+		if second.blind && one.Verdict == gate.Rollback && two.Verdict != gate.Rollback {
+			r.log.Error("the second look could not read everything, the first stands", "reasons", two.Reasons)
+			return first, nil
+		}
+		r.log.Warn("differences were gone at the second look", "first", one.Bad, "second", two.Bad, "reasons", one.Reasons)
+	}
+	return second, nil
 }
 
+// lookOnce reads and judges once. What the bus has not delivered must not be missed in what the databases say: where it
+// cannot be waited for, the ledger is judged alone.
 func (r *grayRun) lookOnce(ctx context.Context, policy gate.Policy, scope comparer.Scope, facts gate.Facts) (judged, error) {
-	if err := r.catchUp(ctx); err != nil {
-		return judged{}, err
-	}
-	over := r.ended()
-	read, err := r.judge.read(ctx)
-	if err != nil {
-		return judged{}, err
-	}
-	read.scope.Since, read.scope.Settled, read.scope.Abandoned = scope.Since, scope.Settled, scope.Abandoned
+	late := r.catchUp(ctx)
+	over := late == nil && r.ended()
 	if over {
 		scope.Settled = time.Now()
 	}
-	if read.scope.Rows, err = r.judge.compareRows(ctx, r.settled(scope.Settled)); err != nil {
+	read, err := r.readLive(ctx, scope, late)
+	if err != nil {
 		return judged{}, err
 	}
-	if err := r.hear(ctx, time.Now().Add(hearMargin), scope.Settled.Add(-hearBound)); err != nil {
+	w, live, err := r.weighLive(read, policy, scope, over)
+	if err != nil {
 		return judged{}, err
 	}
+	facts.Live = live
+	return r.judge.conclude(ctx, w, policy, facts)
+}
+
+func (r *grayRun) readLive(ctx context.Context, scope comparer.Scope, late error) (reading, error) {
+	if late != nil {
+		read, err := reading{}.alone("evidence under way could not be waited for", late)
+		return read, errors.Join(err, ctx.Err())
+	}
+	read, err := r.judge.read(ctx)
+	if err != nil {
+		return read, err
+	}
+	if err := r.judge.readRows(ctx, &read, r.settled(scope.Settled)); err != nil {
+		return read, err
+	}
+	return read, r.hear(ctx, time.Now().Add(hearMargin), scope.Settled.Add(-hearBound))
+}
+
+// weighLive weighs what was read, and tells whether more may come.
+func (r *grayRun) weighLive(read reading, policy gate.Policy, scope comparer.Scope, over bool) (w weighed, live bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	facts.Live = !over || !r.ledger.Ended()
-	if !facts.Live {
-		read.scope.Settled, read.scope.Abandoned = time.Time{}, time.Time{} // there is nothing to wait for
+	read.scope.Since = scope.Since
+	if live = !over || !r.ledger.Ended(); live {
+		read.scope.Settled, read.scope.Abandoned = scope.Settled, scope.Abandoned
 	}
-	return r.judge.weigh(ctx, r.ledger, read, policy, facts)
+	w, err = r.judge.weigh(r.ledger, read, policy)
+	return w, live, err
 }
 
 const (
@@ -245,15 +281,12 @@ func (r *grayRun) catchUp(ctx context.Context) error {
 	return r.bus.CatchUp(wait)
 }
 
-// keep stores a judgement and shows it.
+// keep shows a judgement and stores it.
 func (r *grayRun) keep(ctx context.Context, out judged) error {
-	if err := r.store.SaveReport(ctx, out.report, out.bookings); err != nil {
-		return err
-	}
 	r.seen.judged(out)
 	r.latest.Store(&looked{judged: out, at: time.Now()})
 	r.log.Info("judged", "verdict", out.report.Verdict, "orders", out.report.Judged)
-	return nil
+	return r.store.SaveReport(ctx, out.report, out.bookings)
 }
 
 // looked is the last judgement of this process.
