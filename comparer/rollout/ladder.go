@@ -43,8 +43,10 @@ type Ladder struct {
 	config Config
 	deps   Deps
 
+	disk  disk
 	mu    sync.Mutex
 	state state
+	turn  uint64 // of the last snapshot
 	last  gate.Decision
 	read  time.Duration // of the clock, when Elapsed was brought up to date
 	lag   error         // of the last publication
@@ -53,12 +55,13 @@ type Ladder struct {
 	haste  haste
 }
 
-// Open takes up the rollout that an earlier process left, or begins one. What was in force is published again by Step.
+// Open takes up the rollout that an earlier process left, or begins one, and what the publisher has in force beyond that.
+// What was in force is published again by Step.
 func Open(ctx context.Context, config Config, deps Deps) (*Ladder, error) {
 	if err := errors.Join(config.Validate()...); err != nil {
 		return nil, err
 	}
-	l := &Ladder{config: config, deps: deps, read: deps.Clock.Reading(), last: gate.Decision{Verdict: gate.Hold, Reasons: []string{"nothing was judged since the comparer began"}}}
+	l := &Ladder{config: config, deps: deps, disk: disk{path: config.State, save: (*state).save}, read: deps.Clock.Reading(), last: gate.Decision{Verdict: gate.Hold, Reasons: []string{"nothing was judged since the comparer began"}}}
 	kept, err := load(config.State)
 	if err != nil {
 		return nil, err
@@ -73,13 +76,31 @@ func Open(ctx context.Context, config Config, deps Deps) (*Ladder, error) {
 	if kept.Stage >= len(config.Stages) {
 		return nil, fmt.Errorf("%s:1:1: state.stage: stage %d is in force, and there are %d; try: give the stage back", config.State, kept.Stage+1, len(config.Stages))
 	}
+	l.adopt()
 	l.show()
 	return l, nil
 }
 
+// begin begins above every epoch that the publisher has taken: it takes none of them again, a rollback's neither. Where it
+// has a rollback in force, which an earlier state of this rollout knew, a person has to clear it.
 func (l *Ladder) begin(ctx context.Context) error {
-	next := state{Policy: l.config.policy(1, l.config.Stages[0]), Epoch: 1}
-	return l.enter(ctx, next, l.entry(Begun, Gate, next, nil))
+	p, highest := l.deps.Publisher.InForce()
+	next := state{Policy: l.config.policy(highest+1, l.config.Stages[0]), Epoch: highest + 1}
+	if !p.RolledBack {
+		return l.enter(ctx, next, l.entry(Begun, Gate, next, nil))
+	}
+	reasons := []string{"a rollback is in force, and the state of its rollout is gone"}
+	next = state{Policy: p, Epoch: highest, Rollback: &note{By: Gate, At: l.deps.Clock.Now(), Reasons: reasons}}
+	return l.enter(ctx, next, l.entry(Begun, Gate, next, reasons))
+}
+
+// adopt takes over what was published and not kept any more: a rollback goes out before it is kept.
+func (l *Ladder) adopt() {
+	p, highest := l.deps.Publisher.InForce()
+	l.state.Epoch = max(l.state.Epoch, highest)
+	if p.RolledBack && l.state.Rollback == nil && p.Epoch >= l.state.Policy.Epoch {
+		l.fall(p, Gate, []string{"a rollback was in force when the comparer began; who asked for it, and why, was not kept"})
+	}
 }
 
 // Terms are what a decision about the stage in force has to be made under.
@@ -128,6 +149,12 @@ func (l *Ladder) Step(ctx context.Context, under Terms, d gate.Decision) error {
 }
 
 func (l *Ladder) step(ctx context.Context, under Terms, d gate.Decision) error {
+	turn, now, err := l.move(ctx, under, d)
+	return errors.Join(err, l.disk.keep(turn, now))
+}
+
+// move is step up to where it is kept: whoever waits for the disk holds up nobody.
+func (l *Ladder) move(ctx context.Context, under Terms, d gate.Decision) (turn uint64, now state, err error) {
 	unlock := l.lock(d.Verdict == gate.Rollback)
 	defer unlock()
 	if under != l.terms() {
@@ -136,9 +163,11 @@ func (l *Ladder) step(ctx context.Context, under Terms, d gate.Decision) error {
 	l.last = d
 	l.tick()
 	l.acknowledge()
-	err := l.act(ctx, d)
+	err = l.act(ctx, d)
 	l.show()
-	return errors.Join(err, l.state.save(l.config.State), l.publish(ctx))
+	err = errors.Join(err, l.publish(ctx))
+	turn, now = l.snapshot()
+	return turn, now, err
 }
 
 // lock takes the ladder. A rollback does not wait behind what waits for the audit.
@@ -169,7 +198,8 @@ func (l *Ladder) act(ctx context.Context, d gate.Decision) error {
 	case l.state.Rollback != nil:
 		return nil
 	case d.Verdict == gate.Rollback:
-		return l.rollback(Gate, d.Reasons)
+		l.rollback(Gate, d.Reasons)
+		return nil
 	}
 	if by, refused := refusal(l.deps.Publisher.Subscribers(), l.state.Policy); refused {
 		return l.retreat(ctx, by)
@@ -235,19 +265,22 @@ func (l *Ladder) ascend(ctx context.Context) error {
 	return l.enter(ctx, next, l.entry(Promoted, by, next, l.last.Reasons))
 }
 
-// rollback takes everything from the candidate. Nothing stops it: the audit is owed the entry, which Settle gives it once
-// the policy is published, and a disk that cannot keep the state is told of and no more.
-func (l *Ladder) rollback(by string, reasons []string) error {
+// rollback takes everything from the candidate. Nothing stops it: it is published before it is kept, the audit is owed the
+// entry, which Settle gives it then, and a disk that cannot keep the state is told of and no more. A process that is killed
+// in between finds the rollback with the publisher, or nobody has it and the next decision says it again.
+func (l *Ladder) rollback(by string, reasons []string) {
+	l.fall(shadow.Policy{Service: l.config.Service, Stable: l.config.Stable, Candidate: l.config.Candidate, Epoch: l.state.Epoch + 1, RolledBack: true}, by, reasons)
+}
+
+func (l *Ladder) fall(p shadow.Policy, by string, reasons []string) {
 	next := l.state
-	next.Epoch++
-	next.Policy = shadow.Policy{Service: l.config.Service, Stable: l.config.Stable, Candidate: l.config.Candidate, Epoch: next.Epoch, RolledBack: true}
+	next.Policy, next.Epoch = p, max(next.Epoch, p.Epoch)
 	next.Rollback = &note{By: by, At: l.deps.Clock.Now(), Reasons: reasons}
 	next.Proposal, next.Done = nil, false
 	next.Owed = append(slices.Clone(next.Owed), l.entry(RolledBack, by, next, reasons))
 	l.state = next
 	l.deps.Metrics.changed(RolledBack)
 	l.deps.Log.Warn("rolled back", "epoch", next.Epoch, "by", by, "reasons", reasons)
-	return l.state.save(l.config.State)
 }
 
 // retreat goes back to what all had acknowledged, after somebody refused what came next; a person has to clear the way.
@@ -269,7 +302,8 @@ func (l *Ladder) enter(ctx context.Context, next state, entry Entry) error {
 	if err := l.audit(ctx, entry); err != nil {
 		return fmt.Errorf("audit %s: %w", entry.Change, err)
 	}
-	if err := next.save(l.config.State); err != nil {
+	l.turn++
+	if err := l.disk.keep(l.turn, next); err != nil {
 		return err
 	}
 	l.state = next

@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,28 +23,54 @@ import (
 // rig is a ladder with everything around it in the test's hands.
 type rig struct {
 	t       *testing.T
+	mu      sync.Mutex // of published
 	config  Config
 	ladder  *Ladder
 	reading time.Duration
 	now     time.Time
 
 	published []shadow.Policy
+	forced    shadow.Policy // in force at the publisher, which outlives the process
+	highest   uint64        // epoch that it has taken
 	entries   []Entry
 	deaf      bool   // subscribers stay where they are
 	refuses   uint64 // epoch
 	inForce   uint64
 	auditErr  error
 	stuck     *stuck          // nil: the audit takes entries at once
+	stuckDisk *stuck          // nil: the disk takes states at once
 	kill      func(at string) // called before each act on the world
 }
 
 func (r *rig) Publish(_ context.Context, p shadow.Policy) error {
 	r.strike("publish")
+	if p != r.forced && p.Epoch <= r.highest {
+		return fmt.Errorf("%w: %d", errStale, r.highest)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.published = append(r.published, p)
+	r.highest = max(r.highest, p.Epoch)
+	if p.RolledBack || p.Epoch != r.refuses { // otherwise it returns to the one before
+		r.forced = p
+	}
 	if !r.deaf && p.Epoch != r.refuses {
 		r.inForce = p.Epoch
 	}
 	return nil
+}
+
+var errStale = errors.New("policy is older than what is in force")
+
+func (r *rig) InForce() (shadow.Policy, uint64) { return r.forced, r.highest }
+
+// save is a disk whose process may be killed before it has anything.
+func (r *rig) save(s *state, path string) error {
+	r.strike("save")
+	if err := r.stuckDisk.wait(context.Background()); err != nil {
+		return err
+	}
+	return s.save(path)
 }
 
 func (r *rig) Subscribers() []Subscriber {
@@ -113,6 +141,9 @@ func (r *rig) tryOpen() (err error) {
 		Audit: r, Publisher: r, Metrics: NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.DiscardHandler),
 		Clock: Clock{Now: func() time.Time { return r.now }, Reading: func() time.Duration { return r.reading }},
 	})
+	if err == nil {
+		r.ladder.disk.save = r.save
+	}
 	return err
 }
 

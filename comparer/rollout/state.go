@@ -88,7 +88,7 @@ func load(path string) (*state, error) {
 
 // damaged says so, and never that there was nothing: the file may hold a rollback.
 func damaged(path, why string) error {
-	return fmt.Errorf("%s:1:1: sha256: the state of the rollout is not whole (%s); try: roll back by hand, then move the file away", path, why)
+	return fmt.Errorf("%s:1:1: sha256: the state of the rollout is not whole (%s); try: move the file away: the rollout begins at its first stage again, above every epoch in force, or waits for a person where a rollback is in force; POST /rollback at the sidecars' admin ports first where the candidate must get nothing", path, why)
 }
 
 func digest(raw []byte) string {

@@ -190,6 +190,16 @@ func (f followers) Subscribers() []rollout.Subscriber {
 	return out
 }
 
+// InForce gives what was published last, and the highest epoch that is taken.
+func (f followers) InForce() (shadow.Policy, uint64) {
+	s := f.Status()
+	highest := max(s.InForce.Epoch, s.InForce.Fence)
+	if s.Refused != nil {
+		highest = max(highest, s.Refused.Epoch)
+	}
+	return s.InForce.Policy, highest
+}
+
 // look judges under the terms of the stage in force, and takes the ladder where that leads. What cannot be judged holds.
 // That a decision cannot be kept changes nothing of it: it is kept once the ladder has it.
 func (g *rolloutLoop) look(ctx context.Context) (judged, error) {

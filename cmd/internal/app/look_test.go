@@ -43,6 +43,7 @@ var errGone = errors.New("the bus is gone")
 
 func (r *lookRig) Append(context.Context, rollout.Entry) error  { return nil }
 func (r *lookRig) Publish(context.Context, shadow.Policy) error { return nil }
+func (r *lookRig) InForce() (shadow.Policy, uint64)             { return shadow.Policy{}, 0 }
 func (r *lookRig) Subscribers() []rollout.Subscriber            { return nil }
 
 func newLookRig(t *testing.T) *lookRig {
@@ -69,6 +70,31 @@ func newLookRig(t *testing.T) *lookRig {
 	}
 	r.run.rollout = r.loop
 	return r
+}
+
+// TestARolloutWithoutItsStateIsStillRolledBack: its file was moved away, and the control plane goes on where it was.
+func TestARolloutWithoutItsStateIsStillRolledBack(t *testing.T) {
+	g := newGoverned(t, true)
+	g.must(g.wait(0))
+	for epoch := range uint64(3) {
+		g.must(g.put(asks(epoch+1, 5*percent, shadow.Whole)))
+	}
+	g.answers("candidate")
+	quiet := &lookRig{}
+	ladder, err := rollout.Open(t.Context(), rollout.Config{
+		Service: "pay", Stable: "v1", Candidate: "v2", State: filepath.Join(g.folder, rolloutFile), Stages: []rollout.Stage{{Gray: percent, Bound: 0.95}},
+	}, rollout.Deps{Audit: quiet, Publisher: followers{g.plane}, Metrics: rollout.NewMetrics(prometheus.NewRegistry()), Clock: rollout.NewClock(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.must(ladder.Publish(t.Context()))
+	g.must(g.wait(4))
+	g.answers("stable")
+	g.must(ladder.Step(t.Context(), ladder.Terms(), gate.Decision{Verdict: gate.Rollback, Reasons: []string{"a cent"}}))
+	g.must(g.wait(5))
+	if at := g.sidecar.fence.at(); at != 5 {
+		t.Errorf("the fence is at %d", at)
+	}
 }
 
 // answered tells of an order that both releases answered alike, or with a cent between them, at a sidecar that has drained.
