@@ -132,7 +132,8 @@ func (r *grayRun) openRollout(ctx context.Context, cfg *config.Comparer, seed pu
 }
 
 // Run looks every now and then until ctx ends, and then gives the audit log back. What the control plane or the audit could
-// not take is tried again beside it: a look, a publication and an entry do not wait for each other.
+// not take is tried again beside it, also while a look reads and judges. They share the ladder: a promotion that waits for its
+// entry, at most rolloutPatience, holds up a publication; a rollback ends that wait.
 func (g *rolloutLoop) Run(ctx context.Context) error {
 	if err := g.ladder.Publish(ctx); err != nil {
 		g.log.Warn("policy is not published yet", "err", err)

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -86,6 +87,14 @@ type decoder interface {
 	Decode(ctx context.Context, req plugins.DecodeRequest, r io.Reader, emit plugins.Emitter) (plugins.DecodeResult, error)
 }
 
+// unproved tells whether orders of several sides were judged, and none of them can show that a fault would have been found.
+// A statement of another day is like that: every order lacks its line.
+func (w weighed) unproved() bool {
+	return w.trial == nil && slices.ContainsFunc(w.judgement.Orders, func(o comparer.JudgedOrder) bool {
+		return o.Class != comparer.Inconclusive && o.Class != comparer.Unbooked
+	})
+}
+
 // readBound is how long one of these may take: the reading of the sides, the comparison of rows, the self-test.
 const readBound = 15 * time.Minute
 
@@ -143,6 +152,9 @@ func (j *judge) conclude(ctx context.Context, w weighed, policy gate.Policy, fac
 	}
 	if err != nil {
 		facts.Invalid = append(facts.Invalid, "the self-test failed: "+err.Error())
+	}
+	if j.config.Sides != nil && w.unproved() {
+		facts.Invalid = append(facts.Invalid, "no sound order to put a fault into")
 	}
 	for _, p := range probes {
 		if !p.Found {

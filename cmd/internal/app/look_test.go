@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -168,6 +169,47 @@ func TestNothingBesideARollbackKeepsItBack(t *testing.T) {
 	}
 }
 
+// TestASidecarThatWasKilledHoldsUpNoRollback: it said something a moment ago and says nothing any more. One whose clock is
+// late is not taken for it.
+func TestASidecarThatWasKilledHoldsUpNoRollback(t *testing.T) {
+	for _, killed := range []bool{true, false} {
+		r := newLookRig(t)
+		r.run.patience = 2 * time.Second
+		r.answered("P1", true)
+		says := func(n int) {
+			ev := shadow.Event{ID: fmt.Sprintf("late:%d", n), Kind: shadow.EventTally, Instance: "late", Time: time.Now().Add(-time.Hour), Tally: &shadow.Tally{}}
+			if err := r.run.take(t.Context(), []shadow.Event{ev}); err != nil {
+				t.Error(err)
+			}
+		}
+		says(0)
+		stop := running(t, func(ctx context.Context) error {
+			for n := 1; !killed && pause(ctx, 20*time.Millisecond) == nil; n++ {
+				says(n)
+			}
+			return nil
+		})
+		out, err := r.loop.look(t.Context())
+		stop()
+		told := strings.Contains(strings.Join(out.report.Ledger.Problems, "\n"), "no word from 1 sidecars since the sides were read, the first is late")
+		if err != nil || out.decision.Verdict != gate.Rollback || r.loop.ladder.Status().Phase != rollout.Back || told != killed {
+			t.Errorf("killed %v: %s, %q, %v", killed, out.decision.Verdict, out.report.Ledger.Problems, err)
+		}
+	}
+}
+
+// TestCanariesAreNoEvidenceWithoutARollout: those of an earlier process are still on the bus.
+func TestCanariesAreNoEvidenceWithoutARollout(t *testing.T) {
+	r := newLookRig(t)
+	r.run.rollout = nil
+	if err := r.run.take(t.Context(), (&canary{release: "v2"}).events(canaryInstance+"left", time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	if c := r.run.Counts(); c.Sampled != 0 || len(c.Problems) > 0 {
+		t.Errorf("counted: %+v", c)
+	}
+}
+
 func errorText(err error) string {
 	if err == nil {
 		return ""
@@ -193,6 +235,44 @@ func TestASecondLookThatSeesLessTakesNothingBack(t *testing.T) {
 		out, err := r.loop.look(t.Context())
 		if err != nil || out.decision.Verdict != want || r.waits != 2 || (r.loop.ladder.Status().Phase == rollout.Back) != (want == gate.Rollback) {
 			t.Errorf("the second look: %v; %d waits, %s %q, %v", second, r.waits, out.decision.Verdict, out.decision.Reasons, err)
+		}
+	}
+}
+
+// TestAStatementOfAnotherDayDoesNotPass: every order lacks its line, none is sound, and nothing shows that a fault would be
+// found. Without sides there is nothing to be found in them.
+func TestAStatementOfAnotherDayDoesNotPass(t *testing.T) {
+	for name, c := range map[string]struct {
+		sides bool
+		want  gate.Verdict
+	}{
+		"another day": {true, gate.Hold}, "no sides": {false, gate.Pass},
+	} {
+		r := newLookRig(t)
+		r.answered("P1", false)
+		if c.sides {
+			r.run.judge.config.Sides = r.sides
+		}
+		side := func(name string, all ...recon.Record) match.Side {
+			return match.Side{Name: name, Records: func(yield func(recon.Record, error) bool) {
+				for _, r := range all {
+					yield(r, nil)
+				}
+			}}
+		}
+		booked := recon.Record{Order: "P1", Key: recon.Key{Kind: recon.KindPayment, ID: "P1"}, Amount: recon.Money{Minor: 100, Currency: "CNY"}, Status: recon.StatusSuccess}
+		joined, err := match.Join(t.Context(), side("primary", booked), side("shadow", booked), side("channel"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := r.run.judge.weigh(r.run.ledger, reading{joined: joined, scope: comparer.Scope{ChannelFinal: true}}, loose())
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := r.run.judge.conclude(t.Context(), w, loose(), gate.Facts{})
+		said := strings.Join(out.decision.Reasons, "\n")
+		if err != nil || out.decision.Verdict != c.want || strings.Contains(said, "gate-invalid: no sound order to put a fault into") != c.sides {
+			t.Errorf("%s: %s %s, %v", name, out.decision.Verdict, said, err)
 		}
 	}
 }

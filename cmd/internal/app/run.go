@@ -23,12 +23,13 @@ const EvidenceFile = "evidence.db"
 
 // grayRun is the state of one gray run: the store and the ledger made from it. It implements server.Run.
 type grayRun struct {
-	store *evidence.Store
-	judge judge
-	log   *slog.Logger
-	seen  *runMetrics
-	bus   behind
-	near  *nearline.Comparer // nil: it is not configured
+	store    *evidence.Store
+	judge    judge
+	log      *slog.Logger
+	seen     *runMetrics
+	bus      behind
+	patience time.Duration      // with sidecars that do not say anything
+	near     *nearline.Comparer // nil: it is not configured
 
 	rollout *rolloutLoop // nil: it is not configured
 	latest  atomic.Pointer[looked]
@@ -56,16 +57,17 @@ func openRun(ctx context.Context, folder string, j judge, seen *runMetrics, bus 
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("rebuild ledger: %w", err), store.Close())
 	}
-	return &grayRun{store: store, judge: j, log: log, seen: seen, bus: bus, ledger: ledger, start: time.Now()}, nil
+	return &grayRun{store: store, judge: j, log: log, seen: seen, bus: bus, patience: hearBound, ledger: ledger, start: time.Now()}, nil
 }
 
 // take stores a batch of events, then counts them. An event that makes no sense is stored, and its complaint keeps the
 // ledger from balancing; it does not hold up the others.
 func (r *grayRun) take(ctx context.Context, batch []shadow.Event) error {
+	var seeded *canary
 	if r.rollout != nil {
-		batch = r.rollout.canary.take(batch)
+		seeded = r.rollout.canary
 	}
-	if len(batch) == 0 {
+	if batch = seeded.take(batch); len(batch) == 0 {
 		return nil
 	}
 	if err := r.store.Append(ctx, batch); err != nil {
@@ -86,8 +88,10 @@ func (r *grayRun) take(ctx context.Context, batch []shadow.Event) error {
 func (r *grayRun) apply(batch []shadow.Event) (fresh []shadow.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	now := time.Now()
 	for _, ev := range batch {
 		if r.ledger.Apply(ev) {
+			r.ledger.Arrived(ev.Instance, now)
 			fresh = append(fresh, ev)
 		}
 	}
@@ -228,7 +232,11 @@ func (r *grayRun) readLive(ctx context.Context, scope comparer.Scope, late error
 	if err := r.judge.readRows(ctx, &read, r.settled(scope.Settled)); err != nil {
 		return read, err
 	}
-	return read, r.hear(ctx, time.Now().Add(hearMargin), scope.Settled.Add(-hearBound))
+	silent, err := r.hear(ctx, time.Now().Add(hearMargin), scope.Settled.Add(-hearBound))
+	if silent != "" {
+		read.problems = append(read.problems, silent)
+	}
+	return read, err
 }
 
 // weighLive weighs what was read, and tells whether more may come.
@@ -244,25 +252,30 @@ func (r *grayRun) weighLive(read reading, policy gate.Policy, scope comparer.Sco
 }
 
 const (
-	hearMargin = 100 * time.Millisecond // between the time of an event and its place in what a sidecar says
+	hearMargin = 100 * time.Millisecond // between what a sidecar sees and its way here
 	hearBound  = 10 * time.Second       // sidecars say something every second
+	hearEvery  = 20 * time.Millisecond
 )
 
-// hear waits until every sidecar has said something later than at: what it saw before is known then.
-func (r *grayRun) hear(ctx context.Context, at, quiet time.Time) error {
-	ctx, cancel := context.WithTimeout(ctx, hearBound)
-	defer cancel()
-	for r.behind(at, quiet) {
+// hear waits until something later than at has come of every sidecar: what it saw before is known then. Those that stay
+// silent, because they were killed, are told of, and hold up nothing: "" = there are none.
+func (r *grayRun) hear(ctx context.Context, at, quiet time.Time) (silent string, err error) {
+	end := time.Now().Add(r.patience)
+	for {
+		late := r.behind(at, quiet)
+		if len(late) == 0 {
+			return "", nil
+		}
+		if time.Now().After(end) {
+			return fmt.Sprintf("no word from %d sidecars since the sides were read, the first is %s: what it saw last may be missing", len(late), late[0]), nil
+		}
 		if err := pause(ctx, hearEvery); err != nil {
-			return fmt.Errorf("wait for what sidecars saw before: %w", err)
+			return "", err
 		}
 	}
-	return nil
 }
 
-const hearEvery = 20 * time.Millisecond
-
-func (r *grayRun) behind(at, quiet time.Time) bool {
+func (r *grayRun) behind(at, quiet time.Time) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.ledger.Behind(at, quiet)
