@@ -76,7 +76,7 @@ const (
 // one when the threshold falls, so that its later requests are compared as well.
 //
 // An order that the candidate serves is proved by nothing: it is not born gray, and a member that the candidate begins to
-// serve is told, since its shadow runs end here.
+// serve is told, since its shadow runs end here. So is one that may be a member elsewhere, or was one before a restart.
 func (s *Sidecar) decide(in *inbound, key business, route *Route, slice Slice, served bool) admission {
 	switch {
 	case slice.Halted:
@@ -86,8 +86,11 @@ func (s *Sidecar) decide(in *inbound, key business, route *Route, slice Slice, s
 	}
 	member := slice.member(key)
 	if served {
-		if s.deps.Members.Has(member) {
+		switch {
+		case s.deps.Members.Has(member):
 			return servedNow
+		case !route.Creates && s.draw.BornGray(key.name(), s.share(in, key, slice)):
+			return lateborn
 		}
 		return pass
 	}
