@@ -49,6 +49,7 @@ type Ladder struct {
 	turn  uint64 // of the last snapshot
 	last  gate.Decision
 	read  time.Duration // of the clock, when Elapsed was brought up to date
+	there bool          // the policy was in force everywhere then
 	lag   error         // of the last publication
 
 	paying sync.Mutex // one gives the audit what it is owed at a time
@@ -128,10 +129,12 @@ func (l *Ladder) Publish(ctx context.Context) error {
 	return l.publish(ctx)
 }
 
-// Catch publishes what is in force where the last attempt failed.
+// Catch publishes what is in force where the last attempt failed, and notices when it is in force everywhere: it is to be
+// called often.
 func (l *Ladder) Catch(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.tick()
 	if l.lag == nil {
 		return nil
 	}
@@ -179,16 +182,28 @@ func (l *Ladder) lock(rollback bool) (unlock func()) {
 	return l.mu.Unlock
 }
 
-// tick counts the time of the stage while this process runs; what a process did not see does not count.
+// tick counts the time of the stage while its policy is in force everywhere and this process runs; what a process did not
+// see does not count.
 func (l *Ladder) tick() {
 	now := l.deps.Clock.Reading()
-	l.state.Elapsed += max(now-l.read, 0)
+	passed, before := max(now-l.read, 0), l.there
 	l.read = now
+	if l.arrive(); before && l.there {
+		l.state.Elapsed += passed
+	}
+}
+
+// arrive looks whether the policy is in force everywhere. What was judged before that does not count for its stage.
+func (l *Ladder) arrive() {
+	l.there = l.lag == nil && unsettled(l.deps.Publisher.Subscribers(), l.state.Policy) == ""
+	if l.there && l.state.Entering {
+		l.state.Base, l.state.Entering = l.last.Judged, false
+	}
 }
 
 // acknowledge remembers what all subscribers have in force.
 func (l *Ladder) acknowledge() {
-	if unsettled(l.deps.Publisher.Subscribers(), l.state.Policy) == "" && l.lag == nil && l.state.Rollback == nil {
+	if l.there && l.state.Rollback == nil {
 		l.state.Good = &point{Policy: l.state.Policy, Stage: l.state.Stage}
 	}
 }
@@ -261,7 +276,7 @@ func (l *Ladder) ascend(ctx context.Context) error {
 	}
 	next.Stage++
 	next.Policy, next.Epoch = policy, policy.Epoch
-	next.Elapsed, next.Base, next.Proposal, next.Starter = 0, l.last.Judged, nil, ""
+	next.Elapsed, next.Base, next.Entering, next.Proposal, next.Starter = 0, l.last.Judged, true, nil, ""
 	return l.enter(ctx, next, l.entry(Promoted, by, next, l.last.Reasons))
 }
 
@@ -289,9 +304,10 @@ func (l *Ladder) retreat(ctx context.Context, by Subscriber) error {
 	reasons := []string{fmt.Sprintf("%s refused the policy of stage %d: %s", by.Name, l.state.Stage+1, by.Reason)}
 	next.Held = &note{By: Gate, At: l.deps.Clock.Now(), Reasons: reasons}
 	next.Proposal = nil
-	if good := l.state.Good; good != nil {
+	switch good := l.state.Good; {
+	case good != nil && good.Policy != l.state.Policy:
 		next.Policy, next.Stage, next.Done = good.Policy, good.Stage, false
-	} else if l.state.Held != nil {
+	case l.state.Held != nil:
 		return nil // there is nothing to go back to, and that is known
 	}
 	return l.enter(ctx, next, l.entry(Retreated, Gate, next, reasons))
@@ -338,6 +354,7 @@ func (l *Ladder) entry(c Change, by string, next state, reasons []string) Entry 
 }
 
 func (l *Ladder) publish(ctx context.Context) error {
+	defer l.arrive()
 	if l.lag = l.deps.Publisher.Publish(ctx, l.state.Policy); l.lag != nil {
 		return fmt.Errorf("publish policy %s: %w", l.state.Policy.Hash(), l.lag)
 	}

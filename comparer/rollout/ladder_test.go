@@ -218,13 +218,94 @@ func TestNoStageBeforeAllHaveTheOneBefore(t *testing.T) {
 	r.deaf, r.inForce = true, 0
 	r.step(time.Hour, pass(1000))
 	r.want(Climbing, 1)
-	if w := r.ladder.Status().WaitsFor; len(w) != 1 || !strings.Contains(w[0], "proxy-1") {
+	if w := r.ladder.Status().WaitsFor; len(w) != 2 || !strings.Contains(w[1], "proxy-1") {
 		t.Errorf("waits for %q", w)
 	}
 	r.deaf = false
 	r.step(0, pass(1000)) // published again, and acknowledged
 	r.step(0, pass(1000))
+	r.want(Climbing, 1) // the hour was not in this stage
+	r.step(time.Minute, pass(1000))
 	r.want(Climbing, 2)
+}
+
+// What is judged while the policy is on its way is evidence of the stage before.
+func TestOrdersCountOnceThePolicyIsInForce(t *testing.T) {
+	r := newRig(t)
+	r.deaf = true
+	r.step(time.Minute, pass(100))
+	r.want(Climbing, 2)
+	r.step(time.Hour, pass(1000))
+	r.deaf = false
+	r.step(0, pass(1000)) // acknowledged
+	r.step(time.Minute, pass(1099))
+	r.want(Climbing, 2)
+	r.step(0, pass(1100))
+	r.want(Climbing, 3)
+}
+
+// Time between two looks counts from when the policy is in force everywhere, not from the look before.
+func TestTimeCountsOnceThePolicyIsInForce(t *testing.T) {
+	r := newRig(t)
+	r.deaf, r.inForce = true, 0 // it is published, and on its way
+	r.step(0, pass(0))
+	r.reading += time.Hour
+	r.deaf, r.inForce = false, 1
+	if err := r.ladder.Catch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.step(59*time.Second, pass(1000))
+	r.want(Climbing, 1)
+	r.step(time.Second, pass(1000))
+	r.want(Climbing, 2)
+}
+
+// A subscriber refuses the first stage, before which there is nothing to go back to: who mends it and clears the hold gives
+// the stage another epoch, since the refused one is not taken again.
+func TestARefusedFirstStageCanBeCleared(t *testing.T) {
+	r := newRig(t)
+	r.refuses, r.inForce, r.forced = 1, 0, shadow.Policy{}
+	for range 3 {
+		if err := r.ladder.Step(t.Context(), r.ladder.Terms(), pass(0)); err != nil && !errors.Is(err, errStale) {
+			t.Fatal(err)
+		}
+	}
+	r.want(OnHold, 1)
+	if n := len(r.entries); n != 2 {
+		t.Errorf("audit: %v", r.changes())
+	}
+	if err := r.do("ann", ActClear, ""); err != nil {
+		t.Fatal(err)
+	}
+	r.step(0, pass(0))
+	r.want(Climbing, 1)
+	if p := r.inForceNow(); p.Epoch != 2 || p.Gray != stages()[0].Gray {
+		t.Errorf("in force: %+v", p)
+	}
+	r.step(time.Minute, pass(100))
+	r.want(Climbing, 2)
+}
+
+// What all had acknowledged is refused later, by a proxy that was rolled back by hand: it is told once, and cleared alike.
+func TestAPolicyThatIsRefusedLater(t *testing.T) {
+	r := newRig(t)
+	r.step(0, pass(0))
+	r.refuses = 1
+	for range 3 {
+		r.step(0, pass(0))
+	}
+	r.want(OnHold, 1)
+	if got := r.changes(); !slices.Equal(got, []Change{Begun, Retreated}) {
+		t.Errorf("audit: %v", got)
+	}
+	if err := r.do("ann", ActClear, ""); err != nil {
+		t.Fatal(err)
+	}
+	r.step(0, pass(0))
+	r.want(Climbing, 1)
+	if p := r.inForceNow(); p.Epoch != 2 {
+		t.Errorf("in force: %+v", p)
+	}
 }
 
 func TestARefusedPromotionGoesBackAndWaitsForAPerson(t *testing.T) {

@@ -93,7 +93,7 @@ func (l *Ladder) hold(ctx context.Context, by string, reasons []string) error {
 }
 
 // clear begins anew at the first stage after a rollback. What was judged before does not count any more: it would roll
-// back again at once.
+// back again at once. After a hold over a refusal the stage begins anew where there was nothing to go back to.
 func (l *Ladder) clear(ctx context.Context, by string, reasons []string) error {
 	next := l.state
 	next.Starter = by
@@ -103,6 +103,11 @@ func (l *Ladder) clear(ctx context.Context, by string, reasons []string) error {
 		next = state{Policy: l.config.policy(next.Epoch, l.config.Stages[0]), Epoch: next.Epoch, Since: l.deps.Clock.Now(), Starter: by, Owed: l.state.Owed}
 	case l.state.Held != nil:
 		next.Held = nil
+		if _, refused := refusal(l.deps.Publisher.Subscribers(), l.state.Policy); refused { // it would be again
+			next.Epoch++
+			next.Policy.Epoch = next.Epoch
+			next.Elapsed, next.Entering = 0, true
+		}
 	default:
 		return fmt.Errorf("%w: it is neither held nor rolled back", ErrConflict)
 	}

@@ -21,9 +21,10 @@ type state struct {
 	Stage    int           `json:"stage"`  // from 0; while rolled back the one that was left
 	Done     bool          `json:"done"`   // the last stage is proved
 	Elapsed  time.Duration `json:"elapsed"`
-	Base     int           `json:"base"`  // orders judged when the stage began
-	Since    time.Time     `json:"since"` // of the evidence that counts; zero = all
-	Epoch    uint64        `json:"epoch"` // the highest that was given out
+	Base     int           `json:"base"`               // orders judged when the stage's policy came into force
+	Entering bool          `json:"entering,omitempty"` // it has not yet
+	Since    time.Time     `json:"since"`              // of the evidence that counts; zero = all
+	Epoch    uint64        `json:"epoch"`              // the highest that was given out
 	Held     *note         `json:"held,omitempty"`
 	Rollback *note         `json:"rollback,omitempty"`
 	Proposal *proposal     `json:"proposal,omitempty"`
