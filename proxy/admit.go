@@ -126,13 +126,16 @@ func (s *Sidecar) share(in *inbound, key business, slice Slice) uint32 {
 // admit decides about a request of a route and opens its sample.
 func (s *Sidecar) admit(p *passage, in *inbound) {
 	slice := *s.slice.Load()
-	if p.serves = s.servedBy(p.route, in, slice); p.serves != nil {
+	var key business
+	if p.route != nil {
+		key = p.route.Key.of(*p.route, in)
+	}
+	if p.serves = s.servedBy(key, slice); p.serves != nil {
 		p.tagged = taggedServed
 	}
 	if p.route == nil {
 		return
 	}
-	key := p.route.Key.of(*p.route, in)
 	decision := s.decide(in, key, p.route, slice, p.serves != nil)
 	if decision == unkeyed && p.serves == nil {
 		p.tagged = noKey
