@@ -282,7 +282,7 @@ func (l *Ladder) ascend(ctx context.Context) error {
 
 // rollback takes everything from the candidate. Nothing stops it: it is published before it is kept, the audit is owed the
 // entry, which Settle gives it then, and a disk that cannot keep the state is told of and no more. A process that is killed
-// in between finds the rollback with the publisher, or nobody has it and the next decision says it again.
+// in between finds the rollback with the publisher, or an epoch above which one can be published.
 func (l *Ladder) rollback(by string, reasons []string) {
 	l.fall(shadow.Policy{Service: l.config.Service, Stable: l.config.Stable, Candidate: l.config.Candidate, Epoch: l.state.Epoch + 1, RolledBack: true}, by, reasons)
 }
