@@ -36,7 +36,8 @@ type sample struct {
 type instance struct {
 	opened, closed, writeSets uint64
 	tally                     *shadow.Tally
-	span                      // of its events
+	arrived                   time.Time // its last event, by the clock of who keeps the ledger
+	span                                // of its events
 }
 
 // NewLedger gives an empty ledger.
@@ -91,16 +92,25 @@ func (l *Ledger) Apply(ev shadow.Event) bool {
 	return true
 }
 
-// Behind tells whether a sidecar that still runs has said nothing with a time from at on: of what it saw before, something
-// may be on its way. One that has been silent since quiet is not waited for.
-func (l *Ledger) Behind(at, quiet time.Time) bool {
-	for _, in := range l.instances {
+// Arrived notes when an event of a sidecar came, by the clock here: a sidecar's own may be late.
+func (l *Ledger) Arrived(instance string, at time.Time) {
+	if in := l.instance(instance); at.After(in.arrived) {
+		in.arrived = at
+	}
+}
+
+// Behind names the sidecars that still run and of which nothing arrived from at on: of what they saw before, something may be
+// on its way. One that has been silent since quiet is not waited for.
+func (l *Ledger) Behind(at, quiet time.Time) []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(l.instances)) {
+		in := l.instances[name]
 		ended := in.tally != nil && in.tally.Final
-		if !ended && in.last.Before(at) && in.last.After(quiet) {
-			return true
+		if !ended && in.arrived.Before(at) && in.arrived.After(quiet) {
+			names = append(names, name)
 		}
 	}
-	return false
+	return names
 }
 
 // Ended tells whether every sidecar that was heard of has drained. While none was, the run has not begun.

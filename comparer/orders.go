@@ -152,6 +152,26 @@ func (o *order) pending() bool {
 	return false
 }
 
+// Excerpt is a ledger of its own, which knows what this one knows of an order now and nothing else.
+func (l *Ledger) Excerpt(id string) *Ledger {
+	out := NewLedger()
+	o := l.orders[id]
+	if o == nil {
+		return out
+	}
+	own := *o
+	own.taints, own.bindings, own.reads = slices.Clone(o.taints), slices.Clone(o.bindings), slices.Clone(o.reads)
+	own.applies, own.shared = maps.Clone(o.applies), o.shared.clone()
+	own.samples, own.voided = nil, nil
+	for _, s := range o.samples {
+		copied := *s
+		own.samples = append(own.samples, &copied)
+		out.samples[s.evidence.Sample] = &copied
+	}
+	out.orders[id] = &own
+	return out
+}
+
 // Order is what the ledger knows of one gray order.
 type Order struct {
 	ID         string

@@ -1,6 +1,7 @@
 package comparer
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -83,5 +84,29 @@ func TestSidecarsThatShareNothingMustNotRunBesideEachOther(t *testing.T) {
 		if got := l.Counts(); got.Balanced() != c.want || (!c.want && !strings.Contains(got.Problems[0], "bus.share")) {
 			t.Errorf("%s: %q", name, got.Problems)
 		}
+	}
+}
+
+// TestAnExcerptStaysAsItIs whatever the ledger hears afterwards.
+func TestAnExcerptStaysAsItIs(t *testing.T) {
+	l := ledgerOf(t, "P1", "P2")
+	add := func(id string, side shadow.Side, by string) {
+		st := shadow.Statement{Table: "balances", Deltas: []shadow.Delta{{Row: "1", Column: "amount", By: by}}}
+		apply(t, l, shadow.Event{ID: id, Kind: shadow.EventWriteSet, Instance: "a", WriteSet: &shadow.WriteSet{ID: id, Order: "P1", Side: side, Outcome: shadow.Committed, Statements: []shadow.Statement{st}}})
+	}
+	add("1", shadow.Primary, "1")
+	add("2", shadow.Shadow, "1")
+	before := l.Excerpt("P1")
+	want := before.Orders()
+	if !reflect.DeepEqual(want, l.Orders()[:1]) {
+		t.Fatalf("got %+v, the ledger has %+v", want, l.Orders()[:1])
+	}
+	apply(t, l, shadow.Event{ID: "taint", Kind: shadow.EventTaint, Instance: "a", Taint: &shadow.TaintNote{Order: "P1", Cause: "drop"}})
+	add("3", shadow.Shadow, "2")
+	if got := before.Orders(); !reflect.DeepEqual(got, want) || reflect.DeepEqual(l.Orders()[:1], want) {
+		t.Errorf("got %+v, wanted %+v; the ledger has %+v", got, want, l.Orders()[:1])
+	}
+	if n := len(l.Excerpt("P9").Orders()); n != 0 {
+		t.Errorf("%d orders of one that nobody knows", n)
 	}
 }

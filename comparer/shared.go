@@ -37,6 +37,18 @@ func (s *shared) add(side shadow.Side, st shadow.Statement) {
 	}
 }
 
+func (s shared) clone() shared {
+	out := make(shared, len(s))
+	for at, sums := range s {
+		own := &[2]big.Rat{}
+		for i := range sums {
+			own[i].Set(&sums[i])
+		}
+		out[at] = own
+	}
+	return out
+}
+
 // mismatches are the amounts to which the two sides added differently.
 func (s shared) mismatches() []shadow.Mismatch {
 	var all []shadow.Mismatch

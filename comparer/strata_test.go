@@ -134,20 +134,22 @@ func TestASidecarIsBehindUntilItSaysSomethingLater(t *testing.T) {
 	quiet := at.Add(-time.Minute)
 	l := NewLedger()
 	tally := func(n int, instance string, when time.Time, final bool) {
-		apply(t, l, shadow.Event{ID: instance + string(rune('0'+n)), Kind: shadow.EventTally, Instance: instance, Time: when, Tally: &shadow.Tally{Final: final}})
+		late := when.Add(-24 * time.Hour) // by its own clock, which is not asked
+		apply(t, l, shadow.Event{ID: instance + string(rune('0'+n)), Kind: shadow.EventTally, Instance: instance, Time: late, Tally: &shadow.Tally{Final: final}})
+		l.Arrived(instance, when)
 	}
 	tally(1, "a", at.Add(time.Second), false)
 	tally(1, "b", at.Add(-time.Second), true) // it has drained
 	tally(1, "c", at.Add(-time.Hour), false)  // it was killed
-	if l.Behind(at, quiet) {
-		t.Error("everybody who runs has spoken")
+	if late := l.Behind(at, quiet); len(late) > 0 {
+		t.Errorf("everybody who runs has spoken: %v", late)
 	}
 	tally(1, "d", at.Add(-time.Second), false)
-	if !l.Behind(at, quiet) {
-		t.Error("d may have seen something before")
+	if late := l.Behind(at, quiet); len(late) != 1 || late[0] != "d" {
+		t.Errorf("d may have seen something before: %v", late)
 	}
 	tally(2, "d", at, false)
-	if l.Behind(at, quiet) {
-		t.Error("d has spoken since")
+	if late := l.Behind(at, quiet); len(late) > 0 {
+		t.Errorf("d has spoken since: %v", late)
 	}
 }

@@ -76,7 +76,7 @@ const (
 // one when the threshold falls, so that its later requests are compared as well.
 //
 // An order that the candidate serves is proved by nothing: it is not born gray, and a member that the candidate begins to
-// serve is told, since its shadow runs end here.
+// serve is told, since its shadow runs end here. So is one that may be a member elsewhere, or was one before a restart.
 func (s *Sidecar) decide(in *inbound, key business, route *Route, slice Slice, served bool) admission {
 	switch {
 	case slice.Halted:
@@ -86,8 +86,11 @@ func (s *Sidecar) decide(in *inbound, key business, route *Route, slice Slice, s
 	}
 	member := slice.member(key)
 	if served {
-		if s.deps.Members.Has(member) {
+		switch {
+		case s.deps.Members.Has(member):
 			return servedNow
+		case !route.Creates && s.draw.BornGray(key.name(), s.share(in, key, slice)):
+			return lateborn
 		}
 		return pass
 	}
@@ -123,13 +126,16 @@ func (s *Sidecar) share(in *inbound, key business, slice Slice) uint32 {
 // admit decides about a request of a route and opens its sample.
 func (s *Sidecar) admit(p *passage, in *inbound) {
 	slice := *s.slice.Load()
-	if p.serves = s.servedBy(p.route, in, slice); p.serves != nil {
+	var key business
+	if p.route != nil {
+		key = p.route.Key.of(*p.route, in)
+	}
+	if p.serves = s.servedBy(key, slice); p.serves != nil {
 		p.tagged = taggedServed
 	}
 	if p.route == nil {
 		return
 	}
-	key := p.route.Key.of(*p.route, in)
 	decision := s.decide(in, key, p.route, slice, p.serves != nil)
 	if decision == unkeyed && p.serves == nil {
 		p.tagged = noKey

@@ -37,8 +37,8 @@ func (s *Sidecar) work(ctx context.Context) {
 }
 
 func (s *Sidecar) perform(ctx context.Context, j *job) {
-	switch {
-	case j.run.tag.Epoch < s.slice.Load().Epoch:
+	switch slice := s.slice.Load(); {
+	case slice.Halted || j.run.tag.Epoch < slice.Epoch:
 		s.close(j.run, dropped(shadow.ReasonRollback), nil)
 	case s.taints.covers(j.run.member, j.run.seq):
 		s.close(j.run, inconclusive(shadow.CauseTainted), nil)

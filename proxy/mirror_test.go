@@ -439,6 +439,11 @@ func TestRequestThatEndsAfterTheWorkers(t *testing.T) {
 }
 
 func TestRollbackReachesWhatWaits(t *testing.T) {
+	t.Run("above the epoch in force", func(t *testing.T) { rollbackReachesWhatWaits(t, 8) })
+	t.Run("at the epoch in force", func(t *testing.T) { rollbackReachesWhatWaits(t, 7) })
+}
+
+func rollbackReachesWhatWaits(t *testing.T, epoch uint64) {
 	r := newRig(t, func(c *Config, _ *Deps) { c.Limits.Workers = 1 })
 	g := gate{make(chan struct{})}
 	r.candidate.answers(g.ServeHTTP)
@@ -447,7 +452,7 @@ func TestRollbackReachesWhatWaits(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	r.create("P2") // waits for the only worker
-	if err := r.sidecar.SetSlice(Slice{Release: "v2", Epoch: 8, PerMillion: shadow.PerMillion, Halted: true}); err != nil {
+	if err := r.sidecar.SetSlice(Slice{Release: "v2", Epoch: epoch, PerMillion: shadow.PerMillion, Halted: true}); err != nil {
 		t.Fatal(err)
 	}
 	close(g.open)

@@ -8,17 +8,14 @@ import (
 )
 
 // servedBy tells which release answers: nil = the stable one. All requests of an order go to the same one; those without
-// an order go to the candidate when everything does.
-func (s *Sidecar) servedBy(route *Route, in *inbound, slice Slice) *upstream.Pool {
+// an order, or of no route, go to the candidate when everything does.
+func (s *Sidecar) servedBy(key business, slice Slice) *upstream.Pool {
 	switch {
 	case slice.Serve == 0 || s.serving == nil:
 		return nil
 	case slice.Serve == shadow.PerMillion:
 		return s.serving
-	case route == nil:
-		return nil
 	}
-	key := route.Key.of(*route, in)
 	if key.order != "" && s.serveDraw.BornGray(key.name(), slice.Serve) {
 		return s.serving
 	}

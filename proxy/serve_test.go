@@ -93,6 +93,18 @@ func TestServedOrdersAreNotProved(t *testing.T) {
 	}
 }
 
+// TestServedOrdersThatMayBeGrayElsewhereAreTold: another sidecar, or this one before a restart, may have begun to prove them.
+func TestServedOrdersThatMayBeGrayElsewhereAreTold(t *testing.T) {
+	r, serving := servingRig(t, Slice{Release: "v2", Epoch: 7, PerMillion: shadow.PerMillion, Serve: shadow.PerMillion})
+	r.create("b") // served from its beginning: nobody proves it
+	r.do("POST", "/payments/a/refunds", `{}`)
+	r.expect("excluded(not-born-gray)")
+	r.stop()
+	if len(serving.asked()) != 2 || len(r.candidate.asked()) != 0 || serving.asked()[1].header.Get(shadow.HeaderTag) != "" {
+		t.Errorf("%d served, %d shadow runs, %+v", len(serving.asked()), len(r.candidate.asked()), serving.asked())
+	}
+}
+
 // TestServeAndGrayAreDrawnApart: the orders that are served are not the gray ones, or a growing share would leave no proof.
 func TestServeAndGrayAreDrawnApart(t *testing.T) {
 	const orders = 400

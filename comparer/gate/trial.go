@@ -9,7 +9,8 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon/match"
 )
 
-// Trial is one sound order of a judgement, into copies of which faults are put. Nothing of it is evidence.
+// Trial is one sound order of a judgement, into copies of which faults are put. Nothing of it is evidence, and it does not
+// touch the ledger any more that it was made of.
 type Trial struct {
 	ledger *comparer.Ledger
 	sound  []comparer.Booking
@@ -32,7 +33,7 @@ func NewTrial(l *comparer.Ledger, j *comparer.Judgement, scope comparer.Scope, p
 		return nil
 	}
 	scope.Rows, scope.Only = nil, sound[0].Order
-	return &Trial{ledger: l, sound: sound, scope: scope, policy: policy}
+	return &Trial{ledger: l.Excerpt(scope.Only), sound: sound, scope: scope, policy: policy}
 }
 
 // Primary gives copies of what the primary has of the order; the booking to put a fault into is the first.

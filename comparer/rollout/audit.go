@@ -89,9 +89,13 @@ func (l *Ladder) debt() (Entry, bool) {
 
 // paid forgets the oldest debt. A process that is killed before that is kept gives the same entry a second time.
 func (l *Ladder) paid() error {
+	return l.disk.keep(l.pay())
+}
+
+func (l *Ladder) pay() (turn uint64, now state) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.state.Owed = l.state.Owed[1:]
 	l.show()
-	return l.state.save(l.config.State)
+	return l.snapshot()
 }

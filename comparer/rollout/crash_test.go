@@ -139,7 +139,8 @@ func (r *rig) survive(do func() error) {
 			r.kill = nil
 			r.open()
 			r.kill = kill
-			if s := r.ladder.state; s.Stage != stage || (s.Rollback != nil) != phase {
+			unheard := p.at == "publish" && phase && !r.forced.RolledBack // killed before anybody knew of the rollback
+			if s := r.ladder.state; s.Stage != stage || (s.Rollback != nil) != (phase && !unheard) {
 				r.t.Fatalf("killed at %s in stage %d (rolled back %v), taken up in stage %d (%v)", p.at, stage, phase, s.Stage, s.Rollback != nil)
 			}
 		default:

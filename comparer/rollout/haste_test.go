@@ -50,8 +50,8 @@ func do(f func() error) <-chan error {
 }
 
 func (r *rig) inForceNow() shadow.Policy {
-	r.ladder.mu.Lock()
-	defer r.ladder.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return r.published[len(r.published)-1]
 }
 

@@ -43,22 +43,26 @@ type Ladder struct {
 	config Config
 	deps   Deps
 
+	disk  disk
 	mu    sync.Mutex
 	state state
+	turn  uint64 // of the last snapshot
 	last  gate.Decision
 	read  time.Duration // of the clock, when Elapsed was brought up to date
+	there bool          // the policy was in force everywhere then
 	lag   error         // of the last publication
 
 	paying sync.Mutex // one gives the audit what it is owed at a time
 	haste  haste
 }
 
-// Open takes up the rollout that an earlier process left, or begins one. What was in force is published again by Step.
+// Open takes up the rollout that an earlier process left, or begins one, and what the publisher has in force beyond that.
+// What was in force is published again by Step.
 func Open(ctx context.Context, config Config, deps Deps) (*Ladder, error) {
 	if err := errors.Join(config.Validate()...); err != nil {
 		return nil, err
 	}
-	l := &Ladder{config: config, deps: deps, read: deps.Clock.Reading(), last: gate.Decision{Verdict: gate.Hold, Reasons: []string{"nothing was judged since the comparer began"}}}
+	l := &Ladder{config: config, deps: deps, disk: disk{path: config.State, save: (*state).save}, read: deps.Clock.Reading(), last: gate.Decision{Verdict: gate.Hold, Reasons: []string{"nothing was judged since the comparer began"}}}
 	kept, err := load(config.State)
 	if err != nil {
 		return nil, err
@@ -73,13 +77,31 @@ func Open(ctx context.Context, config Config, deps Deps) (*Ladder, error) {
 	if kept.Stage >= len(config.Stages) {
 		return nil, fmt.Errorf("%s:1:1: state.stage: stage %d is in force, and there are %d; try: give the stage back", config.State, kept.Stage+1, len(config.Stages))
 	}
+	l.adopt()
 	l.show()
 	return l, nil
 }
 
+// begin begins above every epoch that the publisher has taken: it takes none of them again, a rollback's neither. Where it
+// has a rollback in force, which an earlier state of this rollout knew, a person has to clear it.
 func (l *Ladder) begin(ctx context.Context) error {
-	next := state{Policy: l.config.policy(1, l.config.Stages[0]), Epoch: 1}
-	return l.enter(ctx, next, l.entry(Begun, Gate, next, nil))
+	p, highest := l.deps.Publisher.InForce()
+	next := state{Policy: l.config.policy(highest+1, l.config.Stages[0]), Epoch: highest + 1}
+	if !p.RolledBack {
+		return l.enter(ctx, next, l.entry(Begun, Gate, next, nil))
+	}
+	reasons := []string{"a rollback is in force, and the state of its rollout is gone"}
+	next = state{Policy: p, Epoch: highest, Rollback: &note{By: Gate, At: l.deps.Clock.Now(), Reasons: reasons}}
+	return l.enter(ctx, next, l.entry(Begun, Gate, next, reasons))
+}
+
+// adopt takes over what was published and not kept any more: a rollback goes out before it is kept.
+func (l *Ladder) adopt() {
+	p, highest := l.deps.Publisher.InForce()
+	l.state.Epoch = max(l.state.Epoch, highest)
+	if p.RolledBack && l.state.Rollback == nil && p.Epoch >= l.state.Policy.Epoch {
+		l.fall(p, Gate, []string{"a rollback was in force when the comparer began; who asked for it, and why, was not kept"})
+	}
 }
 
 // Terms are what a decision about the stage in force has to be made under.
@@ -107,10 +129,12 @@ func (l *Ladder) Publish(ctx context.Context) error {
 	return l.publish(ctx)
 }
 
-// Catch publishes what is in force where the last attempt failed.
+// Catch publishes what is in force where the last attempt failed, and notices when it is in force everywhere: it is to be
+// called often.
 func (l *Ladder) Catch(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.tick()
 	if l.lag == nil {
 		return nil
 	}
@@ -128,6 +152,12 @@ func (l *Ladder) Step(ctx context.Context, under Terms, d gate.Decision) error {
 }
 
 func (l *Ladder) step(ctx context.Context, under Terms, d gate.Decision) error {
+	turn, now, err := l.move(ctx, under, d)
+	return errors.Join(err, l.disk.keep(turn, now))
+}
+
+// move is step up to where it is kept: whoever waits for the disk holds up nobody.
+func (l *Ladder) move(ctx context.Context, under Terms, d gate.Decision) (turn uint64, now state, err error) {
 	unlock := l.lock(d.Verdict == gate.Rollback)
 	defer unlock()
 	if under != l.terms() {
@@ -136,9 +166,11 @@ func (l *Ladder) step(ctx context.Context, under Terms, d gate.Decision) error {
 	l.last = d
 	l.tick()
 	l.acknowledge()
-	err := l.act(ctx, d)
+	err = l.act(ctx, d)
 	l.show()
-	return errors.Join(err, l.state.save(l.config.State), l.publish(ctx))
+	err = errors.Join(err, l.publish(ctx))
+	turn, now = l.snapshot()
+	return turn, now, err
 }
 
 // lock takes the ladder. A rollback does not wait behind what waits for the audit.
@@ -150,16 +182,28 @@ func (l *Ladder) lock(rollback bool) (unlock func()) {
 	return l.mu.Unlock
 }
 
-// tick counts the time of the stage while this process runs; what a process did not see does not count.
+// tick counts the time of the stage while its policy is in force everywhere and this process runs; what a process did not
+// see does not count.
 func (l *Ladder) tick() {
 	now := l.deps.Clock.Reading()
-	l.state.Elapsed += max(now-l.read, 0)
+	passed, before := max(now-l.read, 0), l.there
 	l.read = now
+	if l.arrive(); before && l.there {
+		l.state.Elapsed += passed
+	}
+}
+
+// arrive looks whether the policy is in force everywhere. What was judged before that does not count for its stage.
+func (l *Ladder) arrive() {
+	l.there = l.lag == nil && unsettled(l.deps.Publisher.Subscribers(), l.state.Policy) == ""
+	if l.there && l.state.Entering {
+		l.state.Base, l.state.Entering = l.last.Judged, false
+	}
 }
 
 // acknowledge remembers what all subscribers have in force.
 func (l *Ladder) acknowledge() {
-	if unsettled(l.deps.Publisher.Subscribers(), l.state.Policy) == "" && l.lag == nil && l.state.Rollback == nil {
+	if l.there && l.state.Rollback == nil {
 		l.state.Good = &point{Policy: l.state.Policy, Stage: l.state.Stage}
 	}
 }
@@ -169,7 +213,8 @@ func (l *Ladder) act(ctx context.Context, d gate.Decision) error {
 	case l.state.Rollback != nil:
 		return nil
 	case d.Verdict == gate.Rollback:
-		return l.rollback(Gate, d.Reasons)
+		l.rollback(Gate, d.Reasons)
+		return nil
 	}
 	if by, refused := refusal(l.deps.Publisher.Subscribers(), l.state.Policy); refused {
 		return l.retreat(ctx, by)
@@ -231,23 +276,26 @@ func (l *Ladder) ascend(ctx context.Context) error {
 	}
 	next.Stage++
 	next.Policy, next.Epoch = policy, policy.Epoch
-	next.Elapsed, next.Base, next.Proposal, next.Starter = 0, l.last.Judged, nil, ""
+	next.Elapsed, next.Base, next.Entering, next.Proposal, next.Starter = 0, l.last.Judged, true, nil, ""
 	return l.enter(ctx, next, l.entry(Promoted, by, next, l.last.Reasons))
 }
 
-// rollback takes everything from the candidate. Nothing stops it: the audit is owed the entry, which Settle gives it once
-// the policy is published, and a disk that cannot keep the state is told of and no more.
-func (l *Ladder) rollback(by string, reasons []string) error {
+// rollback takes everything from the candidate. Nothing stops it: it is published before it is kept, the audit is owed the
+// entry, which Settle gives it then, and a disk that cannot keep the state is told of and no more. A process that is killed
+// in between finds the rollback with the publisher, or an epoch above which one can be published.
+func (l *Ladder) rollback(by string, reasons []string) {
+	l.fall(shadow.Policy{Service: l.config.Service, Stable: l.config.Stable, Candidate: l.config.Candidate, Epoch: l.state.Epoch + 1, RolledBack: true}, by, reasons)
+}
+
+func (l *Ladder) fall(p shadow.Policy, by string, reasons []string) {
 	next := l.state
-	next.Epoch++
-	next.Policy = shadow.Policy{Service: l.config.Service, Stable: l.config.Stable, Candidate: l.config.Candidate, Epoch: next.Epoch, RolledBack: true}
+	next.Policy, next.Epoch = p, max(next.Epoch, p.Epoch)
 	next.Rollback = &note{By: by, At: l.deps.Clock.Now(), Reasons: reasons}
 	next.Proposal, next.Done = nil, false
 	next.Owed = append(slices.Clone(next.Owed), l.entry(RolledBack, by, next, reasons))
 	l.state = next
 	l.deps.Metrics.changed(RolledBack)
 	l.deps.Log.Warn("rolled back", "epoch", next.Epoch, "by", by, "reasons", reasons)
-	return l.state.save(l.config.State)
 }
 
 // retreat goes back to what all had acknowledged, after somebody refused what came next; a person has to clear the way.
@@ -256,9 +304,10 @@ func (l *Ladder) retreat(ctx context.Context, by Subscriber) error {
 	reasons := []string{fmt.Sprintf("%s refused the policy of stage %d: %s", by.Name, l.state.Stage+1, by.Reason)}
 	next.Held = &note{By: Gate, At: l.deps.Clock.Now(), Reasons: reasons}
 	next.Proposal = nil
-	if good := l.state.Good; good != nil {
+	switch good := l.state.Good; {
+	case good != nil && good.Policy != l.state.Policy:
 		next.Policy, next.Stage, next.Done = good.Policy, good.Stage, false
-	} else if l.state.Held != nil {
+	case l.state.Held != nil:
 		return nil // there is nothing to go back to, and that is known
 	}
 	return l.enter(ctx, next, l.entry(Retreated, Gate, next, reasons))
@@ -269,7 +318,8 @@ func (l *Ladder) enter(ctx context.Context, next state, entry Entry) error {
 	if err := l.audit(ctx, entry); err != nil {
 		return fmt.Errorf("audit %s: %w", entry.Change, err)
 	}
-	if err := next.save(l.config.State); err != nil {
+	l.turn++
+	if err := l.disk.keep(l.turn, next); err != nil {
 		return err
 	}
 	l.state = next
@@ -304,6 +354,7 @@ func (l *Ladder) entry(c Change, by string, next state, reasons []string) Entry 
 }
 
 func (l *Ladder) publish(ctx context.Context) error {
+	defer l.arrive()
 	if l.lag = l.deps.Publisher.Publish(ctx, l.state.Policy); l.lag != nil {
 		return fmt.Errorf("publish policy %s: %w", l.state.Policy.Hash(), l.lag)
 	}

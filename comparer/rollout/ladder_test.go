@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,28 +23,54 @@ import (
 // rig is a ladder with everything around it in the test's hands.
 type rig struct {
 	t       *testing.T
+	mu      sync.Mutex // of published
 	config  Config
 	ladder  *Ladder
 	reading time.Duration
 	now     time.Time
 
 	published []shadow.Policy
+	forced    shadow.Policy // in force at the publisher, which outlives the process
+	highest   uint64        // epoch that it has taken
 	entries   []Entry
 	deaf      bool   // subscribers stay where they are
 	refuses   uint64 // epoch
 	inForce   uint64
 	auditErr  error
 	stuck     *stuck          // nil: the audit takes entries at once
+	stuckDisk *stuck          // nil: the disk takes states at once
 	kill      func(at string) // called before each act on the world
 }
 
 func (r *rig) Publish(_ context.Context, p shadow.Policy) error {
 	r.strike("publish")
+	if p != r.forced && p.Epoch <= r.highest {
+		return fmt.Errorf("%w: %d", errStale, r.highest)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.published = append(r.published, p)
+	r.highest = max(r.highest, p.Epoch)
+	if p.RolledBack || p.Epoch != r.refuses { // otherwise it returns to the one before
+		r.forced = p
+	}
 	if !r.deaf && p.Epoch != r.refuses {
 		r.inForce = p.Epoch
 	}
 	return nil
+}
+
+var errStale = errors.New("policy is older than what is in force")
+
+func (r *rig) InForce() (shadow.Policy, uint64) { return r.forced, r.highest }
+
+// save is a disk whose process may be killed before it has anything.
+func (r *rig) save(s *state, path string) error {
+	r.strike("save")
+	if err := r.stuckDisk.wait(context.Background()); err != nil {
+		return err
+	}
+	return s.save(path)
 }
 
 func (r *rig) Subscribers() []Subscriber {
@@ -113,6 +141,9 @@ func (r *rig) tryOpen() (err error) {
 		Audit: r, Publisher: r, Metrics: NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.DiscardHandler),
 		Clock: Clock{Now: func() time.Time { return r.now }, Reading: func() time.Duration { return r.reading }},
 	})
+	if err == nil {
+		r.ladder.disk.save = r.save
+	}
 	return err
 }
 
@@ -187,13 +218,94 @@ func TestNoStageBeforeAllHaveTheOneBefore(t *testing.T) {
 	r.deaf, r.inForce = true, 0
 	r.step(time.Hour, pass(1000))
 	r.want(Climbing, 1)
-	if w := r.ladder.Status().WaitsFor; len(w) != 1 || !strings.Contains(w[0], "proxy-1") {
+	if w := r.ladder.Status().WaitsFor; len(w) != 2 || !strings.Contains(w[1], "proxy-1") {
 		t.Errorf("waits for %q", w)
 	}
 	r.deaf = false
 	r.step(0, pass(1000)) // published again, and acknowledged
 	r.step(0, pass(1000))
+	r.want(Climbing, 1) // the hour was not in this stage
+	r.step(time.Minute, pass(1000))
 	r.want(Climbing, 2)
+}
+
+// What is judged while the policy is on its way is evidence of the stage before.
+func TestOrdersCountOnceThePolicyIsInForce(t *testing.T) {
+	r := newRig(t)
+	r.deaf = true
+	r.step(time.Minute, pass(100))
+	r.want(Climbing, 2)
+	r.step(time.Hour, pass(1000))
+	r.deaf = false
+	r.step(0, pass(1000)) // acknowledged
+	r.step(time.Minute, pass(1099))
+	r.want(Climbing, 2)
+	r.step(0, pass(1100))
+	r.want(Climbing, 3)
+}
+
+// Time between two looks counts from when the policy is in force everywhere, not from the look before.
+func TestTimeCountsOnceThePolicyIsInForce(t *testing.T) {
+	r := newRig(t)
+	r.deaf, r.inForce = true, 0 // it is published, and on its way
+	r.step(0, pass(0))
+	r.reading += time.Hour
+	r.deaf, r.inForce = false, 1
+	if err := r.ladder.Catch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.step(59*time.Second, pass(1000))
+	r.want(Climbing, 1)
+	r.step(time.Second, pass(1000))
+	r.want(Climbing, 2)
+}
+
+// A subscriber refuses the first stage, before which there is nothing to go back to: who mends it and clears the hold gives
+// the stage another epoch, since the refused one is not taken again.
+func TestARefusedFirstStageCanBeCleared(t *testing.T) {
+	r := newRig(t)
+	r.refuses, r.inForce, r.forced = 1, 0, shadow.Policy{}
+	for range 3 {
+		if err := r.ladder.Step(t.Context(), r.ladder.Terms(), pass(0)); err != nil && !errors.Is(err, errStale) {
+			t.Fatal(err)
+		}
+	}
+	r.want(OnHold, 1)
+	if n := len(r.entries); n != 2 {
+		t.Errorf("audit: %v", r.changes())
+	}
+	if err := r.do("ann", ActClear, ""); err != nil {
+		t.Fatal(err)
+	}
+	r.step(0, pass(0))
+	r.want(Climbing, 1)
+	if p := r.inForceNow(); p.Epoch != 2 || p.Gray != stages()[0].Gray {
+		t.Errorf("in force: %+v", p)
+	}
+	r.step(time.Minute, pass(100))
+	r.want(Climbing, 2)
+}
+
+// What all had acknowledged is refused later, by a proxy that was rolled back by hand: it is told once, and cleared alike.
+func TestAPolicyThatIsRefusedLater(t *testing.T) {
+	r := newRig(t)
+	r.step(0, pass(0))
+	r.refuses = 1
+	for range 3 {
+		r.step(0, pass(0))
+	}
+	r.want(OnHold, 1)
+	if got := r.changes(); !slices.Equal(got, []Change{Begun, Retreated}) {
+		t.Errorf("audit: %v", got)
+	}
+	if err := r.do("ann", ActClear, ""); err != nil {
+		t.Fatal(err)
+	}
+	r.step(0, pass(0))
+	r.want(Climbing, 1)
+	if p := r.inForceNow(); p.Epoch != 2 {
+		t.Errorf("in force: %+v", p)
+	}
 }
 
 func TestARefusedPromotionGoesBackAndWaitsForAPerson(t *testing.T) {

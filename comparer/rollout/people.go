@@ -43,16 +43,25 @@ func (l *Ladder) Do(ctx context.Context, token string, act Act, reason, hash str
 }
 
 func (l *Ladder) carryOut(ctx context.Context, by string, act Act, reason, hash string) error {
+	turn, now, err := l.carry(ctx, by, act, reason, hash)
+	if err != nil || act != ActRollback {
+		return err // the others were kept before they were done
+	}
+	return l.disk.keep(turn, now)
+}
+
+func (l *Ladder) carry(ctx context.Context, by string, act Act, reason, hash string) (turn uint64, now state, err error) {
 	unlock := l.lock(act == ActRollback)
 	defer unlock()
 	l.tick()
 	if err := l.do(ctx, by, act, []string{reason}, hash); err != nil {
-		return err
+		return 0, now, err
 	}
 	if err := l.publish(ctx); err != nil { // it is done all the same; Catch and Step publish until it is taken
 		l.deps.Log.Warn("policy is not published yet", "err", err)
 	}
-	return nil
+	turn, now = l.snapshot()
+	return turn, now, nil
 }
 
 func (l *Ladder) do(ctx context.Context, by string, act Act, reasons []string, hash string) error {
@@ -60,26 +69,18 @@ func (l *Ladder) do(ctx context.Context, by string, act Act, reasons []string, h
 	case ActHold:
 		return l.hold(ctx, by, reasons)
 	case ActRollback:
-		return l.rollbackBy(ctx, by, reasons)
+		if l.state.Rollback != nil {
+			return fmt.Errorf("%w: it is rolled back", ErrConflict)
+		}
+		l.rollback(by, reasons)
+		l.show()
+		return nil
 	case ActClear:
 		return l.clear(ctx, by, reasons)
 	case ActApprove:
 		return l.approve(ctx, by, reasons, hash)
 	}
 	return fmt.Errorf("%w: there is no act %q", ErrConflict, act)
-}
-
-// rollbackBy rolls back, and publishes it also when it cannot be kept.
-func (l *Ladder) rollbackBy(ctx context.Context, by string, reasons []string) error {
-	if l.state.Rollback != nil {
-		return fmt.Errorf("%w: it is rolled back", ErrConflict)
-	}
-	err := l.rollback(by, reasons)
-	l.show()
-	if err != nil {
-		return errors.Join(err, l.publish(ctx))
-	}
-	return nil
 }
 
 func (l *Ladder) hold(ctx context.Context, by string, reasons []string) error {
@@ -92,7 +93,7 @@ func (l *Ladder) hold(ctx context.Context, by string, reasons []string) error {
 }
 
 // clear begins anew at the first stage after a rollback. What was judged before does not count any more: it would roll
-// back again at once.
+// back again at once. After a hold over a refusal the stage begins anew where there was nothing to go back to.
 func (l *Ladder) clear(ctx context.Context, by string, reasons []string) error {
 	next := l.state
 	next.Starter = by
@@ -102,6 +103,11 @@ func (l *Ladder) clear(ctx context.Context, by string, reasons []string) error {
 		next = state{Policy: l.config.policy(next.Epoch, l.config.Stages[0]), Epoch: next.Epoch, Since: l.deps.Clock.Now(), Starter: by, Owed: l.state.Owed}
 	case l.state.Held != nil:
 		next.Held = nil
+		if _, refused := refusal(l.deps.Publisher.Subscribers(), l.state.Policy); refused { // it would be again
+			next.Epoch++
+			next.Policy.Epoch = next.Epoch
+			next.Elapsed, next.Entering = 0, true
+		}
 	default:
 		return fmt.Errorf("%w: it is neither held nor rolled back", ErrConflict)
 	}

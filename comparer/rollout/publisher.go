@@ -11,6 +11,7 @@ import (
 type Publisher interface {
 	Publish(ctx context.Context, p shadow.Policy) error
 	Subscribers() []Subscriber
+	InForce() (p shadow.Policy, highest uint64) // what it gave out last, and the highest epoch that it has taken; 0 = none yet
 }
 
 // Subscriber is a proxy that has to follow.

@@ -21,9 +21,10 @@ type state struct {
 	Stage    int           `json:"stage"`  // from 0; while rolled back the one that was left
 	Done     bool          `json:"done"`   // the last stage is proved
 	Elapsed  time.Duration `json:"elapsed"`
-	Base     int           `json:"base"`  // orders judged when the stage began
-	Since    time.Time     `json:"since"` // of the evidence that counts; zero = all
-	Epoch    uint64        `json:"epoch"` // the highest that was given out
+	Base     int           `json:"base"`               // orders judged when the stage's policy came into force
+	Entering bool          `json:"entering,omitempty"` // it has not yet
+	Since    time.Time     `json:"since"`              // of the evidence that counts; zero = all
+	Epoch    uint64        `json:"epoch"`              // the highest that was given out
 	Held     *note         `json:"held,omitempty"`
 	Rollback *note         `json:"rollback,omitempty"`
 	Proposal *proposal     `json:"proposal,omitempty"`
@@ -88,7 +89,7 @@ func load(path string) (*state, error) {
 
 // damaged says so, and never that there was nothing: the file may hold a rollback.
 func damaged(path, why string) error {
-	return fmt.Errorf("%s:1:1: sha256: the state of the rollout is not whole (%s); try: roll back by hand, then move the file away", path, why)
+	return fmt.Errorf("%s:1:1: sha256: the state of the rollout is not whole (%s); try: move the file away: the rollout begins at its first stage again, above every epoch in force, or waits for a person where a rollback is in force; POST /rollback at the sidecars' admin ports first where the candidate must get nothing", path, why)
 }
 
 func digest(raw []byte) string {

@@ -31,8 +31,8 @@ func (d Directive) check() error {
 	if err := p.Check(); err != nil {
 		return err
 	}
-	if d.Epoch < d.Fence && !d.idle() {
-		return fmt.Errorf("policy: epoch %d is older than the rollback %d", d.Epoch, d.Fence)
+	if d.Epoch <= d.Fence && !d.idle() {
+		return fmt.Errorf("policy: epoch %d is not newer than the rollback %d", d.Epoch, d.Fence)
 	}
 	return nil
 }

@@ -104,13 +104,16 @@ func (s *Server) prepare(d Directive) (*rollout, error) {
 	return out, nil
 }
 
-// enforce gives the rollout to every subscriber, and keeps it. What cannot be kept is in force all the same.
+// enforce keeps the rollout, and gives it to every subscriber. What cannot be kept is in force all the same. A rollback is
+// kept by Publish, when nothing waits for the disk any more.
 func (s *Server) enforce(next *rollout, what change) {
 	next.since, next.took, next.change = s.deps.Now(), 0, what
 	s.inForce = next
 	s.metrics.published.WithLabelValues(string(what)).Inc()
 	s.metrics.epoch.Set(float64(next.Epoch))
-	s.keep()
+	if what != rollback {
+		s.write(s.toKeep())
+	}
 	clear(s.waiting)
 	for name, m := range s.members {
 		s.waiting[name] = true
@@ -155,7 +158,7 @@ func (s *Server) conclude() {
 	}
 	if len(s.waiting) == 0 && s.good != now && s.allAcked() {
 		s.good = now
-		s.keep()
+		s.keepSoon()
 	}
 	close(s.changed)
 	s.changed = make(chan struct{})

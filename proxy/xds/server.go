@@ -78,6 +78,10 @@ type Server struct {
 	waiting map[string]bool // members that have not settled what is in force
 	changed chan struct{}   // closed, and another one made, when anything of this changes
 	fencing chan struct{}   // has room for one: wakes Run
+	turn    uint64          // of the last state that was to be kept
+
+	disk    disk
+	unsaved chan struct{} // has room for one: something is to be kept, and nothing waits for it
 }
 
 // New makes a server whose configuration has passed Validate, with what an earlier run left in force. It fails when that
@@ -86,6 +90,7 @@ func New(config Config, deps Deps) (*Server, error) {
 	s := &Server{
 		config: config, deps: deps, metrics: newMetrics(deps.Registry), patience: deps.Patience,
 		members: map[string]*member{}, waiting: map[string]bool{}, changed: make(chan struct{}), fencing: make(chan struct{}, 1),
+		disk: disk{file: config.State, save: save}, unsaved: make(chan struct{}, 1),
 	}
 	if s.patience <= 0 {
 		s.patience = defaultPatience
@@ -122,6 +127,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener, secure *tls.Config)
 	inner, stop := context.WithCancel(ctx)
 	var parts sync.WaitGroup
 	parts.Go(func() { s.watch(inner) })
+	parts.Go(func() { s.keeps(inner) })
 	parts.Go(func() {
 		<-inner.Done()
 		g.Stop() // a subscriber keeps what it has
@@ -145,16 +151,27 @@ func loopback(a net.Addr) bool {
 // Publish puts a policy into force for all subscribers, or says why none of them may be given it. It does not wait: Wait
 // does. The policy in force may be published again.
 //
-// A promotion is refused while what is in force is not acknowledged by all, since there would be nothing to return to. A
-// rollback, and anything that asks for less, is always taken.
+// A promotion is refused while what is in force is not acknowledged by all, since there would be nothing to return to; it
+// is kept on disk before anybody is given it. A rollback, and anything that asks for less, is always taken; a rollback goes
+// to the streams and the guards first, and is kept then.
 func (s *Server) Publish(_ context.Context, p shadow.Policy) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.mayPublish(p); err != nil {
+	before, err := s.publish(p)
+	if err != nil {
 		return fmt.Errorf("publish policy %d: %w", p.Epoch, err)
 	}
-	if p == s.inForce.Policy {
-		return nil
+	if p != before && p.RolledBack {
+		s.write(s.latest())
+	}
+	return nil
+}
+
+// publish gives the policy that was in force before.
+func (s *Server) publish(p shadow.Policy) (before shadow.Policy, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before = s.inForce.Policy
+	if err := s.mayPublish(p); err != nil || p == before {
+		return before, err
 	}
 	d := Directive{Policy: p, Fence: s.fence}
 	if p.RolledBack {
@@ -162,14 +179,14 @@ func (s *Server) Publish(_ context.Context, p shadow.Policy) error {
 	}
 	next, err := s.prepare(d)
 	if err != nil {
-		return fmt.Errorf("publish policy %d: %w", p.Epoch, err)
+		return before, err
 	}
 	s.fence = d.Fence
 	s.enforce(next, kindOf(s.inForce.Directive, d))
 	if p.RolledBack {
 		s.wakeFencing()
 	}
-	return nil
+	return before, nil
 }
 
 // Wait waits until the policy of an epoch is settled: every subscriber has acknowledged it, or, after a rollback, is

@@ -101,7 +101,7 @@ func TestDirectiveComesBackAsItWent(t *testing.T) {
 		{Policy: policy(0, 0, 0)},
 		{Policy: policy(1, percent, 0)},
 		{Policy: policy(1<<60+1, 25*percent, 5*percent), Fence: 1 << 59}, // more than a float holds
-		{Policy: policy(7, shadow.Whole, shadow.Whole), Fence: 7},
+		{Policy: policy(7, shadow.Whole, shadow.Whole), Fence: 6},
 		{Policy: rolledBack(9), Fence: 9},
 	} {
 		rc, err := routeConfiguration(named(), Sidecar, d)
@@ -110,6 +110,17 @@ func TestDirectiveComesBackAsItWent(t *testing.T) {
 		}
 		if got, err := ReadDirective(rc); err != nil || got != d {
 			t.Errorf("got %+v, %v; wanted %+v", got, err, d)
+		}
+	}
+}
+
+func TestDirectiveAtARollbackAsksForNothing(t *testing.T) {
+	for fence, taken := range map[uint64]bool{6: true, 7: false, 8: false} {
+		if err := (Directive{Policy: policy(7, percent, 0), Fence: fence}).check(); (err == nil) != taken {
+			t.Errorf("rollback %d: %v", fence, err)
+		}
+		if err := (Directive{Policy: policy(7, 0, 0), Fence: fence}).check(); err != nil {
+			t.Errorf("idle, rollback %d: %v", fence, err)
 		}
 	}
 }

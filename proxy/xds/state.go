@@ -14,10 +14,11 @@ import (
 
 // kept is what a server leaves for its next run.
 type kept struct {
-	InForce Directive  `json:"in_force"`
-	Good    *Directive `json:"good,omitempty"` // the last that all acknowledged
-	Promote bool       `json:"promote"`        // what is in force goes back to it when it is refused
-	Fence   uint64     `json:"fence"`
+	InForce Directive     `json:"in_force"`
+	Good    *Directive    `json:"good,omitempty"`    // the last that all acknowledged
+	Promote bool          `json:"promote"`           // what is in force goes back to it when it is refused
+	Refused *RefusedError `json:"refused,omitempty"` // the last promotion that was
+	Fence   uint64        `json:"fence"`
 }
 
 // recover puts into force what an earlier run left there, or at first what asks for nothing.
@@ -33,7 +34,7 @@ func (s *Server) recover() error {
 	if err := k.InForce.check(); err != nil {
 		return fmt.Errorf("%s:1:1: in_force: %w", s.config.State, err)
 	}
-	s.fence = k.Fence
+	s.fence, s.refused = k.Fence, k.Refused
 	if k.Good != nil {
 		good, err := s.prepare(*k.Good)
 		if err != nil {
@@ -59,18 +60,6 @@ func (s *Server) recover() error {
 	s.inForce = next
 	s.metrics.epoch.Set(float64(next.Epoch))
 	return nil
-}
-
-// keep writes what is in force.
-func (s *Server) keep() {
-	k := kept{InForce: s.inForce.Directive, Fence: s.fence, Promote: s.inForce.change == promotion}
-	if s.good != nil {
-		k.Good = &s.good.Directive
-	}
-	if err := save(s.config.State, k); err != nil {
-		s.metrics.unkept.Inc()
-		s.deps.Log.Error("the policy is in force and cannot be kept", keyEpoch, s.inForce.Epoch, keyReason, err)
-	}
 }
 
 // load reads a JSON file into a pointer. A file that is not there, or "", changes nothing.

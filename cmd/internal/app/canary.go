@@ -77,14 +77,16 @@ func (c *canary) events(instance string, at time.Time) []shadow.Event {
 	}
 }
 
-// take gives the events that are evidence, and counts the others where they belong.
+// take gives the events that are evidence, and counts the others where they belong. Without a canary (nil) they belong
+// nowhere: an earlier process, which had one, left them on the bus.
 func (c *canary) take(batch []shadow.Event) []shadow.Event {
 	var evidence []shadow.Event
 	for _, ev := range batch {
-		if strings.HasPrefix(ev.Instance, canaryInstance) {
-			c.count(ev)
-		} else {
+		switch {
+		case !strings.HasPrefix(ev.Instance, canaryInstance):
 			evidence = append(evidence, ev)
+		case c != nil:
+			c.count(ev)
 		}
 	}
 	return evidence

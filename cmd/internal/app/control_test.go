@@ -290,6 +290,16 @@ func TestWhatASidecarRefuses(t *testing.T) {
 		g.must(g.sidecar.fence.raise(7))
 		g.answers("stable")
 	})
+	t.Run("a promotion of the epoch of its own rollback", func(t *testing.T) {
+		g := newGoverned(t, true)
+		g.must(g.wait(0))
+		g.must(g.sidecar.fence.raise(5))
+		var refused *xds.RefusedError
+		if err := g.put(asks(5, 5*percent, shadow.Whole)); !errors.As(err, &refused) || !strings.Contains(refused.Reason, "epoch 5, rollback 5") {
+			t.Fatalf("refused: %v", err)
+		}
+		g.answers("stable")
+	})
 	t.Run("another release", func(t *testing.T) {
 		g := newGoverned(t, true)
 		d := xds.Directive{Policy: asks(1, percent, 0)}
@@ -300,6 +310,28 @@ func TestWhatASidecarRefuses(t *testing.T) {
 	})
 }
 
+// TestRollbackByHandEndsThePolicyInForce: whether the epoch is left to the sidecar or is that of the policy itself.
+func TestRollbackByHandEndsThePolicyInForce(t *testing.T) {
+	for body, want := range map[string]uint64{"{}": 3, `{"epoch": 2}`: 2} {
+		t.Run(body, func(t *testing.T) {
+			g := newGoverned(t, true)
+			g.must(g.wait(0))
+			g.must(g.put(asks(1, 5*percent, 0)))
+			g.must(g.put(asks(2, 5*percent, shadow.Whole)))
+			g.answers("candidate")
+			res, err := http.Post(g.admin.URL, "application/json", strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			if res.StatusCode != http.StatusOK || g.sidecar.fence.at() != want {
+				t.Errorf("%s, the fence is at %d", res.Status, g.sidecar.fence.at())
+			}
+			g.answers("stable")
+		})
+	}
+}
+
 func TestSliceOfADirective(t *testing.T) {
 	for name, c := range map[string]struct {
 		d     xds.Directive
@@ -308,7 +340,7 @@ func TestSliceOfADirective(t *testing.T) {
 	}{
 		"before the first policy": {xds.Directive{}, 0, proxy.Slice{Release: "v2", Halted: true}},
 		"a promotion":             {xds.Directive{Policy: asks(3, percent, 2*percent)}, 1, proxy.Slice{Release: "v2", Epoch: 1, Policy: 3, PerMillion: 10_000, Serve: 20_000}},
-		"at the rollback":         {xds.Directive{Policy: asks(3, percent, 0)}, 3, proxy.Slice{Release: "v2", Epoch: 3, Policy: 3, PerMillion: 10_000}},
+		"at the rollback":         {xds.Directive{Policy: asks(3, percent, 0)}, 3, proxy.Slice{Release: "v2", Epoch: 3, Policy: 3, Halted: true}},
 		"behind the rollback":     {xds.Directive{Policy: asks(3, percent, percent)}, 4, proxy.Slice{Release: "v2", Epoch: 4, Policy: 3, Halted: true}},
 		"a rollback":              {xds.Directive{Policy: rollbackOf(4), Fence: 4}, 4, proxy.Slice{Release: "v2", Epoch: 4, Policy: 4, Halted: true}},
 	} {

@@ -19,10 +19,12 @@ import (
 	"github.com/seed-3356bd69/touchstone/proxy/xds"
 )
 
-// fence is the rollback epoch. Below it nothing is sampled, no shadow run begins, and the guard refuses the candidate's
-// calls. It is only ever raised, and kept on disk; sidecars that share what they know share it too.
+// fence is the rollback epoch. A policy or a trial of that epoch or a lower one samples and serves nothing, no shadow run of
+// it begins, and the guard refuses the candidate's calls of lower ones. It is only ever raised, and kept on disk; sidecars
+// that share what they know share it too.
 type fence struct {
 	file string // "" = it is not kept
+	base uint64 // epoch of the configuration
 	take func(epoch uint64) error
 	tell func(ctx context.Context, epoch uint64) error // to other sidecars; nil = there are none
 
@@ -66,6 +68,13 @@ func (f *fence) raise(epoch uint64) error {
 	return f.put(epoch)
 }
 
+// end raises it above all that may be in force here.
+func (f *fence) end() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.put(max(f.epoch, f.directive.Epoch, f.base) + 1)
+}
+
 func (f *fence) put(epoch uint64) error {
 	if epoch <= f.epoch {
 		return nil
@@ -96,7 +105,7 @@ func (f *fence) keep(epoch uint64) error {
 	return nil
 }
 
-// ServeHTTP takes POST /rollback {"epoch": 5}; without an epoch it is the next one.
+// ServeHTTP takes POST /rollback {"epoch": 5}; without an epoch it is the next one after what is in force.
 func (f *fence) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var wanted struct {
 		Epoch uint64 `json:"epoch"`
@@ -108,10 +117,12 @@ func (f *fence) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusBadRequest, map[string]any{"error": "not a rollback", "try": `curl -H 'Content-Type: application/json' -d '{"epoch": 5}' .../rollback`})
 		return
 	}
+	var err error
 	if wanted.Epoch == 0 {
-		wanted.Epoch = f.at() + 1
+		err = f.end()
+	} else {
+		err = f.raise(wanted.Epoch)
 	}
-	err := f.raise(wanted.Epoch)
 	if f.tell != nil {
 		if told := f.tell(r.Context(), f.at()); told != nil {
 			err = errors.Join(err, fmt.Errorf("other sidecars are not told: %w", told))
@@ -136,7 +147,7 @@ func (s *sidecar) rollbacks(context.Context) error {
 	if s.fence, err = openFence(string(s.cfg.RollbackFile)); err != nil {
 		return err
 	}
-	s.fence.take = s.fenced
+	s.fence.take, s.fence.base = s.fenced, s.cfg.Epoch
 	if s.values != nil {
 		s.fence.tell = func(ctx context.Context, epoch uint64) error {
 			return s.values.Members().Add(ctx, fenceKey+strconv.FormatUint(epoch, 10))
@@ -154,14 +165,14 @@ func (s *sidecar) fenced(epoch uint64) error {
 	return s.proxy.SetSlice(s.slice())
 }
 
-// slice is what is sampled: nothing while the configuration's epoch is below the rollback's. A control plane says it in
+// slice is what is sampled: nothing while the configuration's epoch is not above the rollback's. A control plane says it in
 // the configuration's stead.
 func (s *sidecar) slice() proxy.Slice {
 	if s.cfg.ControlPlane != nil {
 		return controlled(s.cfg.Release, s.fence.directive, s.fence.epoch)
 	}
 	out := proxy.Slice{Release: s.cfg.Release, Epoch: s.cfg.Epoch, PerMillion: uint32(s.cfg.Tag.Percent)}
-	if epoch := s.fence.epoch; epoch > out.Epoch {
+	if epoch := s.fence.epoch; epoch >= out.Epoch {
 		out.Epoch, out.Halted = epoch, true
 	}
 	return out

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
 )
 
 func opened(t *testing.T, file string) (*fence, *[]uint64) {
@@ -82,6 +84,43 @@ func TestRollbackByHTTP(t *testing.T) {
 		if res.StatusCode != c.status || f.at() != c.epoch || told != c.epoch {
 			t.Errorf("%s %s: %d, epoch %d, told %d", c.media, c.body, res.StatusCode, f.at(), told)
 		}
+	}
+}
+
+// TestRollbackOfAConfiguredTrial: without a control plane the configuration's epoch is in force, and what ends it ends it
+// also when it is that epoch.
+func TestRollbackOfAConfiguredTrial(t *testing.T) {
+	for name, c := range map[string]struct {
+		body        string
+		base, epoch uint64
+		halted      bool
+	}{
+		"the next one":                    {`{}`, 1, 2, true},
+		"the next one of a later trial":   {`{}`, 7, 8, true},
+		"the epoch of the trial":          {`{"epoch": 7}`, 7, 7, true},
+		"an epoch that was over long ago": {`{"epoch": 6}`, 7, 6, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &sidecar{cfg: &config.Sidecar{Release: "v2", Epoch: c.base, RollbackFile: config.Path(filepath.Join(t.TempDir(), "rollback"))}}
+			if err := s.rollbacks(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if s.slice().Halted {
+				t.Fatal("halted before the rollback")
+			}
+			s.fence.take = func(uint64) error { return nil }
+			w := httptest.NewRecorder()
+			r := httptest.NewRequest("POST", "/rollback", strings.NewReader(c.body))
+			r.Header.Set("Content-Type", "application/json")
+			s.fence.ServeHTTP(w, r)
+			if w.Code != http.StatusOK || s.fence.at() != c.epoch || s.slice().Halted != c.halted {
+				t.Errorf("%d, the fence is at %d, slice %+v", w.Code, s.fence.at(), s.slice())
+			}
+			again := &sidecar{cfg: s.cfg}
+			if err := again.rollbacks(t.Context()); err != nil || again.slice().Halted != c.halted {
+				t.Errorf("after a restart: %+v, %v", again.slice(), err)
+			}
+		})
 	}
 }
 

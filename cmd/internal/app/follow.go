@@ -13,7 +13,7 @@ import (
 // Why a sidecar refuses a policy.
 var (
 	errOtherRelease = errors.New("policy is of another release than the one that runs here")
-	errRolledBack   = errors.New("policy is older than a rollback that is in force here")
+	errRolledBack   = errors.New("policy is not newer than a rollback that is in force here")
 )
 
 // follows subscribes to the control plane. What an earlier run took last is in force before the ports open.
@@ -51,7 +51,7 @@ func (s *sidecar) obey(d xds.Directive) error {
 	switch asks := d.Gray > 0 || d.Serve > 0; {
 	case d.Candidate != s.cfg.Release:
 		return fmt.Errorf("%w: %s, and here it is %s", errOtherRelease, d.Candidate, s.cfg.Release)
-	case asks && d.Epoch < f.epoch:
+	case asks && d.Epoch <= f.epoch:
 		return fmt.Errorf("%w: epoch %d, rollback %d", errRolledBack, d.Epoch, f.epoch)
 	}
 	if err := s.proxy.SetSlice(controlled(s.cfg.Release, d, max(f.epoch, d.Fence))); err != nil {
@@ -68,7 +68,7 @@ func (s *sidecar) obey(d xds.Directive) error {
 // controlled is what a directive samples and serves behind a rollback.
 func controlled(release string, d xds.Directive, fence uint64) proxy.Slice {
 	out := proxy.Slice{Release: release, Epoch: fence, Policy: d.Epoch, PerMillion: uint32(d.Gray), Serve: uint32(d.Serve)}
-	if d.Epoch == 0 || d.RolledBack || d.Epoch < fence {
+	if d.Epoch == 0 || d.RolledBack || d.Epoch <= fence {
 		out.PerMillion, out.Serve, out.Halted = 0, 0, true
 	}
 	return out

@@ -131,7 +131,8 @@ func (r *grayRun) openRollout(ctx context.Context, cfg *config.Comparer, seed pu
 }
 
 // Run looks every now and then until ctx ends, and then gives the audit log back. What the control plane or the audit could
-// not take is tried again beside it: a look, a publication and an entry do not wait for each other.
+// not take is tried again beside it, also while a look reads and judges. They share the ladder: a promotion that waits for its
+// entry, at most rolloutPatience, holds up a publication; a rollback ends that wait.
 func (g *rolloutLoop) Run(ctx context.Context) error {
 	if err := g.ladder.Publish(ctx); err != nil {
 		g.log.Warn("policy is not published yet", telemetry.KeyError, err)
@@ -189,7 +190,18 @@ func (f followers) Subscribers() []rollout.Subscriber {
 	return out
 }
 
+// InForce gives what was published last, and the highest epoch that is taken.
+func (f followers) InForce() (shadow.Policy, uint64) {
+	s := f.Status()
+	highest := max(s.InForce.Epoch, s.InForce.Fence)
+	if s.Refused != nil {
+		highest = max(highest, s.Refused.Epoch)
+	}
+	return s.InForce.Policy, highest
+}
+
 // look judges under the terms of the stage in force, and takes the ladder where that leads. What cannot be judged holds.
+// That a decision cannot be kept changes nothing of it: it is kept once the ladder has it.
 func (g *rolloutLoop) look(ctx context.Context) (judged, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -197,8 +209,10 @@ func (g *rolloutLoop) look(ctx context.Context) (judged, error) {
 	out, err := g.judge(ctx, terms)
 	if err != nil {
 		out.decision = gate.Decision{Verdict: gate.Hold, Reasons: []string{"the evidence could not be judged: " + err.Error()}}
+		return out, errors.Join(err, g.ladder.Step(ctx, terms, out.decision))
 	}
-	return out, errors.Join(err, g.ladder.Step(ctx, terms, out.decision))
+	err = g.ladder.Step(ctx, terms, out.decision)
+	return out, errors.Join(err, g.run.keep(ctx, out))
 }
 
 func (g *rolloutLoop) judge(ctx context.Context, terms rollout.Terms) (judged, error) {

@@ -12,6 +12,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -40,14 +42,37 @@ type judged struct {
 	bookings []comparer.Booking
 	decision gate.Decision
 	probes   []gate.Probe
+	blind    bool // something that it should rest on could not be read
 }
 
 // reading is what was read of the three sides.
 type reading struct {
-	joined  *match.Joined
-	scope   comparer.Scope
-	problem error // why there is no statement
-	file    *statement
+	joined   *match.Joined
+	scope    comparer.Scope
+	problems []string // what could not be read, and why
+	blind    bool     // of them one is more than a statement
+	file     *statement
+}
+
+// lacks notes what could not be read.
+func (r *reading) lacks(what string, err error) {
+	r.problems, r.blind = append(r.problems, what+": "+err.Error()), true
+}
+
+// alone is the reading without any of its sides: one that is held against nothing would show differences that there are not.
+func (r reading) alone(what string, why error) (reading, error) {
+	side := func(name string) match.Side { return match.Side{Name: name, Records: none} }
+	joined, err := match.Join(context.Background(), side("primary"), side("shadow"), side("channel"))
+	r.joined, r.file, r.scope.ChannelFinal = joined, nil, false
+	r.lacks(what, why)
+	return r, err
+}
+
+// weighed is a judgement, with what it takes to try whether it could have failed.
+type weighed struct {
+	reading
+	judgement *comparer.Judgement
+	trial     *gate.Trial // nil: no order is sound
 }
 
 // statement is a file that was decoded, and how.
@@ -62,39 +87,86 @@ type decoder interface {
 	Decode(ctx context.Context, req plugins.DecodeRequest, r io.Reader, emit plugins.Emitter) (plugins.DecodeResult, error)
 }
 
-// read reads the three sides.
-func (j *judge) read(ctx context.Context) (r reading, err error) {
-	r, err = j.sides(ctx)
+// unproved tells whether orders of several sides were judged, and none of them can show that a fault would have been found.
+// A statement of another day is like that: every order lacks its line.
+func (w weighed) unproved() bool {
+	return w.trial == nil && slices.ContainsFunc(w.judgement.Orders, func(o comparer.JudgedOrder) bool {
+		return o.Class != comparer.Inconclusive && o.Class != comparer.Unbooked
+	})
+}
+
+// readBound is how long one of these may take: the reading of the sides, the comparison of rows, the self-test.
+const readBound = 15 * time.Minute
+
+// read reads the three sides. Where that fails the ledger is judged alone: that is a problem and no error, which keeps the
+// gate from passing, and not what the ledger has from showing. Only the end of ctx is an error.
+func (j *judge) read(ctx context.Context) (reading, error) {
+	bounded, cancel := context.WithTimeout(ctx, readBound)
+	defer cancel()
+	r, err := j.sides(bounded)
+	if err != nil && ctx.Err() == nil {
+		j.log.Error("the sides are not read", "err", err)
+		r, err = r.alone("the sides could not be read", err)
+	}
 	if c := j.config.Sides; c != nil && c.Channel != nil {
 		r.scope.Channel = c.Channel.Name
 	}
 	return r, err
 }
 
-// weigh holds what was read against the ledger, tries whether a fault in it would be found, and decides.
-func (j *judge) weigh(ctx context.Context, l *comparer.Ledger, r reading, policy gate.Policy, facts gate.Facts) (judged, error) {
+// readRows adds what the rows of these orders say.
+func (j *judge) readRows(ctx context.Context, r *reading, all []comparer.Order) error {
+	bounded, cancel := context.WithTimeout(ctx, readBound)
+	defer cancel()
+	found, err := j.compareRows(bounded, all)
+	if err != nil && ctx.Err() == nil {
+		j.log.Error("the rows are not compared", "err", err)
+		r.lacks("the rows could not be compared", err)
+	}
+	r.scope.Rows = found
+	return ctx.Err()
+}
+
+// weigh holds what was read against the ledger.
+func (j *judge) weigh(l *comparer.Ledger, r reading, policy gate.Policy) (weighed, error) {
 	judgement, err := comparer.Judge(l, r.joined, r.scope)
 	if err != nil {
-		return judged{}, fmt.Errorf("judge the sides: %w", err)
+		if r, err = r.alone("the sides could not be judged", err); err != nil {
+			return weighed{}, err
+		}
+		if judgement, err = comparer.Judge(l, r.joined, r.scope); err != nil {
+			return weighed{}, fmt.Errorf("judge the ledger: %w", err)
+		}
 	}
-	if r.problem != nil {
-		judgement.Counts.Problems = append(judgement.Counts.Problems, r.problem.Error())
+	judgement.Counts.Problems = append(judgement.Counts.Problems, r.problems...)
+	return weighed{reading: r, judgement: judgement, trial: gate.NewTrial(l, judgement, r.scope, policy)}, nil
+}
+
+// conclude tries whether a fault in what was weighed would be found, and decides. It does not touch the ledger.
+func (j *judge) conclude(ctx context.Context, w weighed, policy gate.Policy, facts gate.Facts) (judged, error) {
+	bounded, cancel := context.WithTimeout(ctx, readBound)
+	defer cancel()
+	probes, err := j.selfTest(bounded, w.trial, w.file)
+	if ctx.Err() != nil {
+		return judged{}, ctx.Err()
 	}
-	probes, err := j.selfTest(ctx, gate.NewTrial(l, judgement, r.scope, policy), r.file)
 	if err != nil {
-		return judged{}, fmt.Errorf("test the gate: %w", err)
+		facts.Invalid = append(facts.Invalid, "the self-test failed: "+err.Error())
+	}
+	if j.config.Sides != nil && w.unproved() {
+		facts.Invalid = append(facts.Invalid, "no sound order to put a fault into")
 	}
 	for _, p := range probes {
 		if !p.Found {
 			facts.Invalid = append(facts.Invalid, fmt.Sprintf("%s was seeded, and not found (%s)", p.Fault, p.Saw))
 		}
 	}
-	decision := gate.Decide(judgement, policy, facts)
-	report := judgement.Describe()
+	decision := gate.Decide(w.judgement, policy, facts)
+	report := w.judgement.Describe()
 	report.Verdict, report.Reasons = string(decision.Verdict), decision.Reasons
 	report.Judged, report.Bound, report.MaxBound = decision.Judged, decision.Bound, decision.MaxBound
 	report.Release = j.config.Release
-	return judged{report: report, bookings: judgement.Bookings, decision: decision, probes: probes}, nil
+	return judged{report: report, bookings: w.judgement.Bookings, decision: decision, probes: probes, blind: w.blind}, nil
 }
 
 // sides reads primary, shadow and channel. Without configured sides all three are empty, and no order is judged.
@@ -105,9 +177,9 @@ func (j *judge) sides(ctx context.Context) (r reading, err error) {
 		name := ""
 		if s.Channel != nil {
 			name = s.Channel.Name
-			if channel, r.file, r.scope.ChannelFinal, r.problem = j.channel(ctx, *s.Channel); r.problem != nil {
-				j.log.Error("no channel statement", "err", r.problem)
-				channel = none
+			if channel, r.file, r.scope.ChannelFinal, err = j.channel(ctx, *s.Channel); err != nil {
+				j.log.Error("no channel statement", "err", err)
+				channel, r.problems = none, append(r.problems, err.Error())
 			}
 		}
 		db, err := openDSN(s.Primary.DSN.Text())

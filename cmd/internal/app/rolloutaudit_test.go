@@ -49,6 +49,8 @@ func (p *inHand) Publish(_ context.Context, policy shadow.Policy) error {
 	return nil
 }
 
+func (p *inHand) InForce() (shadow.Policy, uint64) { return p.policy, p.policy.Epoch }
+
 func (p *inHand) Subscribers() []rollout.Subscriber {
 	return []rollout.Subscriber{{Name: "pay-1", State: "acked", Settled: true, Epoch: p.policy.Epoch}}
 }

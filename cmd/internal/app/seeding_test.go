@@ -324,7 +324,11 @@ func TestAMissedSeedHolds(t *testing.T) {
 		t.Helper()
 		l, joined := soundRun(t, r)
 		j := &judge{config: &config.Comparer{Data: config.Path(t.TempDir())}, log: slog.New(slog.DiscardHandler)}
-		out, err := j.weigh(t.Context(), l, reading{joined: joined, scope: comparer.Scope{ChannelFinal: true}, file: file}, loose(), gate.Facts{})
+		w, err := j.weigh(l, reading{joined: joined, scope: comparer.Scope{ChannelFinal: true}, file: file}, loose())
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := j.conclude(t.Context(), w, loose(), gate.Facts{})
 		if err != nil {
 			t.Fatal(err)
 		}
