@@ -19,6 +19,7 @@ import (
 
 	"github.com/seed-3356bd69/touchstone/cmd/internal/adapters"
 	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/telemetry"
 	"github.com/seed-3356bd69/touchstone/comparer"
 	"github.com/seed-3356bd69/touchstone/comparer/gate"
 	"github.com/seed-3356bd69/touchstone/plugins"
@@ -105,7 +106,7 @@ func (j *judge) read(ctx context.Context) (reading, error) {
 	defer cancel()
 	r, err := j.sides(bounded)
 	if err != nil && ctx.Err() == nil {
-		j.log.Error("the sides are not read", "err", err)
+		j.log.Error("the sides are not read", telemetry.KeyError, err)
 		r, err = r.alone("the sides could not be read", err)
 	}
 	if c := j.config.Sides; c != nil && c.Channel != nil {
@@ -120,7 +121,7 @@ func (j *judge) readRows(ctx context.Context, r *reading, all []comparer.Order) 
 	defer cancel()
 	found, err := j.compareRows(bounded, all)
 	if err != nil && ctx.Err() == nil {
-		j.log.Error("the rows are not compared", "err", err)
+		j.log.Error("the rows are not compared", telemetry.KeyError, err)
 		r.lacks("the rows could not be compared", err)
 	}
 	r.scope.Rows = found
@@ -178,7 +179,7 @@ func (j *judge) sides(ctx context.Context) (r reading, err error) {
 		if s.Channel != nil {
 			name = s.Channel.Name
 			if channel, r.file, r.scope.ChannelFinal, err = j.channel(ctx, *s.Channel); err != nil {
-				j.log.Error("no channel statement", "err", err)
+				j.log.Error("no channel statement", telemetry.KeyError, err)
 				channel, r.problems = none, append(r.problems, err.Error())
 			}
 		}
