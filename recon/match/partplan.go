@@ -162,25 +162,25 @@ func (p *Parts) All() []Part {
 	return all
 }
 
-// readPlan gives nil where there is none, or none that can be used.
-func readPlan(path string) (*plan, error) {
+// readPlan gives nil where there is none. void: there is one that cannot be used, cut off, damaged or of another program.
+func readPlan(path string) (_ *plan, void bool, err error) {
 	text, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil
+		return nil, false, nil
 	case err != nil:
-		return nil, fmt.Errorf("read plan: %w", err)
+		return nil, false, fmt.Errorf("read plan: %w", err)
 	}
 	body, sum, ok := bytes.Cut(text, []byte("\n"))
 	digest := sha256.Sum256(body)
 	if !ok || strings.TrimSpace(string(sum)) != hex.EncodeToString(digest[:]) {
-		return nil, nil // cut off or damaged
+		return nil, true, nil
 	}
 	out := &plan{id: digest}
 	if err := json.Unmarshal(body, out); err != nil || out.Layout != layout || !out.sane() {
-		return nil, nil // of another program
+		return nil, true, nil
 	}
-	return out, nil
+	return out, false, nil
 }
 
 func (p *plan) sane() bool {
@@ -227,14 +227,16 @@ func (p *Parts) Begin(ctx context.Context, cfg Config, sides ...*scan.Side) erro
 	}
 	if p.plan != nil {
 		err := p.fits()
-		other, is := errors.AsType[*OtherPlanError](err)
-		if !is {
+		if _, is := errors.AsType[*OtherPlanError](err); !is {
 			return errors.Join(err, p.room())
 		}
-		p.plan = nil
+		p.plan, p.void = nil, true
+	}
+	if p.void {
 		if err := p.remove(ownName.MatchString); err != nil {
-			return errors.Join(other, err)
+			return err
 		}
+		p.void = false
 	}
 	return p.begin(ctx)
 }

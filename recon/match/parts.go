@@ -30,6 +30,7 @@ type Parts struct {
 	dir    string
 	secret entry.Secret
 	plan   *plan
+	void   bool // there is a plan that cannot be used
 	cfg    Config
 	sides  []*scan.Side
 	alone  *os.File // locked
@@ -46,7 +47,7 @@ func OpenParts(dir string) (*Parts, error) {
 	}
 	p := &Parts{dir: dir}
 	var err error
-	if p.plan, err = readPlan(p.path(planName)); err != nil {
+	if p.plan, p.void, err = readPlan(p.path(planName)); err != nil {
 		return nil, err
 	}
 	if p.plan == nil {

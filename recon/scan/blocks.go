@@ -22,7 +22,7 @@ type cutter struct {
 
 	mu     sync.Mutex
 	ready  sync.Cond
-	taken  int // blocks up to here
+	taken  int    // blocks up to here
 	quotes []int  // of each block; -1 = not counted
 	parity []bool // before each block: a quoted cell is open
 	known  int    // parity is known up to this block
