@@ -335,9 +335,8 @@ func (p *Parts) over(texts []*os.File) error {
 }
 
 const (
-	defaultPartSize = 256 << 20 // bytes of text
+	defaultPartSize = 256 << 20 // bytes of text; a part of the join has half as many bytes of entries
 	maxParts        = 128       // of a side: their files are open at the same time
-	joinSize        = 128 << 20 // bytes of entries in a part of the join
 )
 
 // begin makes the plan.
@@ -369,7 +368,7 @@ func (p *Parts) begin(ctx context.Context) error {
 	}
 	next.Partitions = p.cfg.partitions(p.sides)
 	next.Joins = 1
-	for all := p.estimate(); next.Joins < next.Partitions && int64(next.Joins)*joinSize < all; {
+	for all := p.estimate(); next.Joins < next.Partitions && int64(next.Joins)*next.PartSize/2 < all; {
 		next.Joins *= 2
 	}
 	p.plan = next

@@ -148,12 +148,28 @@ func (p *Parts) Reconcile(ctx context.Context, cfg Config, sides ...*scan.Side) 
 	if err := p.Begin(ctx, cfg, sides...); err != nil {
 		return nil, err
 	}
+	return p.Run(ctx)
+}
+
+// Run does all parts that are not there, and finishes. Begin came before.
+func (p *Parts) Run(ctx context.Context) (*Result, error) {
 	for _, part := range p.All() {
 		if _, err := p.Do(ctx, part); err != nil {
 			return nil, err
 		}
 	}
 	return p.Finish(ctx)
+}
+
+// There counts the parts that are there, as far as their names tell.
+func (p *Parts) There() (there, all int) {
+	parts := p.All()
+	for _, part := range parts {
+		if _, err := os.Stat(p.path(part.file())); err == nil {
+			there++
+		}
+	}
+	return there, len(parts)
 }
 
 // Outcome is what became of a part that was to be done.
