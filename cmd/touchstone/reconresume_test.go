@@ -47,7 +47,7 @@ func newResumeRig(t *testing.T, records int64) *resumeRig {
 // command compares; with a folder for parts, it keeps them there.
 func (r *resumeRig) command(breaks, resume string) *exec.Cmd {
 	all := append([]string{"recon", "compare"}, r.files...)
-	all = append(all, "--key", "order_id,refund_id", "--kind", "kind", "--amount", "amount:yuan", "--currency", "currency", "--status", "status", "--map", "paid=success,pending=processing",
+	all = append(all, "--key", "booking_id", "--kind", "kind", "--amount", "amount:yuan", "--fee", "fee:yuan", "--time", "created_at",
 		"--format", "alipay", "--adapters", r.folder, "--temp", r.dir, "--json", "--breaks", breaks, "--threads", "2")
 	if resume != "" {
 		all = append(all, "--resume", resume, "--part-size", "1000000")

@@ -397,7 +397,7 @@ func (p *Parts) room() error {
 	for i, side := range p.sides {
 		missing := 0
 		for n := range p.plan.Sides[i].Parts {
-			if _, err := os.Stat(p.path(Part{StageScan, i, n}.file())); err != nil {
+			if !p.exists(Part{StageScan, i, n}) {
 				missing++
 			}
 		}

@@ -165,7 +165,7 @@ func (p *Parts) Run(ctx context.Context) (*Result, error) {
 func (p *Parts) There() (there, all int) {
 	parts := p.All()
 	for _, part := range parts {
-		if _, err := os.Stat(p.path(part.file())); err == nil {
+		if p.exists(part) {
 			there++
 		}
 	}
@@ -209,11 +209,26 @@ func (p *Parts) tell(part Part) {
 	if p.cfg.Progress == nil {
 		return
 	}
+	told := Progress{}
 	if part.Stage == StageScan {
-		p.cfg.Progress(Progress{Side: p.sides[part.Side].Name(), Done: int64(part.N) + 1, All: int64(p.plan.Sides[part.Side].Parts)})
-		return
+		told.Side = p.sides[part.Side].Name()
 	}
-	p.cfg.Progress(Progress{Done: int64(part.N) + 1, All: int64(p.plan.Joins)})
+	for _, other := range p.All() {
+		if other.Stage != part.Stage || other.Side != part.Side {
+			continue
+		}
+		told.All++
+		if p.exists(other) {
+			told.Done++
+		}
+	}
+	p.cfg.Progress(told)
+}
+
+// exists tells whether there is a file of a part, whatever is in it.
+func (p *Parts) exists(part Part) bool {
+	_, err := os.Stat(p.path(part.file()))
+	return err == nil
 }
 
 // attempts bounds how often parts are made again that are found to be damaged.
@@ -248,4 +263,30 @@ func (p *Parts) again(ctx context.Context, part Part) error {
 	}
 	_, err := p.Do(ctx, part)
 	return err
+}
+
+// HasParts tells whether a folder has a plan.
+func HasParts(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, planName))
+	return err == nil
+}
+
+// Current tells whether the folder's plan is still the one that parts are done of.
+func (p *Parts) Current() bool {
+	now, _, err := readPlan(p.path(planName))
+	return err == nil && now != nil && p.plan != nil && now.id == p.plan.id
+}
+
+// RemoveParts removes a folder of parts, if it is there. It stays where somebody else's files are in it.
+func RemoveParts(dir string) error {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := (&Parts{dir: dir}).Clear(); err != nil {
+		return err
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTEMPTY) {
+		return fmt.Errorf("remove folder of parts: %w", err)
+	}
+	return nil
 }
