@@ -77,13 +77,53 @@ var (
 	goesOn      = regexp.MustCompile(`goes on: (\d+) of (\d+) parts are there`)
 )
 
-// TestResumedAfterKills kills a comparison at random moments and starts it again until it ends. Its breaks and its report are
-// those of a run that nobody disturbed, and what was done once is not done again.
-func TestResumedAfterKills(t *testing.T) {
+func TestResumed(t *testing.T) {
+	r := newResumeRig(t, 120_000)
+	t.Run("after kills", func(t *testing.T) { (&resumeRig{t, r.dir, r.binary, r.files, r.folder}).kills(t) })
+	t.Run("folder", func(t *testing.T) { (&resumeRig{t, r.dir, r.binary, slices.Clone(r.files), r.folder}).emptied(t) })
+}
+
+// killed kills a run once some more parts are there, or at any moment.
+func (r *resumeRig) killed(rng *rand.Rand, run *exec.Cmd, parts string, took time.Duration) error {
+	r.Helper()
+	if err := run.Start(); err != nil {
+		r.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- run.Wait() }()
+	count := func() int {
+		all, err := filepath.Glob(filepath.Join(parts, "*.part"))
+		if err != nil {
+			r.Fatal(err)
+		}
+		return len(all)
+	}
+	begun, more, at := count(), 1+rng.IntN(4), time.After(time.Duration(rng.Int64N(int64(took))))
+	if rng.IntN(4) > 0 {
+		at = nil
+	}
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-at:
+			more = 0
+		case <-time.After(time.Millisecond):
+		}
+		if count()-begun >= more {
+			time.Sleep(time.Duration(rng.IntN(10)) * time.Millisecond)
+			_ = run.Process.Kill() // one that is over is not killed
+			return <-ended
+		}
+	}
+}
+
+// kills kills a comparison at random moments and starts it again until it ends. Its breaks and its report are those of a
+// run that nobody disturbed, and what was done once is not done again.
+func (r *resumeRig) kills(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	r := newResumeRig(t, 120_000)
 	read := func(name string) []byte {
 		t.Helper()
 		text, err := os.ReadFile(filepath.Join(r.dir, name))
@@ -110,12 +150,7 @@ func TestResumedAfterKills(t *testing.T) {
 		run := r.command(filepath.Join(r.dir, "resumed.csv"), parts)
 		var out, log bytes.Buffer
 		run.Stdout, run.Stderr = &out, &log
-		if err := run.Start(); err != nil {
-			t.Fatal(err)
-		}
-		killer := time.AfterFunc(time.Duration(rng.Int64N(int64(took)/2)), func() { _ = run.Process.Kill() }) // one that is over is not killed
-		err := run.Wait()
-		killer.Stop()
+		err := r.killed(rng, run, parts, took)
 		there, all := 0, 0
 		if m := goesOn.FindStringSubmatch(log.String()); m != nil {
 			if _, err := fmt.Sscan(strings.Join(m[1:], " "), &there, &all); err != nil {
@@ -127,7 +162,7 @@ func TestResumedAfterKills(t *testing.T) {
 			before = there
 		}
 		if code := exitOf(err); code == exitBreaks {
-			if kills < 5 {
+			if kills < 10 {
 				t.Fatalf("only %d kills", kills)
 			}
 			t.Logf("%d kills, the last run found %d of %d parts", kills, there, all)
@@ -150,9 +185,8 @@ func TestResumedAfterKills(t *testing.T) {
 	}
 }
 
-// TestResumedRunsEmptyTheirFolder looks at what stays, what is refused and what begins anew.
-func TestResumedRunsEmptyTheirFolder(t *testing.T) {
-	r := newResumeRig(t, 5000)
+// emptied looks at what stays, what is refused and what begins anew.
+func (r *resumeRig) emptied(t *testing.T) {
 	parts, breaks := filepath.Join(r.dir, "parts"), filepath.Join(r.dir, "breaks.csv")
 	run := func(want int, change ...string) string {
 		t.Helper()

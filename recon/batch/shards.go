@@ -86,8 +86,8 @@ func (s *Shards) folder(b *Batch) string {
 	return filepath.Join(s.Folder, hex.EncodeToString(sum[:16]))
 }
 
-// kept is how long parts stay that nobody came back for.
-const kept = 7 * 24 * time.Hour
+// keptParts is how long parts stay that nobody came back for.
+const keptParts = 7 * 24 * time.Hour
 
 // Sweep removes the parts of batches that were given up long ago.
 func (s *Shards) Sweep(now time.Time) error {
@@ -100,7 +100,7 @@ func (s *Shards) Sweep(now time.Time) error {
 			continue
 		}
 		info, err := f.Info()
-		if errors.Is(err, fs.ErrNotExist) || (err == nil && now.Sub(info.ModTime()) < kept) {
+		if errors.Is(err, fs.ErrNotExist) || (err == nil && now.Sub(info.ModTime()) < keptParts) {
 			continue
 		}
 		if err := errors.Join(err, match.RemoveParts(filepath.Join(s.Folder, f.Name()))); err != nil {
