@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -48,7 +47,7 @@ func (r *dayRig) shards(t *testing.T) {
 				t.Fatalf("the result is %s", want)
 			}
 			s.start()
-			s.killOne(holder)
+			s.killOne(holder, 4+rand.New(rand.NewPCG(seed, 1)).IntN(60))
 			if got := s.result("workers"); got != want {
 				t.Errorf("by workers:\n%s\nas a whole:\n%s", got, want)
 			}
@@ -164,22 +163,8 @@ func (s *shardRig) start() {
 	for i, port := range s.ports {
 		name := fmt.Sprintf("workers-%d", i)
 		more := fmt.Sprintf("listen: %s\nqueue: {url: %q, password_file: queue.pass, lease: 1s}\nshards: {above: 1MiB, folder: ./shards, part: 64KiB}\n", port, queue.URL())
-		w := &workerProcess{process: exec.Command(s.binary, "worker", s.config(name, more)), log: filepath.Join(s.dir, s.name, name+".log")}
-		log, err := os.Create(w.log)
-		if err != nil {
-			s.Fatal(err)
-		}
-		s.Cleanup(func() { log.Close() })
-		w.process.Stderr = log
-		w.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-		if err := w.process.Start(); err != nil {
-			s.Fatal(err)
-		}
-		s.Cleanup(func() {
-			_ = w.process.Process.Kill() // it may be over
-			_ = w.process.Wait()
-		})
-		s.alive = append(s.alive, w)
+		s.config(name, more)
+		s.alive = append(s.alive, s.work(s.name+"/"+name))
 	}
 }
 
@@ -199,8 +184,8 @@ func (s *shardRig) did(i int) map[string]int {
 	return out
 }
 
-// killOne kills a worker once both did some parts, and waits for the end of the batch.
-func (s *shardRig) killOne(holder bool) {
+// killOne kills a worker once both did some parts, and so many together, and waits for the end of the batch.
+func (s *shardRig) killOne(holder bool, together int) {
 	s.Helper()
 	db, err := store.Open(s.Context(), "sqlite:"+filepath.Join(s.dir, s.name, "workers.db"))
 	if err != nil {
@@ -225,7 +210,7 @@ func (s *shardRig) killOne(holder bool) {
 		}
 	}
 	left := 1 - victim
-	for s.did(victim)["done"] == 0 || s.did(left)["done"] == 0 {
+	for a, b := 0, 0; a == 0 || b == 0 || a+b < together; a, b = s.did(victim)["done"], s.did(left)["done"] {
 		if time.Now().After(within) {
 			s.Fatalf("parts: %v and %v\n%s", s.did(0), s.did(1), s.alive[left].text(s.T))
 		}

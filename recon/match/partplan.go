@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"time"
 
@@ -20,61 +19,6 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon/entry"
 	"github.com/seed-3356bd69/touchstone/recon/scan"
 )
-
-// Stage is a step of a reconciliation in parts.
-type Stage string
-
-// The stages. All scans come before the first join.
-const (
-	StageScan Stage = "scan"
-	StageJoin Stage = "join"
-)
-
-// Stages lists them.
-func Stages() []Stage { return []Stage{StageScan, StageJoin} }
-
-// Part names a part of a plan.
-type Part struct {
-	Stage Stage
-	Side  int // of a scan
-	N     int
-}
-
-// String prints "scan/0/3" or "join/7".
-func (p Part) String() string {
-	if p.Stage == StageScan {
-		return fmt.Sprintf("%s/%d/%d", p.Stage, p.Side, p.N)
-	}
-	return fmt.Sprintf("%s/%d", p.Stage, p.N)
-}
-
-// ParsePart reads what String printed.
-func ParsePart(text string) (Part, error) {
-	words := strings.Split(text, "/")
-	part, numbers := Part{Stage: Stage(words[0])}, make([]int, len(words)-1)
-	for i := range numbers {
-		var err error
-		if numbers[i], err = strconv.Atoi(words[i+1]); err != nil {
-			return part, fmt.Errorf("no part (got %q); try: scan/0/3 or join/7", text)
-		}
-	}
-	switch {
-	case part.Stage == StageScan && len(numbers) == 2:
-		part.Side, part.N = numbers[0], numbers[1]
-	case part.Stage == StageJoin && len(numbers) == 1:
-		part.N = numbers[0]
-	default:
-		return part, fmt.Errorf("no part (got %q); try: scan/0/3 or join/7", text)
-	}
-	return part, nil
-}
-
-func (p Part) file() string {
-	if p.Stage == StageScan {
-		return fmt.Sprintf("scan-%d-%d.part", p.Side, p.N)
-	}
-	return fmt.Sprintf("join-%d.part", p.N)
-}
 
 // plan is what all who work on the parts of one reconciliation agree in. It is written once.
 type plan struct {
@@ -348,22 +292,11 @@ func (p *Parts) begin(ctx context.Context) error {
 	if next.PartSize <= 0 {
 		next.PartSize = defaultPartSize
 	}
-	texts := make([]*os.File, len(p.sides))
-	for i, side := range p.sides {
-		reading, err := side.Reading()
+	for i := range p.sides {
+		s, err := p.side(ctx, i, next.PartSize)
 		if err != nil {
 			return err
 		}
-		s := planSide{Name: side.Name(), Stamp: side.Stamp(), Reading: reading}
-		if side.Streams() {
-			if s.Text, err = p.unpack(ctx, i); err != nil {
-				return err
-			}
-		}
-		if s.Blocks, err = side.Blocks(); err != nil {
-			return err
-		}
-		s.Parts = int(max(1, min(maxParts, (side.Size()+next.PartSize-1)/next.PartSize, int64(s.Blocks))))
 		next.Sides = append(next.Sides, s)
 	}
 	next.Partitions = p.cfg.partitions(p.sides)
@@ -372,7 +305,7 @@ func (p *Parts) begin(ctx context.Context) error {
 		next.Joins *= 2
 	}
 	p.plan = next
-	if err := errors.Join(p.room(), p.over(texts)); err != nil {
+	if err := errors.Join(p.room(), p.over(make([]*os.File, len(p.sides)))); err != nil {
 		p.plan = nil
 		return err
 	}
@@ -381,6 +314,25 @@ func (p *Parts) begin(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// side plans one side. A stream is unpacked.
+func (p *Parts) side(ctx context.Context, i int, partSize int64) (s planSide, err error) {
+	side := p.sides[i]
+	s = planSide{Name: side.Name(), Stamp: side.Stamp()}
+	if s.Reading, err = side.Reading(); err != nil {
+		return s, err
+	}
+	if side.Streams() {
+		if s.Text, err = p.unpack(ctx, i); err != nil {
+			return s, err
+		}
+	}
+	if s.Blocks, err = side.Blocks(); err != nil {
+		return s, err
+	}
+	s.Parts = int(max(1, min(maxParts, (side.Size()+partSize-1)/partSize, int64(s.Blocks))))
+	return s, nil
 }
 
 // estimate guesses what the entries of all sides take.

@@ -81,7 +81,9 @@ func (p *Parts) Alone() error {
 		return errors.Join(fmt.Errorf("%s: another run works in this folder; try: wait for its end, or another folder", p.dir), f.Close())
 	}
 	p.alone = f
-	return p.remove(func(name string) bool { return partialName.MatchString(name) })
+	return p.remove(func(name string) bool { // a text is written before its plan
+		return partialName.MatchString(name) || (p.plan == nil && ownName.MatchString(name))
+	})
 }
 
 // Close gives everything back. The folder stays as it is.
