@@ -60,6 +60,8 @@ type compareCmd struct {
 	Threads    int               `help:"Workers (default: the processors there are)."`
 	Pin        bool              `help:"Workers stand on one processor each (files only)."`
 	Temp       string            `type:"existingdir" help:"Folder for what does not fit in memory."`
+	Resume     string            `type:"path" placeholder:"FOLDER" help:"Keep what is done in this folder until the end: a run that was killed goes on when it is started again with the same arguments."`
+	PartSize   int64             `hidden:"" help:"With --resume: bytes of text in a part."`
 	Plan       string            `enum:"auto,join,digest,spill" default:"auto" help:"auto, join, digest or spill; the answer is the same."`
 	Parts      int               `hidden:"" help:"Partitions, a power of two."`
 	JSON       bool              `help:"Print JSON."`
@@ -142,7 +144,7 @@ func (cmd *compareCmd) request(s *streams) (*compare.Request, error) {
 	}
 	return &compare.Request{
 		Sources: cmd.Sources, Account: cmd.Account, Date: cmd.Date, Separator: cmd.Separator, Plan: plan, Threads: cmd.Threads, Parts: cmd.Parts, Memory: int64(memory),
-		Temp: cmd.Temp, Pin: cmd.Pin, Unique: cmd.Unique, PushDown: cmd.Pushdown, Recheck: cmd.Recheck, JSON: cmd.JSON, Breaks: cmd.Breaks, Out: s.out, Terminal: terminal(s.log),
+		Temp: cmd.Temp, Resume: cmd.Resume, PartSize: cmd.PartSize, Log: s.log, Pin: cmd.Pin, Unique: cmd.Unique, PushDown: cmd.Pushdown, Recheck: cmd.Recheck, JSON: cmd.JSON, Breaks: cmd.Breaks, Out: s.out, Terminal: terminal(s.log),
 		Columns: compare.Columns{
 			Key: cmd.Key, Amount: cmd.Amount, Fee: cmd.Fee, Currency: cmd.Currency, Status: cmd.Status, Kind: cmd.Kind, Time: cmd.Time,
 			Compare: cmd.Compare, States: cmd.Map, Kinds: cmd.KindMap, Layouts: cmd.Layout, Zone: cmd.Zone,

@@ -73,6 +73,7 @@ func TestReconDay(t *testing.T) {
 	t.Run("from the command line", r.commands)
 	t.Run("frozen worker", r.frozen)
 	t.Run("rules over days", r.rules)
+	t.Run("parts of a batch", r.shards)
 }
 
 func (r *dayRig) commands(t *testing.T) {
@@ -275,6 +276,12 @@ channels:
     folder: {path: bills, file: "{account}-{day}.csv", format: ../lines.json, settle: 0s}
     books: {table_file: books.url, time: paid_at, format: ../table.json}
 `, r.dir, listen, url))
+	return r.work(name)
+}
+
+// work starts a worker with the configuration of a name.
+func (r *dayRig) work(name string) *workerProcess {
+	r.Helper()
 	w := &workerProcess{process: exec.Command(r.binary, "worker", filepath.Join(r.dir, name+".yaml")), log: filepath.Join(r.dir, name+".log")}
 	log, err := os.Create(w.log)
 	if err != nil {

@@ -71,6 +71,12 @@ func (c *claim) refuse(ctx context.Context, b *Batch, wrong error) error {
 	return c.quarantine(ctx, b, wrong)
 }
 
+// shows tells whether another text stands in the place of a file.
+func (a Archive) shows(sha256 string) bool {
+	_, is := a.shown[sha256]
+	return is
+}
+
 // showing gives the archive with another text in the place of a file.
 func (a Archive) showing(sha256, path string) Archive {
 	shown := maps.Clone(a.shown)

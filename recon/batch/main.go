@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon"
-	"github.com/seed-3356bd69/touchstone/recon/entry"
 	"github.com/seed-3356bd69/touchstone/recon/match"
 	"github.com/seed-3356bd69/touchstone/recon/rules"
 	"github.com/seed-3356bd69/touchstone/recon/scan"
@@ -37,7 +36,10 @@ func (c *claim) main(ctx context.Context, b *Batch) (whole bool, err error) {
 		return false, err
 	}
 	out.Took = time.Since(begin)
-	return true, c.confirm(ctx, b, out)
+	if err := c.confirm(ctx, b, out); err != nil {
+		return false, err
+	}
+	return true, c.unshard(b)
 }
 
 // find reconciles, and stores what is found: every difference, or what the rules of the statement leave of them.
@@ -108,7 +110,14 @@ func forgetFindings(ctx context.Context, tx *store.Tx, b *Batch, page []Finding)
 
 // reconcile opens both sides and joins them. wrong is what makes the file unusable as a whole.
 func (c *claim) reconcile(ctx context.Context, b *Batch, each func(*match.Difference) error) (result *match.Result, wrong, err error) {
-	options := scan.Options{Hasher: entry.NewHasher(entry.NewSecret()), Compared: c.p.Compared, Workers: max(1, c.r.Threads), Spool: c.r.Temp, Date: c.s.Day}
+	parts, err := c.parts(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	if parts != nil {
+		defer func() { err = errors.Join(err, parts.Close()) }()
+	}
+	options := c.options(parts)
 	channel, err := c.channel(ctx, b, options)
 	if err != nil {
 		return nil, problemOf(err, b.File.Name), err
@@ -119,9 +128,9 @@ func (c *claim) reconcile(ctx context.Context, b *Batch, each func(*match.Differ
 		return nil, nil, fmt.Errorf("open books: %w", err)
 	}
 	defer func() { err = errors.Join(err, books.Close()) }()
-	result, err = match.Reconcile(ctx, match.Config{
-		Compared: c.p.Compared, Threads: max(1, c.r.Threads), Memory: c.r.Memory, Temp: c.r.Temp, Progress: c.meter.follow(books, channel), Each: each,
-	}, books, channel)
+	cfg := c.config(each)
+	cfg.Progress = c.meter.follow(books, channel)
+	result, err = c.join(ctx, parts, cfg, books, channel)
 	if err != nil {
 		return nil, problemOf(err, channel.Name()), err
 	}
@@ -129,6 +138,11 @@ func (c *claim) reconcile(ctx context.Context, b *Batch, each func(*match.Differ
 		return nil, fmt.Errorf("%s: %d of %d lines cannot be read, more than %d; the first: %w", b.File.Name, r.Rejected, r.Rejected+r.Records, c.p.MaxRejected, firstReject(r.Rejects)), nil
 	}
 	return result, nil, nil
+}
+
+// options are those that both sides are read with.
+func (c *claim) options(parts *match.Parts) scan.Options {
+	return scan.Options{Hasher: hasherOf(parts), Compared: c.p.Compared, Workers: max(1, c.r.Threads), Spool: c.r.Temp, Date: c.s.Day}
 }
 
 func firstReject(all []recon.Reject) error {
@@ -269,9 +283,10 @@ func (c *claim) quarantine(ctx context.Context, b *Batch, wrong error) error {
 	}, func(tx *store.Tx) error {
 		return b.move(ctx, tx, Aborted, now, c.r.Worker, wrong.Error(), nil, nil)
 	})
-	if err == nil {
-		b.moved(Aborted, now)
-		c.r.Metrics.quarantined()
+	if err != nil {
+		return err
 	}
-	return err
+	b.moved(Aborted, now)
+	c.r.Metrics.quarantined()
+	return c.unshard(b)
 }

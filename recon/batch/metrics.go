@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-3356bd69/touchstone/recon/match"
 )
 
 // Metrics count what stages did. A nil Metrics counts nothing.
@@ -15,6 +17,7 @@ type Metrics struct {
 	redone      prometheus.Counter
 	phases      *prometheus.GaugeVec
 	late        prometheus.Gauge
+	parts       *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics; once for a registry.
@@ -30,19 +33,31 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		phases: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "touchstone_recon_statements", Help: "Statements of the last days, by phase."}, []string{"phase"}),
 		late:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "touchstone_recon_late", Help: "Statements that have no usable file after their hour."}),
 	}
+	m.parts = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "touchstone_recon_parts_total", Help: "Parts of large batches that this process was to do, by what became of them."}, []string{"stage", "outcome"})
+	for _, stage := range match.Stages() {
+		for _, outcome := range append(match.Outcomes(), partRefused) {
+			m.parts.WithLabelValues(string(stage), string(outcome))
+		}
+	}
 	for _, answer := range []string{string(Ready), string(EmptyDay), string(NotReady), "failed"} {
 		m.pulls.WithLabelValues(answer)
 	}
 	for _, p := range Phases() {
 		m.phases.WithLabelValues(string(p))
 	}
-	reg.MustRegister(m.pulls, m.quarantines, m.closes, m.fenced, m.redone, m.phases, m.late)
+	reg.MustRegister(m.pulls, m.quarantines, m.closes, m.fenced, m.redone, m.phases, m.late, m.parts)
 	return m
 }
 
 func (m *Metrics) pulled(answer string) {
 	if m != nil {
 		m.pulls.WithLabelValues(answer).Inc()
+	}
+}
+
+func (m *Metrics) part(stage match.Stage, outcome string) {
+	if m != nil {
+		m.parts.WithLabelValues(string(stage), outcome).Inc()
 	}
 }
 

@@ -56,6 +56,10 @@ func (m *meter) follow(sides ...*scan.Side) func(match.Progress) {
 			m.enter("join", p.All, func() int64 { return p.Done })
 			return
 		}
+		if p.All > 0 {
+			m.enter(fmt.Sprintf("scan %s, %d of %d parts", p.Side, p.Done, p.All), p.All, func() int64 { return p.Done })
+			return
+		}
 		for _, s := range sides {
 			if s.Name() == p.Side {
 				before := s.Read() // of earlier scans

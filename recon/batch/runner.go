@@ -23,6 +23,7 @@ type Runner struct {
 	Worker   string // name of this process, for status and audit
 	Now      func() time.Time
 	Log      *slog.Logger
+	Shards   *Shards            // nil: every batch is done as a whole, by one worker
 	Metrics  *Metrics           // nil: nothing is measured
 	Progress func(ID, Progress) // is told now and then, by one call of Advance at a time; may be nil
 }

@@ -28,7 +28,7 @@ type sided struct {
 }
 
 // run joins a partition and gives the entries of its dirty tags, sorted by tag, side and place.
-func (p *probe) run(s *scatter, part int) ([]sided, error) {
+func (p *probe) run(s partitions, part int) ([]sided, error) {
 	var err error
 	if p.base, err = s.load(p.base[:0], 0, part); err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func (p *probe) run(s *scatter, part int) ([]sided, error) {
 	p.dirty, p.out = p.dirty[:0], p.out[:0]
 	p.fill()
 	for side := 1; side < p.sides; side++ {
-		if err := p.each(s, side, part, func(entries []entry.Entry) { p.match(side, entries) }); err != nil {
+		if err := s.each(side, part, &p.other, func(entries []entry.Entry) { p.match(side, entries) }); err != nil {
 			return nil, err
 		}
 	}
@@ -48,7 +48,7 @@ func (p *probe) run(s *scatter, part int) ([]sided, error) {
 	p.dirty = slices.Compact(p.dirty)
 	p.settleDirty()
 	for side := 1; side < p.sides; side++ {
-		if err := p.each(s, side, part, func(entries []entry.Entry) { p.gather(side, entries) }); err != nil {
+		if err := s.each(side, part, &p.other, func(entries []entry.Entry) { p.gather(side, entries) }); err != nil {
 			return nil, err
 		}
 	}
@@ -56,19 +56,12 @@ func (p *probe) run(s *scatter, part int) ([]sided, error) {
 	return p.out, nil
 }
 
-// each gives a partition's entries of one side, without copying those in memory.
-func (p *probe) each(s *scatter, side, part int, do func([]entry.Entry)) error {
-	for _, w := range s.workers {
-		w.held(side, part, do)
-		for _, x := range w.sides[side].spills[part] {
-			p.other = slices.Grow(p.other[:0], x.count)[:x.count]
-			if err := w.spill.read(p.other, x.offset); err != nil {
-				return err
-			}
-			do(p.other)
-		}
-	}
-	return nil
+// partitions are the entries of all sides by the high bits of their tags.
+type partitions interface {
+	// load appends a partition's entries of one side.
+	load(to []entry.Entry, side, part int) ([]entry.Entry, error)
+	// each gives a partition's entries of one side piece by piece; room is for those that have to be read.
+	each(side, part int, room *[]entry.Entry, do func([]entry.Entry)) error
 }
 
 // fill puts side 0 into the table.

@@ -23,6 +23,7 @@ const (
 	PlanJoin   Plan = "join"   // every entry is kept until the join
 	PlanDigest Plan = "digest" // digests first; then the entries of buckets that differ, in a second scan
 	PlanSpill  Plan = "spill"  // as join, and what exceeds the memory goes to disk
+	PlanParts  Plan = "parts"  // of Parts: what is done is kept in a folder; nobody chooses it here
 )
 
 // Config says how sides are held against each other. The sides' own Compared must be this one.
@@ -35,6 +36,7 @@ type Config struct {
 	Pin      bool                    // joining workers stand on one processor each
 	Unique   bool                    // equal copies on every side are breaks too
 	Parts    int                     // partitions, a power of two; 0 = by size
+	PartSize int64                   // of Parts: bytes of text in a part; 0 = 256 MiB
 	Each     func(*Difference) error // gets every difference, by key and copy; nil = only numbers
 	Progress func(Progress)          // is told now and then; may be nil
 }
@@ -42,8 +44,8 @@ type Config struct {
 // Progress is how far a run is.
 type Progress struct {
 	Side string // that is scanned; "" while partitions are joined
-	Done int64  // partitions
-	All  int64
+	Done int64  // partitions; of Parts: parts of the side, or of the join
+	All  int64  // 0 while a side is scanned that has no parts
 }
 
 // SideResult is what one side delivered.
@@ -96,6 +98,9 @@ func Reconcile(ctx context.Context, cfg Config, sides ...*scan.Side) (result *Re
 	cfg = cfg.withDefaults()
 	if len(sides) < 2 || len(sides) > maxSides {
 		return nil, fmt.Errorf("reconcile %d sides: 2 to %d", len(sides), maxSides)
+	}
+	if cfg.Plan == PlanParts {
+		return nil, fmt.Errorf("plan %s needs a folder that keeps them", PlanParts)
 	}
 	if cfg.Unique && cfg.Plan == PlanDigest {
 		return nil, fmt.Errorf("equal copies do not show in digests; try: --plan join with --unique")
@@ -176,26 +181,33 @@ func (r *reconciliation) scanSide(ctx context.Context, side *scan.Side, sink sca
 	if err != nil {
 		return fmt.Errorf("scan %s: %w", side.Name(), err)
 	}
-	s := SideResult{Name: side.Name(), Result: scanned}
+	s, err := newSideResult(side.Name(), scanned)
+	r.result.Sides = append(r.result.Sides, s)
+	return err
+}
+
+func newSideResult(name string, scanned *scan.Result) (SideResult, error) {
+	s := SideResult{Name: name, Result: scanned}
 	for _, t := range scanned.Totals {
 		if err := s.In.add(Total{Kind: t.Label.Kind(), Currency: t.Label.Currency(), Count: t.Count, Minor: t.Minor}); err != nil {
-			return err
+			return s, err
 		}
 	}
-	r.result.Sides = append(r.result.Sides, s)
-	return nil
+	return s, nil
 }
 
 // partBytes is how large a partition of one side should be: it is joined in the second cache.
 const partBytes = 512 << 10
 
 // parts chooses the number of partitions.
-func (r *reconciliation) parts() int {
-	if r.cfg.Parts > 0 {
-		return r.cfg.Parts
+func (r *reconciliation) parts() int { return r.cfg.partitions(r.sides) }
+
+func (c *Config) partitions(sides []*scan.Side) int {
+	if c.Parts > 0 {
+		return c.Parts
 	}
 	most := int64(0)
-	for _, s := range r.sides {
+	for _, s := range sides {
 		if n := s.Estimate(); n < 0 {
 			most = max(most, 4<<20)
 		} else {
@@ -209,34 +221,14 @@ func (r *reconciliation) parts() int {
 	return parts
 }
 
-// join joins the partitions, each on one thread.
+// join joins all partitions.
 func (r *reconciliation) join(ctx context.Context) error {
-	emit := r.emit()
-	group, ctx := errgroup.WithContext(ctx)
-	var next atomic.Int64
-	tallies := make([]*tally, r.cfg.Threads)
-	for i := range tallies {
-		resolver := newResolver(r.cfg, r.sides, emit)
-		tallies[i] = resolver.tally
-		group.Go(func() error {
-			if r.cfg.Pin {
-				free, err := cpu.Pin(i)
-				if err != nil {
-					return err
-				}
-				defer free()
-			}
-			return scan.Guard(func() error { return r.joinSome(ctx, &next, resolver) })
-		})
+	if r.cfg.Each != nil {
+		r.sorter = r.cfg.newSorter()
 	}
-	if err := group.Wait(); err != nil {
+	all, err := r.joinRange(ctx, r.scatter, 0, r.scatter.parts)
+	if err != nil {
 		return err
-	}
-	all := newTally(len(r.sides))
-	for _, t := range tallies {
-		if err := all.merge(t); err != nil {
-			return err
-		}
 	}
 	if r.digested != nil {
 		clean, err := r.clean()
@@ -252,37 +244,69 @@ func (r *reconciliation) join(ctx context.Context) error {
 	return nil
 }
 
+// joinRange joins the partitions first to end, each on one thread. The differences go to the sorter, if there is one.
+func (r *reconciliation) joinRange(ctx context.Context, from partitions, first, end int) (*tally, error) {
+	var emit func(Difference) error
+	if r.sorter != nil {
+		emit = r.sorter.add
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	var next atomic.Int64
+	next.Store(int64(first))
+	tallies := make([]*tally, r.cfg.Threads)
+	for i := range tallies {
+		resolver := newResolver(r.cfg, r.sides, emit)
+		tallies[i] = resolver.tally
+		group.Go(func() error {
+			if r.cfg.Pin {
+				free, err := cpu.Pin(i)
+				if err != nil {
+					return err
+				}
+				defer free()
+			}
+			return scan.Guard(func() error { return r.joinSome(ctx, from, &next, end, resolver) })
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	all := newTally(len(r.sides))
+	for _, t := range tallies {
+		if err := all.merge(t); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
 // joinSome takes partitions until there are no more.
-func (r *reconciliation) joinSome(ctx context.Context, next *atomic.Int64, to *resolver) error {
+func (r *reconciliation) joinSome(ctx context.Context, from partitions, next *atomic.Int64, end int, to *resolver) error {
 	p := &probe{sides: len(r.sides), unique: r.cfg.Unique}
 	for {
 		part := int(next.Add(1)) - 1
-		if part >= r.scatter.parts {
+		if part >= end {
 			return to.tally.sums(p.sums.all)
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		dirty, err := p.run(r.scatter, part)
+		dirty, err := p.run(from, part)
 		if err != nil {
 			return err
 		}
 		if err := to.run(dirty); err != nil {
 			return err
 		}
-		r.progress(Progress{Done: int64(part) + 1, All: int64(r.scatter.parts)})
+		r.progress(Progress{Done: int64(part) + 1, All: int64(end)})
 	}
 }
 
 // differenceBytes is about what one held difference takes.
 const differenceBytes = 2048
 
-func (r *reconciliation) emit() func(Difference) error {
-	if r.cfg.Each == nil {
-		return nil
-	}
-	r.sorter = newSorter(int(min(r.cfg.Memory/8/differenceBytes, 1<<20)), r.cfg.Temp)
-	return r.sorter.add
+func (c *Config) newSorter() *sorter {
+	return newSorter(int(min(c.Memory/8/differenceBytes, 1<<20)), c.Temp)
 }
 
 // deliver hands the differences out in order, once all of them are known.

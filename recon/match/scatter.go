@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"github.com/seed-3356bd69/touchstone/recon/digest"
 	"github.com/seed-3356bd69/touchstone/recon/entry"
@@ -150,6 +151,41 @@ func (s *scatter) load(to []entry.Entry, side, part int) ([]entry.Entry, error) 
 		}
 	}
 	return to, nil
+}
+
+// each gives a partition's entries of one side, without copying those in memory.
+func (s *scatter) each(side, part int, room *[]entry.Entry, do func([]entry.Entry)) error {
+	for _, w := range s.workers {
+		w.held(side, part, do)
+		for _, x := range w.sides[side].spills[part] {
+			*room = slices.Grow((*room)[:0], x.count)[:x.count]
+			if err := w.spill.read(*room, x.offset); err != nil {
+				return err
+			}
+			do(*room)
+		}
+	}
+	return nil
+}
+
+// empty gives all memory and spill files back to be used again, for other entries.
+func (s *scatter) empty() error {
+	for _, w := range s.workers {
+		w.arena.next, w.arena.free = 0, w.arena.free[:0]
+		for _, p := range w.sides {
+			for part := range p.chunks {
+				p.chunks[part], p.spills[part], p.next[part] = p.chunks[part][:0], p.spills[part][:0], 0
+			}
+		}
+		if w.spill == nil {
+			continue
+		}
+		if err := w.spill.close(); err != nil {
+			return fmt.Errorf("close spill file: %w", err)
+		}
+		w.spill = nil
+	}
+	return nil
 }
 
 // spilled is the number of bytes that went to disk.

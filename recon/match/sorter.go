@@ -48,7 +48,7 @@ func (s *sorter) spill() error {
 	out := bufio.NewWriterSize(f, spillBuffer)
 	encoder := json.NewEncoder(out)
 	for i := range s.held {
-		if err := encoder.Encode(&s.held[i]); err != nil {
+		if err := encoder.Encode(kept(&s.held[i])); err != nil {
 			return fmt.Errorf("write breaks: %w", err)
 		}
 	}
@@ -81,11 +81,7 @@ func (s *sorter) each(do func(*Difference) error) error {
 		})
 	}
 	for _, f := range s.runs {
-		decoder := json.NewDecoder(bufio.NewReaderSize(f, spillBuffer))
-		merge.add(func() (*Difference, error) {
-			d := new(Difference)
-			return d, decoder.Decode(d)
-		})
+		merge.add(decoderOf(bufio.NewReaderSize(f, spillBuffer)))
 	}
 	return merge.each(do)
 }
@@ -96,6 +92,18 @@ func (s *sorter) close() error {
 		errs = append(errs, f.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// decoderOf gives the differences of a stream one by one, then io.EOF.
+func decoderOf(r io.Reader) func() (*Difference, error) {
+	decoder := json.NewDecoder(r)
+	return func() (*Difference, error) {
+		d := new(Difference)
+		if err := decoder.Decode(d); err != nil {
+			return nil, err
+		}
+		return d, restore(d)
+	}
 }
 
 // runs merges sorted streams.

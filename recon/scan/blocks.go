@@ -17,10 +17,12 @@ type cutter struct {
 	text  []byte
 	body  int
 	quote bool
+	first int // block
+	end   int // behind the last block
 
 	mu     sync.Mutex
 	ready  sync.Cond
-	taken  int
+	taken  int    // blocks up to here
 	quotes []int  // of each block; -1 = not counted
 	parity []bool // before each block: a quoted cell is open
 	known  int    // parity is known up to this block
@@ -29,6 +31,7 @@ type cutter struct {
 func newCutter(text []byte, body int, quote bool) *cutter {
 	c := &cutter{text: text, body: body, quote: quote}
 	c.ready.L = &c.mu
+	c.end = c.blocks()
 	if quote {
 		c.quotes, c.parity = make([]int, c.blocks()), make([]bool, c.blocks()+1)
 		for i := range c.quotes {
@@ -36,6 +39,14 @@ func newCutter(text []byte, body int, quote bool) *cutter {
 		}
 	}
 	return c
+}
+
+// only lets the cutter cut blocks first to end; open tells whether a quoted cell is open where the first begins.
+func (c *cutter) only(first, end int, open bool) {
+	c.first, c.end, c.taken, c.known = first, end, first, first
+	if c.quote {
+		c.parity[first] = open
+	}
 }
 
 func (c *cutter) blocks() int { return (len(c.text) - c.body + blockSize - 1) / blockSize }
@@ -49,7 +60,7 @@ func (c *cutter) next() (segment, bool) {
 	block := c.taken
 	c.taken++
 	c.mu.Unlock()
-	if block >= c.blocks() {
+	if block >= c.end {
 		return segment{}, false
 	}
 	populate(c.text[c.start(block):c.start(block+1)])

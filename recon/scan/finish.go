@@ -9,35 +9,32 @@ import (
 )
 
 // finish adds up what the workers found, and holds it against what the file states about itself.
-func (s *Side) finish(workers []*worker, scanned error) (*Result, error) {
-	if scanned != nil {
-		return nil, s.explain(scanned)
-	}
+func (s *Side) finish(all []*found) (*Result, error) {
 	r := &Result{Ignored: map[string]int64{}, Diagnostics: slices.Clone(s.head.diagnostics), Bytes: int64(len(s.text))}
 	summary := uint64(noPlace)
-	for _, w := range workers {
+	for _, w := range all {
 		summary = min(summary, w.summaryAt)
 	}
 	if err := s.countSegments(r, summary); err != nil {
 		return nil, err
 	}
-	for _, w := range workers {
+	for _, w := range all {
 		if err := r.merge(w); err != nil {
 			return nil, err
 		}
 	}
 	slices.SortFunc(r.Totals, func(a, b Sum) int { return cmp.Compare(a.Label, b.Label) })
-	s.keepRejects(r, workers, summary)
-	found, err := s.found(r, workers)
+	s.keepRejects(r, all, summary)
+	figures, err := s.figures(r, all)
 	if err != nil {
 		return nil, err
 	}
-	st, err := s.stated(workers, summary)
+	st, err := s.stated(all, summary)
 	r.Comments = s.comments(st)
 	if err != nil {
 		return r, err
 	}
-	return r, s.control(r, st, found)
+	return r, s.control(r, st, figures)
 }
 
 // countSegments counts records and rejects before the summary. A record behind it means that two files were glued.
@@ -56,7 +53,7 @@ func (s *Side) countSegments(r *Result, summary uint64) error {
 	return nil
 }
 
-func (r *Result) merge(w *worker) error {
+func (r *Result) merge(w *found) error {
 	for _, sum := range w.sums {
 		i := slices.IndexFunc(r.Totals, func(t Sum) bool { return t.Label == sum.Label })
 		if i < 0 {
@@ -76,9 +73,9 @@ func (r *Result) merge(w *worker) error {
 }
 
 // keepRejects tells of the first rejects where they stand.
-func (s *Side) keepRejects(r *Result, workers []*worker, summary uint64) {
+func (s *Side) keepRejects(r *Result, all []*found, summary uint64) {
 	var kept []keptReject
-	for _, w := range workers {
+	for _, w := range all {
 		for _, k := range w.rejects {
 			if k.place < summary {
 				kept = append(kept, k)

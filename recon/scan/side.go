@@ -29,6 +29,7 @@ type Side struct {
 	spool  *os.File
 	close  func() error
 
+	stamp    string // what tells the content of the file that was opened; "" = nothing does
 	layout   *layout
 	head     head
 	segments []segmentStat
@@ -49,18 +50,22 @@ func OpenFile(path string, o Options) (*Side, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open statement: %w", err)
 	}
+	stamp, err := stampOf(f)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("look at statement: %w", err), f.Close())
+	}
 	packed, err := unpack(f, &o)
 	switch {
 	case err != nil:
 		return nil, errors.Join(&Problem{File: o.Name, What: err.Error(), Try: "fetch the file again"}, f.Close())
 	case packed != nil:
-		return &Side{opts: o, stream: packed, close: f.Close}, nil
+		return &Side{opts: o, stamp: stamp, stream: packed, close: f.Close}, nil
 	}
 	text, unmap, err := mapFile(f)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("map statement: %w", err)
 	}
-	return &Side{opts: o, text: text, close: unmap}, nil
+	return &Side{opts: o, stamp: stamp, text: text, close: unmap}, nil
 }
 
 // OpenStream takes a statement's text as it comes. The stream is closed with the side.
@@ -146,11 +151,20 @@ func (s *Side) bind(b []byte, whole bool) error {
 }
 
 func (s *Side) scanMapped(ctx context.Context, sink Sink) (*Result, error) {
-	advise(s.text, unix.MADV_SEQUENTIAL)
-	defer advise(s.text, unix.MADV_RANDOM) // what is read after a scan is single lines
 	workers := s.workers(sink)
 	cutter := newCutter(s.text, s.head.body, s.opts.Format.Lines.Quote)
 	s.segments = make([]segmentStat, cutter.blocks())
+	if err := s.scanBlocks(ctx, workers, cutter, s.segments); err != nil {
+		return nil, s.explain(err)
+	}
+	s.lines = newLineNumbers()
+	return s.finish(foundBy(workers))
+}
+
+// scanBlocks has the workers read the cutter's blocks. stats takes what is remembered of each, from the first on.
+func (s *Side) scanBlocks(ctx context.Context, workers []*worker, cutter *cutter, stats []segmentStat) error {
+	advise(s.text, unix.MADV_SEQUENTIAL)
+	defer advise(s.text, unix.MADV_RANDOM) // what is read after a scan is single lines
 	group, ctx := errgroup.WithContext(ctx)
 	for _, w := range workers {
 		group.Go(func() error {
@@ -171,15 +185,21 @@ func (s *Side) scanMapped(ctx context.Context, sink Sink) (*Result, error) {
 					if err != nil {
 						return err
 					}
-					s.segments[segment.number] = stat
+					stats[segment.number-cutter.first] = stat
 					s.read.Add(int64(segment.to - segment.from))
 				}
 			})
 		})
 	}
-	err := group.Wait()
-	s.lines = newLineNumbers()
-	return s.finish(workers, err)
+	return group.Wait()
+}
+
+func foundBy(workers []*worker) []*found {
+	all := make([]*found, len(workers))
+	for i, w := range workers {
+		all[i] = &w.found
+	}
+	return all
 }
 
 func (s *Side) workers(sink Sink) []*worker {
@@ -233,8 +253,11 @@ func (s *Side) scanStream(ctx context.Context, sink Sink) (*Result, error) {
 	if err := s.seal(out); err != nil {
 		return nil, errors.Join(scanned, err)
 	}
+	if scanned != nil {
+		return nil, s.explain(scanned)
+	}
 	s.lines = newLineNumbers()
-	result, err := s.finish(workers, scanned)
+	result, err := s.finish(foundBy(workers))
 	if result != nil {
 		result.Buffers, result.Reused = feed.made.Load(), feed.blocks-feed.made.Load()
 	}

@@ -23,9 +23,9 @@ type statement struct {
 const maxBehind = 64 << 10
 
 // stated reads the summary and the comments.
-func (s *Side) stated(workers []*worker, summary uint64) (*statement, error) {
+func (s *Side) stated(all []*found, summary uint64) (*statement, error) {
 	st := &statement{comments: slices.Clone(s.head.comments)}
-	for _, w := range workers {
+	for _, w := range all {
 		for _, c := range w.comments {
 			if c.place < summary {
 				st.comments = append(st.comments, c)
@@ -99,15 +99,15 @@ func (s *Side) comments(st *statement) []Comment {
 	return out
 }
 
-// found adds up what the lines say under each total.
-func (s *Side) found(r *Result, workers []*worker) ([]figure, error) {
-	found := make([]figure, len(s.layout.totals))
-	for i := range found {
-		t, f := &s.layout.totals[i], &found[i]
+// figures adds up what the lines say under each total.
+func (s *Side) figures(r *Result, all []*found) ([]figure, error) {
+	figures := make([]figure, len(s.layout.totals))
+	for i := range figures {
+		t, f := &s.layout.totals[i], &figures[i]
 		if t.plain {
 			f.counted = r.counted(t.Total)
 		}
-		for _, w := range workers {
+		for _, w := range all {
 			if err := f.merge(w.figures[i]); err != nil {
 				return nil, err
 			}
@@ -126,7 +126,7 @@ func (s *Side) found(r *Result, workers []*worker) ([]figure, error) {
 			r.Sums = append(r.Sums, f.counted)
 		}
 	}
-	return found, nil
+	return figures, nil
 }
 
 // counted adds up the records that a total is about. A reject counts as a row.
@@ -155,7 +155,7 @@ func (r *Result) counted(t recon.Total) int64 {
 }
 
 // control holds what the file states about itself against its lines.
-func (s *Side) control(r *Result, st *statement, found []figure) error {
+func (s *Side) control(r *Result, st *statement, figures []figure) error {
 	if len(s.opts.Format.Lines.Summary) > 0 && !st.ended {
 		return &Problem{File: s.opts.Name, What: fmt.Sprintf("no summary: the file is cut off after line %d", s.lastLine()), Try: "fetch the file again"}
 	}
@@ -169,13 +169,13 @@ func (s *Side) control(r *Result, st *statement, found []figure) error {
 		switch {
 		case err != nil:
 			return err
-		case !stated && (t.Required || (t.WithRows && found[i].counted != 0)):
+		case !stated && (t.Required || (t.WithRows && figures[i].counted != 0)):
 			wrong = append(wrong, c.Name+" is not stated")
 		case stated:
-			c.Counted = found[i].like(t, c.Declared)
+			c.Counted = figures[i].like(t, c.Declared)
 			r.Control = append(r.Control, c)
 			if c.Declared != c.Counted {
-				wrong = append(wrong, c.disagrees(t, found[i].unread))
+				wrong = append(wrong, c.disagrees(t, figures[i].unread))
 			}
 		}
 	}

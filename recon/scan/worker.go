@@ -46,12 +46,17 @@ type worker struct {
 	index   index
 	easy    []easy // by rule
 
+	found
+	last    int                    // of sums: the label of the record before
+	refused func(keptReject) error // is told of each reject, in order; nil: they are kept
+}
+
+// found is what one worker found in its segments.
+type found struct {
 	sums      []Sum
 	figures   []figure // by total, of accepted lines
-	last      int
 	ignored   map[string]int64
 	rejects   []keptReject
-	refused   func(keptReject) error // is told of each reject, in order; nil: they are kept
 	comments  []keptComment
 	summaryAt uint64 // place of the summary's first line, or noPlace
 }
@@ -74,7 +79,7 @@ const maxComments = 1000
 func newWorker(number int, l *layout, o *Options, sink Sink) *worker {
 	w := &worker{
 		parser: newParser(l, o.Hasher), number: number, opts: o, sink: sink, batch: make([]entry.Entry, 0, batchSize),
-		easy: l.easyRules(), ignored: map[string]int64{}, summaryAt: noPlace, figures: make([]figure, len(l.totals)),
+		easy: l.easyRules(), found: found{ignored: map[string]int64{}, summaryAt: noPlace, figures: make([]figure, len(l.totals))},
 	}
 	for _, c := range []byte{'\n', '\r', ' ', '\t', 0xef} {
 		w.special[c] = true

@@ -51,6 +51,7 @@ func owners() map[string]string {
 		"github.com/cenkalti/backoff":                "plugins",
 		"github.com/klauspost/compress":              "recon/scan",
 		"github.com/dchest/siphash":                  "recon/entry",
+		"github.com/cespare/xxhash":                  "recon/match",
 		"github.com/dolthub/go-mysql-server":         "cmd/touchstone-demo",
 		"go.yaml.in/yaml":                            "cmd/internal/config",
 		"gopkg.in/yaml.v3":                           "cmd/internal/config",

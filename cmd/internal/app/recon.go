@@ -54,9 +54,15 @@ func OpenRecon(ctx context.Context, cfg *config.Recon, p Process, reg prometheus
 	if err := archive.Sweep(now()); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	shards := shardsOf(cfg.Shards)
+	if shards != nil {
+		if err := shards.Sweep(now()); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+	}
 	return &Recon{adapters: set, Runner: &batch.Runner{
 		DB: db, Archive: archive, Profiles: profiles, Memory: int64(cfg.Memory), Threads: cfg.Threads, Temp: string(cfg.Temp), Worker: workerName(),
-		Cases: caseIntake{&casework.Intake{SLA: casework.DefaultSLA(), Now: now}}, Now: now, Log: log, Metrics: batch.NewMetrics(reg),
+		Shards: shards, Cases: caseIntake{&casework.Intake{SLA: casework.DefaultSLA(), Now: now}}, Now: now, Log: log, Metrics: batch.NewMetrics(reg),
 	}}, nil
 }
 
@@ -71,7 +77,15 @@ func (r *Recon) With(ctx context.Context, do func(context.Context) error) error 
 }
 
 // Close gives the store back.
-func (r *Recon) Close() error { return r.DB.Close() }
+func (r *Recon) Close() error { return errors.Join(r.Shards.CloseIdle(time.Time{}), r.DB.Close()) }
+
+// shardsOf says which batches are done in parts; nil: none.
+func shardsOf(c *config.Shards) *batch.Shards {
+	if c == nil || c.Above == 0 {
+		return nil
+	}
+	return &batch.Shards{Above: int64(c.Above), Folder: string(c.Folder), PartSize: int64(c.Part)}
+}
 
 // workerName tells the processes of all machines apart.
 func workerName() string {

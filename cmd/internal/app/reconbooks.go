@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"time"
 
@@ -64,14 +65,37 @@ func (b *bookTable) Open(ctx context.Context, id batch.ID, o scan.Options) (*sca
 	}
 	table := b.table
 	table.Time.From, table.Time.Until = id.Day, day.AddDate(0, 0, 1).Format(time.DateOnly)
-	stream, err := ledger.Open(ctx, table)
-	if err != nil {
-		return nil, err
-	}
+	stream := &laterTable{open: func() (io.ReadCloser, error) { return ledger.Open(ctx, table) }}
 	o.Format, o.Name, o.Table = b.format, "books "+table.Name(), true
 	side, err := scan.OpenStream(stream, o)
 	if err != nil {
 		return nil, errors.Join(err, stream.Close())
 	}
 	return side, nil
+}
+
+// laterTable is a table that is opened once somebody reads it: who does parts of a batch reads what another one unpacked.
+type laterTable struct {
+	open   func() (io.ReadCloser, error)
+	stream io.ReadCloser
+}
+
+// Read reads CSV text.
+func (t *laterTable) Read(p []byte) (int, error) {
+	if t.stream == nil {
+		stream, err := t.open()
+		if err != nil {
+			return 0, fmt.Errorf("open books: %w", err)
+		}
+		t.stream = stream
+	}
+	return t.stream.Read(p)
+}
+
+// Close ends the reading.
+func (t *laterTable) Close() error {
+	if t.stream == nil {
+		return nil
+	}
+	return t.stream.Close()
 }

@@ -92,6 +92,9 @@ type worker struct {
 
 func newWorker(r *Recon, cfg *config.Recon, login bus.Login, reg prometheus.Registerer) *worker {
 	queue := bus.NewWork(bus.WorkConfig{Login: login, Lease: cfg.Queue.Lease, Slots: cfg.Queue.Slots, Logger: r.Log, Registerer: reg})
+	if r.Shards != nil {
+		r.Shards.Put = queue.Put
+	}
 	return &worker{recon: r, queue: queue, back: cfg.Back}
 }
 
@@ -116,6 +119,7 @@ func (w *worker) schedule(ctx context.Context) error {
 		if now := w.recon.Now(); now.Sub(swept) >= sweepEvery {
 			swept, err = now, errors.Join(err, w.recon.Archive.Sweep(now))
 		}
+		err = errors.Join(err, w.recon.Shards.CloseIdle(w.recon.Now()))
 		if err != nil && ctx.Err() == nil {
 			w.recon.Log.Warn("schedule waits", telemetry.KeyError, err)
 		}
@@ -162,6 +166,9 @@ func (w *worker) enqueue(ctx context.Context) error {
 // do brings one statement forward. What went wrong stands in the statement, which says when it is looked at again; only
 // what could not even be written down comes again through the queue.
 func (w *worker) do(ctx context.Context, item []byte) error {
+	if part, is, err := batch.ParseItem(string(item)); is {
+		return w.doPart(ctx, part, err)
+	}
 	id, err := batch.ParseID(string(item))
 	if err != nil {
 		w.recon.Log.Error("work item is no statement", telemetry.KeyError, err)
@@ -183,4 +190,17 @@ func (w *worker) do(ctx context.Context, item []byte) error {
 		w.recon.Log.Warn("statement is late", "statement", id.String(), "due", s.Due, "why", s.Why)
 	}
 	return nil
+}
+
+// doPart does a part of a large batch, whose statement another worker has, or this one in another slot.
+func (w *worker) doPart(ctx context.Context, part batch.Item, unread error) error {
+	if unread != nil {
+		w.recon.Log.Error("work item is no part", telemetry.KeyError, unread)
+		return nil
+	}
+	err := w.recon.DoPart(ctx, part)
+	if err != nil && ctx.Err() == nil {
+		w.recon.Log.Error("part failed", "part", part.String(), telemetry.KeyError, err)
+	}
+	return err
 }

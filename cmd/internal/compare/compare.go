@@ -29,6 +29,8 @@ type Request struct {
 	Memory    int64
 	Pin       bool // workers stand on one processor each
 	Temp      string
+	Resume    string // folder in which what was done is kept until the end; "" = a run that ends early begins from nothing
+	PartSize  int64  // of Resume: bytes of text in a part; 0 = the engine's
 	Unique    bool
 	PushDown  bool          // two tables: their servers sum them up, and only rows of buckets that differ are read
 	Recheck   time.Duration // two live tables: breaks are looked at again after so long; 0 = not
@@ -36,13 +38,19 @@ type Request struct {
 	Breaks    string // file for the breaks: .csv or .jsonl; "" = none
 	Out       io.Writer
 	Terminal  io.Writer // gets a progress bar; nil = none
+	Log       io.Writer // is told that a run goes on; nil = nobody
 }
 
 // Run holds the sources against each other and prints what it found. equal is false when there is a break, or a line
 // that could not be read.
 func Run(ctx context.Context, r Request) (equal bool, err error) {
 	start := time.Now()
-	sides, tables, pushed, err := openSides(ctx, &r)
+	kept, err := openKept(&r)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, kept.close()) }()
+	sides, tables, pushed, err := openSides(ctx, &r, kept.hasher())
 	defer func() {
 		for _, s := range sides {
 			err = errors.Join(err, s.Close())
@@ -62,10 +70,10 @@ func Run(ctx context.Context, r Request) (equal bool, err error) {
 		each = again.hold
 	}
 	bar := newProgress(r.Terminal, sides)
-	result, err := match.Reconcile(ctx, match.Config{
-		Plan: r.Plan, Compared: r.Columns.compared(), Threads: r.Threads, Parts: r.Parts, Memory: r.Memory, Temp: r.Temp, Pin: r.Pin, Unique: r.Unique,
+	result, err := kept.reconcile(ctx, match.Config{
+		Plan: r.Plan, Compared: r.Columns.compared(), Threads: r.Threads, Parts: r.Parts, PartSize: r.PartSize, Memory: r.Memory, Temp: r.Temp, Pin: r.Pin, Unique: r.Unique,
 		Each: each, Progress: bar.step,
-	}, sides...)
+	}, sides)
 	bar.end()
 	if err != nil {
 		return false, err
@@ -80,14 +88,14 @@ func Run(ctx context.Context, r Request) (equal bool, err error) {
 	out := newReport(&r, result, time.Since(start))
 	out.settle(settled)
 	out.Pushed = pushed
-	if r.JSON {
-		return out.Equal, out.json(r.Out)
+	if err := out.print(&r); err != nil {
+		return false, err
 	}
-	return out.Equal, out.text(r.Out)
+	return out.Equal, kept.clear()
 }
 
 // openSides opens every source with its format. What was opened is to be closed also after an error.
-func openSides(ctx context.Context, r *Request) (sides []*scan.Side, t tables, pushed *ledger.Pushed, err error) {
+func openSides(ctx context.Context, r *Request, hasher *entry.Hasher) (sides []*scan.Side, t tables, pushed *ledger.Pushed, err error) {
 	if len(r.Sources) < 2 || len(r.Sources) > 3 {
 		return nil, nil, nil, fmt.Errorf("%d files; try: two, or three with the shadow's last", len(r.Sources))
 	}
@@ -107,7 +115,6 @@ func openSides(ctx context.Context, r *Request) (sides []*scan.Side, t tables, p
 			return nil, nil, nil, err
 		}
 	}
-	hasher := entry.NewHasher(entry.NewSecret()) // nothing of it outlives the run
 	for i := range r.Sources {
 		o := scan.Options{
 			Format: formats[i], Hasher: hasher, Compared: r.Columns.compared(), Workers: r.Threads, Pin: r.Pin, Spool: r.Temp, Date: r.Date,

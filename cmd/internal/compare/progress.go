@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"fmt"
 	"io"
 	"time"
 
@@ -64,9 +65,12 @@ func (p *progress) step(now match.Progress) {
 	if p.bar == nil {
 		return
 	}
-	if now.Side != "" {
+	switch {
+	case now.Side != "" && now.All > 0:
+		p.bar.Describe(fmt.Sprintf("scan %s, %d of %d parts are there", now.Side, now.Done, now.All))
+	case now.Side != "":
 		p.bar.Describe("scan " + now.Side)
-	} else if now.Done == 1 {
+	case now.Done == 1:
 		p.bar.Describe("join")
 	}
 }

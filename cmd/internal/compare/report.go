@@ -93,6 +93,13 @@ func (c *report) settle(settled map[recon.Break]int64) {
 	}
 }
 
+func (c *report) print(r *Request) error {
+	if r.JSON {
+		return c.json(r.Out)
+	}
+	return c.text(r.Out)
+}
+
 func (c *report) json(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")

@@ -18,12 +18,20 @@ type Recon struct {
 	Memory    Size             `yaml:"memory" default:"1GiB" min:"16MiB" max:"1024GiB"`
 	Threads   int              `yaml:"threads" default:"1" min:"1" max:"256"`
 	Listen    Addr             `yaml:"listen"`   // of a worker: metrics and health
+	Shards    *Shards          `yaml:"shards"`   // nil: every batch is done as a whole, by one worker
 	Queue     *Queue           `yaml:"queue"`    // nil: recon run does the work itself
 	Adapters  *Adapters        `yaml:"adapters"` // kept running for the channels; those with a path of their own are kept beside them
 	Channels  []ReconStatement `yaml:"channels" required:"true"`
 	Back      int              `yaml:"back" default:"1" min:"1" max:"31"` // a worker expects the statements of so many days before today
 
 	Operations *ReconOperations `yaml:"operations"` // nil: a worker looks after none
+}
+
+// Shards are the parts of large batches, which any worker does. What was done is still there after a crash.
+type Shards struct {
+	Above  Size `yaml:"above" default:"0B" min:"0B" max:"1048576GiB"`  // of a statement's file in the archive, as it came; 0B = no batch is large
+	Folder Path `yaml:"folder" required:"true"`                        // that all workers see, on all machines, as they do the archive
+	Part   Size `yaml:"part" default:"256MiB" min:"64KiB" max:"64GiB"` // of text
 }
 
 // Queue is where workers get their work: a bus of their own (Listen), or a place in another one (URL).
