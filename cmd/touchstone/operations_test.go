@@ -130,7 +130,7 @@ operations:
 	if len(pay.done) != killedOperations {
 		t.Errorf("%d operations of %d happened", len(pay.done), killedOperations)
 	}
-	r.checkPayments(db, books)
+	r.checkPayments(db, books, killedPayments)
 	r.wants(0, "refund/P0/R1  SUCCESS since", "recon", "operation", "show", "refund/P0/R1", filepath.Join(r.dir, "recon.yaml"))
 	r.wants(1, "no way from SUCCESS to PROCESSING", "recon", "operation", "retry", "refund/P0/R1", filepath.Join(r.dir, "recon.yaml"))
 	r.wants(1, `no operation "refund/P0/R9" is on record`, "recon", "operation", "show", "refund/P0/R9", filepath.Join(r.dir, "recon.yaml"))
@@ -214,10 +214,10 @@ func (r *dayRig) ended(db *store.DB) bool {
 	return open+unsettled == 0
 }
 
-// checkPayments holds the payments against the table: each is one row, and bound to that row's transaction.
-func (r *dayRig) checkPayments(db *store.DB, books *sql.DB) {
+// checkPayments holds n payments against the table: each is one row, and bound to that row's transaction.
+func (r *dayRig) checkPayments(db *store.DB, books *sql.DB, n int) {
 	r.Helper()
-	for i := range killedPayments {
+	for i := range n {
 		id := fmt.Sprint("N", i)
 		p, err := batch.ReadPayment(r.Context(), db, id)
 		if err != nil {
@@ -232,7 +232,7 @@ func (r *dayRig) checkPayments(db *store.DB, books *sql.DB) {
 		}
 	}
 	var rows int
-	if err := books.QueryRowContext(r.Context(), "SELECT COUNT(*) FROM pay.payments").Scan(&rows); err != nil || rows != killedPayments {
+	if err := books.QueryRowContext(r.Context(), "SELECT COUNT(*) FROM pay.payments").Scan(&rows); err != nil || rows != n {
 		r.Errorf("%d rows in the ledger, %v", rows, err)
 	}
 }
