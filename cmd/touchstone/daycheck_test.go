@@ -21,9 +21,9 @@ func (f *dayFaults) check() {
 	f.Helper()
 	f.checkAudit()
 	f.checkCases()
-	before := make([]*batch.Batch, len(planLines))
+	before := make([]*batch.Batch, len(planLines()))
 	for _, d := range f.days {
-		for i := range planLines {
+		for i := range planLines() {
 			before[i] = f.checkDay(f.runner.Profiles[i].ID(d.day), before[i], len(d.statements[i].files))
 		}
 	}
@@ -93,10 +93,14 @@ func (f *dayFaults) inLog(log verifierLog, subject string, want ...string) {
 func (f *dayFaults) checkCases() {
 	f.Helper()
 	want := map[string]bool{}
-	for _, d := range f.days {
+	for n, d := range f.days {
 		for i, s := range d.statements {
-			for fault := range s.files[len(s.files)-1].found {
+			last := s.files[len(s.files)-1]
+			for fault := range last.found {
 				want[f.runner.Profiles[i].ID(d.day).String()+" "+fault] = true
+			}
+			for fault := range last.ends {
+				delete(want, f.runner.Profiles[i].ID(f.days[n-1].day).String()+" "+fault)
 			}
 		}
 	}
@@ -225,6 +229,9 @@ func sumOf[T any](all []T, of func(T) []match.Total) (a amounts) {
 func carriedBy(b *batch.Batch, side int) (a amounts) {
 	if b == nil {
 		return a
+	}
+	if late := b.Result.Rules.Late; late != nil {
+		a = totalOf([][]match.Total{late.Books, late.Channel}[side])
 	}
 	for _, t := range b.Result.Rules.Fates {
 		if t.Fate == rules.Carried {

@@ -24,6 +24,7 @@ import (
 
 var (
 	faultDays = flag.Int("fault-days", 6, "days that TestDaysWithEverythingKilled does at least")
+	faultFor  = flag.Duration("fault-for", 0, "and at least for so long")
 	faultSeed = flag.Uint64("fault-seed", 0, "of TestDaysWithEverythingKilled; 0 = by the clock")
 )
 
@@ -58,7 +59,7 @@ func TestDaysWithEverythingKilled(t *testing.T) {
 	stop, ended := make(chan struct{}), make(chan error, 1)
 	go func() { ended <- f.killer.run(stop) }()
 	begin := time.Now()
-	for len(f.days) < *faultDays || len(f.killer.victims) > f.struck() {
+	for len(f.days) < *faultDays || time.Since(begin) < *faultFor || len(f.killer.victims) > f.struck() {
 		f.day(ended)
 	}
 	close(stop)
@@ -71,8 +72,8 @@ func TestDaysWithEverythingKilled(t *testing.T) {
 }
 
 func newDayFaults(t *testing.T, seed uint64) *dayFaults {
-	f := &dayFaults{dayRig: newDayRig(t), rng: rand.New(rand.NewPCG(seed, 1)), deadline: time.Now().Add(time.Minute + 20*time.Second*time.Duration(*faultDays))}
-	f.plan = &planner{rng: rand.New(rand.NewPCG(seed, 2)), begin: time.Now().UTC().AddDate(0, 0, -*faultDays-400)}
+	f := &dayFaults{dayRig: newDayRig(t), rng: rand.New(rand.NewPCG(seed, 1)), deadline: time.Now().Add(time.Minute + *faultFor + 20*time.Second*time.Duration(*faultDays))}
+	f.plan = &planner{rng: rand.New(rand.NewPCG(seed, 2)), begin: time.Now().UTC().AddDate(0, 0, -*faultDays-1000)}
 	f.pay = &payService{rng: rand.New(rand.NewPCG(seed, 3)), done: map[string]int{}, asked: map[string]bool{}}
 	service := httptest.NewServer(f.pay)
 	t.Cleanup(service.Close)
@@ -88,7 +89,7 @@ func newDayFaults(t *testing.T, seed uint64) *dayFaults {
 	}
 	t.Cleanup(func() { f.db.Close() })
 	f.runner = &batch.Runner{DB: f.db, Archive: batch.Archive{Folder: filepath.Join(f.dir, "archive")}, Now: time.Now}
-	for _, line := range planLines {
+	for _, line := range planLines() {
 		f.runner.Profiles = append(f.runner.Profiles, &batch.Profile{Channel: line.name, Account: line.account, Kind: line.kind, Zone: time.UTC, From: 23 * time.Hour, Due: 23 * time.Hour, Provisional: -1})
 	}
 	f.processes(seed)
@@ -100,7 +101,7 @@ func (f *dayFaults) tables() {
 	f.Helper()
 	db := f.ledgerTable(f.server)
 	statements := []string{"CREATE DATABASE state"}
-	for _, line := range planLines {
+	for _, line := range planLines() {
 		statements = append(statements, "CREATE TABLE pay."+line.table()+" (id VARCHAR(64) PRIMARY KEY, amount DECIMAL(12,2) NOT NULL, state VARCHAR(8) NOT NULL, paid_at DATETIME NOT NULL, KEY (paid_at))")
 		f.write(line.table()+".url", "mysql://root@"+f.server.Addr+"/pay?table="+line.table()+"&parallel=1")
 	}
@@ -152,10 +153,11 @@ operations:
   ledger: {dsn_file: ledger.dsn, table: payments, id: id, txn: txn, columns: {amount: amount}, after: 200ms}
 channels:
 `
-	for _, line := range planLines {
+	lateDays := map[bool]string{true: ", late_days: 4"}
+	for _, line := range planLines() {
 		text += fmt.Sprintf("  - {name: %s, account: %s, kind: %s, zone: UTC, from: 23h, due: 23h, every: 1s, books: {table_file: %s.url, time: paid_at, format: table.json}, ", line.name, line.account, line.kind, line.table())
 		if line.carries {
-			text += "folder: {path: " + line.table() + `, file: "{day}", format: lines.json, settle: 0s}, rules: {terms: [{days: 1, every_day: true}]}}` + "\n"
+			text += "folder: {path: " + line.table() + `, file: "{day}", format: lines.json, settle: 0s}, rules: {terms: [{days: 1, every_day: true}]` + lateDays[line.late] + "}}\n"
 			continue
 		}
 		text += "adapter: {name: bad}}\n"
@@ -240,10 +242,10 @@ func (f *dayFaults) day(killer <-chan error) {
 	for i, s := range d.statements {
 		switch {
 		case s.truncated:
-			text := s.files[0].text(planLines[i])
+			text := s.files[0].text(planLines()[i])
 			f.deliver(i, d.day, text[:len(text)-len("# end\n")])
 		case !s.late:
-			f.deliver(i, d.day, s.files[0].text(planLines[i]))
+			f.deliver(i, d.day, s.files[0].text(planLines()[i]))
 		}
 	}
 	f.until("expect "+d.day, func(ctx context.Context) error { return f.runner.Expect(ctx, d.day) })
@@ -252,7 +254,7 @@ func (f *dayFaults) day(killer <-chan error) {
 		if s.truncated {
 			f.phase(i, d.day, batch.Quarantined)
 		}
-		f.deliver(i, d.day, s.files[0].text(planLines[i])) // what is there already is the same
+		f.deliver(i, d.day, s.files[0].text(planLines()[i])) // what is there already is the same
 	}
 	f.closed(d.day)
 	f.until("close "+d.day, func(ctx context.Context) error { _, err := f.runner.Close(ctx, d.day, "test"); return err })
@@ -269,7 +271,7 @@ func (f *dayFaults) day(killer <-chan error) {
 func (f *dayFaults) correct(d planDay) {
 	f.Helper()
 	for i, s := range d.statements {
-		f.deliver(i, d.day, s.files[len(s.files)-1].text(planLines[i]))
+		f.deliver(i, d.day, s.files[len(s.files)-1].text(planLines()[i]))
 	}
 	f.again(d.day, d, func(s planStatement) bool { return len(s.files) > 1 })
 }
@@ -298,7 +300,7 @@ func (f *dayFaults) book(d planDay) {
 		}
 		f.until("book "+d.day, func(ctx context.Context) error {
 			return f.db.Tx(ctx, func(tx *store.Tx) error {
-				_, err := tx.Exec(ctx, "INSERT IGNORE INTO pay."+planLines[i].table()+" VALUES "+strings.Join(rows, ", "), args...)
+				_, err := tx.Exec(ctx, "INSERT IGNORE INTO pay."+planLines()[i].table()+" VALUES "+strings.Join(rows, ", "), args...)
 				return err
 			})
 		})
@@ -332,7 +334,7 @@ func (f *dayFaults) order(n int) {
 // deliver puts a statement's file where its channel has it, whole.
 func (f *dayFaults) deliver(line int, day, text string) {
 	f.Helper()
-	name := filepath.Join(planLines[line].table(), day)
+	name := filepath.Join(planLines()[line].table(), day)
 	f.write(name+".part", text)
 	if err := os.Rename(filepath.Join(f.dir, name+".part"), filepath.Join(f.dir, name)); err != nil {
 		f.Fatal(err)
@@ -369,7 +371,7 @@ func (f *dayFaults) closed(day string) {
 				return fmt.Errorf("%v", texts(lines))
 			}
 		}
-		if len(lines) != len(planLines) {
+		if len(lines) != len(planLines()) {
 			return fmt.Errorf("%d statements", len(lines))
 		}
 		return nil
