@@ -32,8 +32,8 @@ memory: 16MiB
 listen: 127.0.0.1:0
 queue: {listen: 127.0.0.1:0, data: ./queue, password_file: queue.pass}
 channels:
-  - {name: long, account: a1, kind: statement, zone: UTC, every: 1s, folder: {path: long, file: "{day}.csv", format: lines.json, settle: 0s}, books: {path: books, file: "{day}.csv", format: lines.json}}
-  - {name: many, account: a1, kind: statement, zone: UTC, every: 1s, folder: {path: many, file: "{day}.csv", format: lines.json, settle: 0s}, books: {path: books, file: "{day}.csv", format: lines.json}}
+  - {name: long, account: a1, kind: statement, zone: UTC, provisional: 23h, from: 23h, due: 23h, every: 1s, folder: {path: long, file: "{day}.csv", format: lines.json, settle: 0s}, books: {path: books, file: "{day}.csv", format: lines.json}}
+  - {name: many, account: a1, kind: statement, zone: UTC, provisional: 23h, from: 23h, due: 23h, every: 1s, folder: {path: many, file: "{day}.csv", format: lines.json, settle: 0s}, books: {path: books, file: "{day}.csv", format: lines.json}}
 `)
 	for _, folder := range []string{"temp", "long", "many"} {
 		if err := os.Mkdir(filepath.Join(r.dir, folder), 0o755); err != nil {
@@ -54,9 +54,9 @@ channels:
 	t.Cleanup(func() { _, _ = p.kill() })
 	w := &workerProcess{p.cmd, p.log}
 	w.awaitLog(t, "worker listens")
-	r.bound(p, 1<<20)                                                                             // more than the state of a day takes, less than what follows
-	r.write("long/"+fullDay+".csv", linesOf(fullRows, 0)+"# "+strings.Repeat("long", 1<<18)+"\n") // all agree
-	r.write("many/"+fullDay+".csv", linesOf(fullRows, 1))                                         // nothing agrees
+	r.bound(p, 1<<20)                                                                                          // more than the state of a day takes, less than what follows
+	r.write("long/"+fullDay+".csv", linesOf(fullRows, 0)+strings.Repeat("# a remark of the channel\n", 1<<16)) // all agree
+	r.write("many/"+fullDay+".csv", linesOf(fullRows, 1))                                                      // nothing agrees
 	says := r.says(db, w, func(l batch.Line) bool { return strings.Contains(l.Why, "failed, tried again: ") })
 	for _, line := range says {
 		if !strings.Contains(line.Why, "file too large") && !strings.Contains(line.Why, "full") {
