@@ -1,13 +1,14 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/seed-3356bd69/touchstone/recon/audit"
 	"github.com/seed-3356bd69/touchstone/recon/batch"
@@ -44,10 +45,10 @@ func (f *dayFaults) checkAudit() {
 		if state == string(batch.Aborted) {
 			steps = []string{"batch PENDING", "batch PENDING to PREPARING", "batch PREPARING to ABORTED"}
 		}
-		f.inLog(verifierLog{log, verifier}, id, steps...)
+		f.inLog(log, verifier, id, steps...)
 	}
 	for _, d := range f.days {
-		f.inLog(verifierLog{log, verifier}, d.day, "day closed")
+		f.inLog(log, verifier, d.day, "day closed")
 	}
 }
 
@@ -74,9 +75,9 @@ func (f *dayFaults) pairs(query string) map[string]string {
 }
 
 // inLog wants exactly these entries about a subject.
-func (f *dayFaults) inLog(log verifierLog, subject string, want ...string) {
+func (f *dayFaults) inLog(log string, verifier note.Verifier, subject string, want ...string) {
 	f.Helper()
-	found, err := log.find(f.Context(), subject)
+	found, err := audit.Find(f.Context(), log, verifier, subject)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -259,18 +260,4 @@ func (f *dayFaults) checkOperations() {
 	defer books.Close()
 	f.checkPayments(f.db, books, f.ordered)
 	f.Logf("%d operations, %d payments", f.ordered, f.ordered)
-}
-
-// verifierLog is an audit log with the key that verifies it.
-type verifierLog struct {
-	folder   string
-	verifier interface {
-		Name() string
-		KeyHash() uint32
-		Verify(msg, sig []byte) bool
-	}
-}
-
-func (l verifierLog) find(ctx context.Context, subject string) ([]audit.Found, error) {
-	return audit.Find(ctx, l.folder, l.verifier, subject)
 }

@@ -23,7 +23,7 @@ import (
 )
 
 var (
-	faultDays = flag.Int("fault-days", 6, "days that TestDaysWithEverythingKilled does at least")
+	faultDays = flag.Int("fault-days", 4, "days that TestDaysWithEverythingKilled does at least")
 	faultFor  = flag.Duration("fault-for", 0, "and at least for so long")
 	faultSeed = flag.Uint64("fault-seed", 0, "of TestDaysWithEverythingKilled; 0 = by the clock")
 )
