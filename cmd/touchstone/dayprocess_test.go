@@ -150,7 +150,7 @@ type killer struct {
 // run kills until stop is closed; then everything runs.
 func (k *killer) run(stop <-chan struct{}) error {
 	for ; ; k.round.Add(1) {
-		if over := k.pause(stop, 100+k.rng.IntN(900)); over {
+		if over := k.pause(stop, 200+k.rng.IntN(1800)); over {
 			return k.lookAll()
 		}
 		if err := k.lookAll(); err != nil {
