@@ -107,6 +107,8 @@ operations:
 	t.Cleanup(func() { db.Close() })
 	r.order(db)
 	r.wants(1, "refund/P0/R1  SCHEDULED since", "recon", "operation", "list", filepath.Join(r.dir, "recon.yaml"))
+	r.wants(1, "N0  PREPARING since", "recon", "payment", "list", filepath.Join(r.dir, "recon.yaml"))
+	r.wants(0, "", "recon", "payment", "list", "--state", "SETTLED", filepath.Join(r.dir, "recon.yaml"))
 	kills := 0
 	for begin := time.Now(); ; kills++ {
 		wait := time.Duration(150+rng.IntN(700)) * time.Millisecond
@@ -130,10 +132,22 @@ operations:
 	if len(pay.done) != killedOperations {
 		t.Errorf("%d operations of %d happened", len(pay.done), killedOperations)
 	}
-	r.checkPayments(db, books)
+	r.checkPayments(db, books, killedPayments)
+	r.showPayments()
 	r.wants(0, "refund/P0/R1  SUCCESS since", "recon", "operation", "show", "refund/P0/R1", filepath.Join(r.dir, "recon.yaml"))
 	r.wants(1, "no way from SUCCESS to PROCESSING", "recon", "operation", "retry", "refund/P0/R1", filepath.Join(r.dir, "recon.yaml"))
 	r.wants(1, `no operation "refund/P0/R9" is on record`, "recon", "operation", "show", "refund/P0/R9", filepath.Join(r.dir, "recon.yaml"))
+}
+
+// showPayments looks at payments that are settled.
+func (r *dayRig) showPayments() {
+	r.Helper()
+	config := filepath.Join(r.dir, "recon.yaml")
+	r.wants(0, "asked   {\"amount\": \"7.10\"}", "recon", "payment", "show", "N7", config)
+	r.wants(0, "N7  SETTLED since", "recon", "payment", "list", "--after", "N6", "--limit", "1", config)
+	r.wants(0, `"state": "SETTLED"`, "recon", "payment", "show", "--json", "N7", config)
+	r.wants(1, `no payment "N99" is on record`, "recon", "payment", "show", "N99", config)
+	r.wants(80, "--state must be one of", "recon", "payment", "list", "--state", "DONE", config)
 }
 
 func (r *dayRig) ledgerTable(server *mariadb.Server) *sql.DB {
@@ -214,10 +228,10 @@ func (r *dayRig) ended(db *store.DB) bool {
 	return open+unsettled == 0
 }
 
-// checkPayments holds the payments against the table: each is one row, and bound to that row's transaction.
-func (r *dayRig) checkPayments(db *store.DB, books *sql.DB) {
+// checkPayments holds n payments against the table: each is one row, and bound to that row's transaction.
+func (r *dayRig) checkPayments(db *store.DB, books *sql.DB, n int) {
 	r.Helper()
-	for i := range killedPayments {
+	for i := range n {
 		id := fmt.Sprint("N", i)
 		p, err := batch.ReadPayment(r.Context(), db, id)
 		if err != nil {
@@ -232,7 +246,7 @@ func (r *dayRig) checkPayments(db *store.DB, books *sql.DB) {
 		}
 	}
 	var rows int
-	if err := books.QueryRowContext(r.Context(), "SELECT COUNT(*) FROM pay.payments").Scan(&rows); err != nil || rows != killedPayments {
+	if err := books.QueryRowContext(r.Context(), "SELECT COUNT(*) FROM pay.payments").Scan(&rows); err != nil || rows != n {
 		r.Errorf("%d rows in the ledger, %v", rows, err)
 	}
 }

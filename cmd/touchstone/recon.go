@@ -26,6 +26,7 @@ type reconCmd struct {
 	Rerun     rerunCmd     `cmd:"" help:"Pull a day's statements again at once: a corrected file becomes a version of its own."`
 	Close     closeCmd     `cmd:"" help:"Close a day whose statements are all closed."`
 	Operation operationCmd `cmd:"" help:"Look at operations: what is to happen at channels, once."`
+	Payment   paymentCmd   `cmd:"" help:"Look at payments that a worker confirms with the ledger."`
 	Case      caseCmd      `cmd:"" help:"Work on cases, over the API of recon serve."`
 	Serve     serveCmd     `cmd:"" help:"Run the desk: the API of cases, and the audit log."`
 	Token     tokenCmd     `cmd:"" help:"Make a token for somebody who works on cases."`

@@ -53,6 +53,15 @@ func (c *claim) hand(ctx context.Context, b, old *Batch) error {
 	if err := each(ctx, c, goneFrom(old.ID, b.ID), func(tx *store.Tx, page []Finding) error { return cases.Withdraw(ctx, tx, b, page) }); err != nil {
 		return fmt.Errorf("withdraw cases: %w", err)
 	}
+	if err := each(ctx, c, unsettled(old.ID, b.ID), func(tx *store.Tx, page []Settlement) error {
+		open, err := c.stillFound(ctx, tx, page)
+		if err != nil || len(open) == 0 {
+			return err
+		}
+		return cases.Unsettle(ctx, tx, b, open)
+	}); err != nil {
+		return fmt.Errorf("open settled cases: %w", err)
+	}
 	if err := each(ctx, c, unbooked(old.ID, b.ID), func(tx *store.Tx, page []WriteOff) error { return cases.Unbook(ctx, tx, b, page) }); err != nil {
 		return fmt.Errorf("take write-offs back: %w", err)
 	}

@@ -33,10 +33,11 @@ type Ruling struct {
 // Settlement is a record of an earlier day that a batch brought to an end, and that the earlier day had found.
 type Settlement struct {
 	Key        recon.Key   `json:"key"`
-	Occurrence int         `json:"occurrence"` // on the earlier day
-	Since      string      `json:"since"`      // the earlier day
-	Break      recon.Break `json:"break"`      // what it was there
-	Fate       rules.Fate  `json:"fate"`
+	Occurrence int         `json:"occurrence"`     // on the earlier day
+	Since      string      `json:"since"`          // the earlier day
+	Told       string      `json:"told,omitempty"` // the day that told its break, once its term was over; "" = the earlier day itself, if any
+	Break      recon.Break `json:"break"`          // what it was there
+	Fate       rules.Fate  `json:"fate"`           // broken: the other side came, and differs
 }
 
 // WriteOff is what was tolerated of one booking: lines that balance.
@@ -55,6 +56,8 @@ type Cases interface {
 	Withdraw(ctx context.Context, tx *store.Tx, b *Batch, gone []Finding) error
 	// Settle is told what b brought to an end of what earlier days of its statements found.
 	Settle(ctx context.Context, tx *store.Tx, b *Batch, settled []Settlement) error
+	// Unsettle is told what an earlier version of the statement brought to an end, b does not, and is found as before.
+	Unsettle(ctx context.Context, tx *store.Tx, b *Batch, open []Settlement) error
 	// Book is told what b writes off, which may be what an earlier version wrote off, or another amount of the same entry.
 	Book(ctx context.Context, tx *store.Tx, b *Batch, all []WriteOff) error
 	// Unbook is told what an earlier version of the statement wrote off and b does not.

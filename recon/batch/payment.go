@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -175,12 +176,17 @@ func (s *Payments) move(ctx context.Context, tx *store.Tx, p *Payment, to State,
 }
 
 // payments gives those of a state that did not move since a moment, behind a place in that order.
-func payments(ctx context.Context, from store.Reader, state State, since int64, after Payment, limit int) (all []Payment, err error) {
-	rows, err := from.Query(ctx, "SELECT id, payload, state, version, txn, made_us, moved_us FROM payments WHERE state = ? AND moved_us <= ? AND (moved_us > ? OR (moved_us = ? AND id > ?)) ORDER BY moved_us, id LIMIT ?",
+func payments(ctx context.Context, from store.Reader, state State, since int64, after Payment, limit int) ([]Payment, error) {
+	rows, err := from.Query(ctx, "SELECT "+paymentColumns+" FROM payments WHERE state = ? AND moved_us <= ? AND (moved_us > ? OR (moved_us = ? AND id > ?)) ORDER BY moved_us, id LIMIT ?",
 		string(state), since, store.Moment(after.Moved), store.Moment(after.Moved), after.ID, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read payments: %w", err)
 	}
+	return appendPayments(nil, rows)
+}
+
+// appendPayments reads rows to their end, and closes them.
+func appendPayments(all []Payment, rows *sql.Rows) ([]Payment, error) {
 	defer rows.Close()
 	for rows.Next() {
 		p, err := scanPayment(rows)
@@ -195,6 +201,8 @@ func payments(ctx context.Context, from store.Reader, state State, since int64, 
 	return all, nil
 }
 
+const paymentColumns = "id, payload, state, version, txn, made_us, moved_us"
+
 func scanPayment(row interface{ Scan(...any) error }) (p Payment, err error) {
 	var payload []byte
 	var made, moved int64
@@ -205,7 +213,7 @@ func scanPayment(row interface{ Scan(...any) error }) (p Payment, err error) {
 
 // ReadPayment gives a payment by its id; sql.ErrNoRows where there is none.
 func ReadPayment(ctx context.Context, from store.Reader, id string) (*Payment, error) {
-	p, err := scanPayment(from.QueryRow(ctx, "SELECT id, payload, state, version, txn, made_us, moved_us FROM payments WHERE id = ?", id))
+	p, err := scanPayment(from.QueryRow(ctx, "SELECT "+paymentColumns+" FROM payments WHERE id = ?", id))
 	if err != nil {
 		return nil, fmt.Errorf("read payment %s: %w", id, err)
 	}

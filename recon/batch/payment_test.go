@@ -227,3 +227,37 @@ func TestPaymentAbortedWhileItIsBooked(t *testing.T) {
 		t.Errorf("another confirmed it: %v", err)
 	}
 }
+
+// TestPaymentsAreListed pages through payments by state.
+func TestPaymentsAreListed(t *testing.T) {
+	stores.Each(t, server, func(t *testing.T, db *store.DB) {
+		s := payments(db, &book{txns: map[string]string{}})
+		for _, id := range []string{"P3", "P1", "P2", "P4"} {
+			if _, err := s.Prepare(t.Context(), id, json.RawMessage(`{"fen":1}`)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Confirm(t.Context(), "P2"); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			filter batch.PaymentFilter
+			want   string
+		}{
+			{batch.PaymentFilter{}, "P1 P2 P3 P4"},
+			{batch.PaymentFilter{State: batch.Preparing}, "P1 P3 P4"},
+			{batch.PaymentFilter{State: batch.Confirmed}, "P2"},
+			{batch.PaymentFilter{State: batch.Preparing, After: "P1", Limit: 1}, "P3"},
+			{batch.PaymentFilter{After: "P4"}, ""},
+		} {
+			all, err := batch.ReadPayments(t.Context(), db, c.filter)
+			var got []string
+			for _, p := range all {
+				got = append(got, p.ID)
+			}
+			if err != nil || strings.Join(got, " ") != c.want {
+				t.Errorf("%+v: %q, %v", c.filter, got, err)
+			}
+		}
+	})
+}

@@ -128,13 +128,26 @@ func caseID(b *batch.Batch, f *batch.Finding) string {
 
 func (caseList) Settle(ctx context.Context, tx *store.Tx, b *batch.Batch, settled []batch.Settlement) error {
 	for _, s := range settled {
-		earlier := *b
-		earlier.Statement.Day = s.Since
-		if _, err := tx.Exec(ctx, "UPDATE open_cases SET gone = 1 WHERE id = ?", caseID(&earlier, &batch.Finding{Key: s.Key, Occurrence: s.Occurrence, Break: s.Break})); err != nil {
+		if _, err := tx.Exec(ctx, "UPDATE open_cases SET gone = 1 WHERE id = ?", settledCase(b, &s)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (caseList) Unsettle(ctx context.Context, tx *store.Tx, b *batch.Batch, open []batch.Settlement) error {
+	for _, s := range open {
+		if _, err := tx.Exec(ctx, "UPDATE open_cases SET gone = 0 WHERE id = ?", settledCase(b, &s)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func settledCase(b *batch.Batch, s *batch.Settlement) string {
+	earlier := *b
+	earlier.Statement = s.Statement(b.Statement)
+	return caseID(&earlier, &batch.Finding{Key: s.Key, Occurrence: s.Occurrence, Break: s.Break, Since: s.FoundSince()})
 }
 
 func (caseList) Book(ctx context.Context, tx *store.Tx, _ *batch.Batch, all []batch.WriteOff) error {

@@ -22,10 +22,17 @@ type Ruled struct {
 	From      string             `json:"from,omitempty"`       // batch whose bookings were carried in; "" = the first day
 	CarriedIn string             `json:"carried_in,omitempty"` // their digest
 	Carried   rules.CarriedOut   `json:"carried"`              // its bytes are in the archive, by their digest
+	Late      *LateTotals        `json:"late,omitempty"`       // of what is carried beside the fate carried: its break is told
 	Fates     []FateTotals       `json:"fates,omitempty"`
 	Caps      []rules.CapUse     `json:"caps,omitempty"`
 	Nets      []rules.Net        `json:"nets,omitempty"`
 	History   []rules.DaySettled `json:"history,omitempty"` // how many records of which earlier day came to an end
+}
+
+// LateTotals is what is carried out although its break was told: the other side may still come.
+type LateTotals struct {
+	Books   []match.Total `json:"books,omitempty"`
+	Channel []match.Total `json:"channel,omitempty"`
 }
 
 // FateTotals is what had one fate by one rule, in number and in money of each side.
@@ -185,20 +192,26 @@ func (o *outcomes) take(ctx context.Context, x *rules.Outcome) error {
 		}
 	}
 	switch x.Fate {
-	case rules.Carried:
+	case rules.Carried, rules.Overdue:
 		return nil
 	case rules.Broken:
 		f, err := o.finding(x)
 		if err != nil {
 			return err
 		}
-		return o.found.take(ctx, f)
+		return errors.Join(o.found.take(ctx, f), o.end(ctx, x, func(side int) bool { return x.Told[side] != rules.NoDay }))
 	}
+	return o.end(ctx, x, func(side int) bool { return x.Since[side] < o.day })
+}
+
+// end notes which records of earlier days an outcome brings to an end: of each of them a day may have told a break, whose
+// case ends with it. Where the sides differ after all it goes on as the case of that difference.
+func (o *outcomes) end(ctx context.Context, x *rules.Outcome, ends func(side int) bool) error {
 	for side, missing := range []recon.Break{recon.MissingAtChannel, recon.MissingInternally} {
-		if x.Records[side] == nil || x.Since[side] >= o.day {
+		if x.Records[side] == nil || !ends(side) {
 			continue
 		}
-		if err := o.ended.take(ctx, Settlement{Key: x.Key, Occurrence: x.Copies[side], Since: x.Since[side].String(), Break: missing, Fate: x.Fate}); err != nil {
+		if err := o.ended.take(ctx, Settlement{Key: x.Key, Occurrence: x.Copies[side], Since: x.Since[side].String(), Told: x.Told[side].String(), Break: missing, Fate: x.Fate}); err != nil {
 			return err
 		}
 	}
@@ -216,9 +229,12 @@ func (o *outcomes) finding(x *rules.Outcome) (Finding, error) {
 		Difference: match.Difference{Break: x.Break, Group: match.Group{Key: x.Key, Occurrence: x.Occurrence, Records: []*recon.Record{x.Records[0], x.Records[1]}}, Fields: x.Fields},
 	}
 	since := o.day
-	for side := range x.Records {
+	for side, missing := range []recon.Break{recon.MissingAtChannel, recon.MissingInternally} {
 		if x.Records[side] != nil {
 			since = min(since, x.Since[side])
+		}
+		if x.Told[side] != rules.NoDay && f.Why == "" {
+			f.Why = fmt.Sprintf("was %s on %s, and came late", missing, x.Told[side])
 		}
 	}
 	if since < o.day {
@@ -239,6 +255,9 @@ func newRuled(from *Batch, did *rules.Out) *Ruled {
 	out := &Ruled{CarriedIn: carriedOut(from), Carried: did.Carried, Caps: did.Caps, Nets: did.Nets, History: did.History}
 	if out.CarriedIn != "" {
 		out.From = from.ID
+	}
+	if late := (LateTotals{did.Late[0].Rows(), did.Late[1].Rows()}); len(late.Books)+len(late.Channel) > 0 {
+		out.Late = &late
 	}
 	for _, f := range did.Fates {
 		out.Fates = append(out.Fates, FateTotals{f.Fate, f.Rule, f.Break, f.Count, f.Sides[0].Rows(), f.Sides[1].Rows()})
@@ -281,6 +300,13 @@ func carriedTotals(b *Batch, side int) (all []match.Total) {
 		default:
 			all = append(all, f.Channel...)
 		}
+	}
+	switch late := b.Result.Rules.Late; {
+	case late == nil:
+	case side == 0:
+		all = append(all, late.Books...)
+	default:
+		all = append(all, late.Channel...)
 	}
 	return all
 }

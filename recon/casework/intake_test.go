@@ -96,6 +96,44 @@ func TestANewVersionOfAFileKeepsDecisions(t *testing.T) {
 	})
 }
 
+// TestALateOtherSideEndsACase has a case of a booking that was carried before its break was told: it ends with a later file,
+// opens again with that file's next version, and goes on as another case where the sides differ.
+func TestALateOtherSideEndsACase(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		f := atChannelOnly("tardy", 100)
+		f.Since = "2026-11-20"
+		r.open(t, batch("1"), f)
+		one := []casework.Settled{{Statement: batch("1").Statement, Key: f.Key, Occurrence: 1, Break: f.Break, Since: f.Since}}
+		differs := []casework.Settled{one[0]}
+		differs[0].Differs = true
+		next := batch("2")
+		for step, c := range []struct {
+			do   func(context.Context, *store.Tx, casework.Batch, []casework.Settled) (casework.Change, error)
+			all  []casework.Settled
+			want casework.Change
+			note string
+		}{
+			{r.intake.Unsettle, one, casework.Change{}, "found by"}, // it is open
+			{r.intake.Settle, one, casework.Change{Closed: 1}, "settled by"},
+			{r.intake.Settle, one, casework.Change{}, "settled by"},
+			{r.intake.Unsettle, append(one, one...), casework.Change{Reopened: 1}, "no longer settled"},
+			{r.intake.Settle, differs, casework.Change{Closed: 1}, "goes on as a case of"},
+		} {
+			var got casework.Change
+			if err := r.db.Tx(t.Context(), func(tx *store.Tx) (err error) {
+				got, err = c.do(t.Context(), tx, next, c.all)
+				return err
+			}); err != nil || got != c.want {
+				t.Fatalf("step %d: %+v, want %+v, %v", step, got, c.want, err)
+			}
+			events, err := r.desk.Events(t.Context(), r.one(t, "tardy").ID)
+			if err != nil || !strings.Contains(events[len(events)-1].Note, c.note) {
+				t.Errorf("step %d: %+v, want %q, %v", step, events[len(events)-1], c.note, err)
+			}
+		}
+	})
+}
+
 func TestALaterFileSettlesWhatWasInTransit(t *testing.T) {
 	onFile(t, func(t *testing.T, r *rig) {
 		f := atChannelOnly("late", 100)

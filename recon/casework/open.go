@@ -177,23 +177,6 @@ func (in *Intake) Withdraw(ctx context.Context, tx *store.Tx, b Batch, gone []Fi
 	return in.closeAll(ctx, tx, b, ids, ResolvedWithdrawn, "no longer found, by "+b.ID)
 }
 
-// Settled is a break that a later file settled.
-type Settled struct {
-	Statement  string // that the break was found in
-	Key        recon.Key
-	Occurrence int
-	Break      recon.Break
-}
-
-// Settle closes the cases that a file settled; by is that file's batch.
-func (in *Intake) Settle(ctx context.Context, tx *store.Tx, by Batch, all []Settled) (Change, error) {
-	ids := make([]string, len(all))
-	for i, s := range all {
-		ids[i] = caseID(s.Statement, s.Key, s.Occurrence, s.Break, "")
-	}
-	return in.closeAll(ctx, tx, by, ids, ResolvedSettled, "settled by "+by.ID+" of "+by.Day)
-}
-
 func (in *Intake) closeAll(ctx context.Context, tx *store.Tx, b Batch, ids []string, as Resolution, note string) (total Change, err error) {
 	for len(ids) > 0 {
 		page := ids[:min(len(ids), intakePage)]

@@ -42,6 +42,7 @@ type Out struct {
 	In      [2]match.Totals `json:"-"`     // records that came in, of each side: of differences, and carried in
 	Fates   []FateTotals    `json:"fates"` // in the order of Fates and Rules; none that are empty
 	Carried CarriedOut      `json:"carried"`
+	Late    [2]match.Totals `json:"-"`                 // of each side: what is carried out although its break is told, beside the fate Carried
 	Caps    []CapUse        `json:"caps,omitempty"`    // of each tolerance
 	Nets    []Net           `json:"nets,omitempty"`    // settlements that a statement's bookings make, by id
 	History []DaySettled    `json:"history,omitempty"` // how many records of which earlier day this day brought to an end, by day
@@ -52,7 +53,7 @@ type Out struct {
 //
 // Each record gets the first of these that fits: settled by a record of the same key on another day; netted with its
 // reversal; explained as a refund by id, a split, a settlement's bookings, a fee, a settlement line; tolerated; carried;
-// broken. Memory does not grow with the differences, only with those that name each other (Config.MaxLinked at a time).
+// broken. What is broken because the other side never came is carried on for Config.Late days, and is overdue on each of them. Memory does not grow with the differences, only with those that name each other (Config.MaxLinked at a time).
 //
 // An error means that nothing is known: outcomes that Each was told and bytes that Carry was given are to be dropped.
 func Apply(day Day, cfg *Config, in In) (*Out, error) {

@@ -19,6 +19,7 @@ type Item struct {
 	Occurrence int
 	Since      Day // whose batch first had it
 	Due        Day // whose batch is the last that may bring the other side
+	Told       Day // whose batch told the break, since its term was over; NoDay: it is not over
 	Record     *recon.Record
 }
 
@@ -37,8 +38,9 @@ type CarriedOut struct {
 
 const (
 	carryMagic = "touchstone carried 1\n"
-	tagItem    = 1
 	tagEnd     = 0
+	tagItem    = 1
+	tagOverdue = 2 // an item with the day that told its break
 )
 
 // carryWriter writes items in their order, then how many there were and of which kinds, then the nets.
@@ -70,7 +72,12 @@ func (w *carryWriter) item(i *Item) error {
 	w.last = i
 	w.kinds.add(i.Side, i.Record.Key.Kind)
 	w.items++
-	w.enc.Number(tagItem)
+	if i.Told == NoDay {
+		w.enc.Number(tagItem)
+	} else {
+		w.enc.Number(tagOverdue)
+		w.enc.Number(int64(i.Told))
+	}
 	w.enc.Number(int64(i.Side))
 	w.enc.Number(int64(i.Occurrence))
 	w.enc.Number(int64(i.Since))
@@ -172,7 +179,12 @@ func (r *carryReader) next() (*Item, error) {
 	if r == nil || r.ended {
 		return nil, nil
 	}
-	if r.dec.Number() != tagItem {
+	told := NoDay
+	switch r.dec.Number() {
+	case tagItem:
+	case tagOverdue:
+		told = Day(r.dec.Number())
+	default:
 		return nil, r.end()
 	}
 	read := &struct { // one piece of memory
@@ -180,13 +192,13 @@ func (r *carryReader) next() (*Item, error) {
 		record recon.Record
 	}{}
 	i := &read.Item
-	*i = Item{Side: int(r.dec.Number()), Occurrence: int(r.dec.Number()), Since: Day(r.dec.Number()), Due: Day(r.dec.Number()), Record: &read.record}
+	*i = Item{Side: int(r.dec.Number()), Occurrence: int(r.dec.Number()), Since: Day(r.dec.Number()), Due: Day(r.dec.Number()), Told: told, Record: &read.record}
 	r.dec.Record(i.Record)
 	r.items++
 	switch {
 	case r.dec.Err() != nil:
 		return nil, fmt.Errorf("carried in, item %d: %w", r.items, r.dec.Err())
-	case i.Side != internal && i.Side != channel, r.last != nil && r.last.compare(i) >= 0, i.Since > r.day:
+	case i.Side != internal && i.Side != channel, r.last != nil && r.last.compare(i) >= 0, i.Since > r.day, i.Told > r.day:
 		return nil, fmt.Errorf("carried in, item %d: %s of side %d since %s is out of order", r.items, i.Record.Key, i.Side, i.Since)
 	}
 	r.last = i
@@ -215,14 +227,21 @@ func (r *carryReader) end() error {
 
 // skip goes on to the end without looking at items.
 func (r *carryReader) skip() error {
-	for r.dec.Number() == tagItem {
-		for range 4 {
+	for {
+		numbers := 4
+		switch r.dec.Number() {
+		case tagItem:
+		case tagOverdue:
+			numbers++
+		default:
+			return r.end()
+		}
+		for range numbers {
 			r.dec.Number()
 		}
 		r.dec.skipRecord()
 		r.items++
 	}
-	return r.end()
 }
 
 // verify goes over all that is carried in before anything is decided, and gives its nets: bytes that are not those whose

@@ -57,6 +57,9 @@ func (k *checker) clock() {
 }
 
 func (k *checker) terms() {
+	if late := k.cfg.Late; late < 0 || late > maxDays {
+		k.complain("late_days", fmt.Sprintf("is not from 0 to %d", maxDays), "30")
+	}
 	seen := map[string]bool{}
 	for i, t := range k.cfg.Terms {
 		at := fmt.Sprintf("terms[%d]", i)

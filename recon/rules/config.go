@@ -14,6 +14,7 @@ type Config struct {
 	Clock      Clock
 	Calendar   *Calendar   // of business days; nil where no term counts them
 	Terms      []Term      // how long a booking may be on its way; a kind that none is about has T+0
+	Late       int         // days for which the other side of a break is still looked for once its term is over; 0 = not
 	Product    string      // column of the channel's records that names the product, where terms or rates depend on it
 	Tolerances []Tolerance // small differences that are written off
 	Accounts   Accounts    // of write-offs

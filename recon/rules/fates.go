@@ -20,6 +20,8 @@ type run struct {
 	first   *[2]match.Totals // what the first pass saw come in
 	print   uint64           // of its rows
 	caps    []CapUse         // of each tolerance
+	late    [2]summed        // of each side: what is carried out although its break is told
+	kept    int64            // of those, how many
 	sums    sums
 	carry   *carryWriter
 	out     tally
@@ -78,6 +80,11 @@ func (r *run) finish(in [2]match.Totals) (*Out, error) {
 		return nil, err
 	}
 	out := &Out{Day: r.day, Batch: r.in.Batch, In: in, Fates: fates, Carried: written, Caps: r.caps, Nets: all, History: r.out.history()}
+	for side := range out.Late {
+		if out.Late[side], err = r.late[side].done(); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.conserved(out); err != nil {
 		return nil, err
 	}
@@ -88,7 +95,7 @@ func (r *run) finish(in [2]match.Totals) (*Out, error) {
 // fate decides one row, tells it, and keeps it where it is carried.
 func (r *run) fate(w *row) error {
 	o := &r.outcome
-	*o = Outcome{Break: w.brk, Key: w.key, Occurrence: w.occurrence, Records: w.records, Since: w.since, Copies: w.copies, Fields: w.fields}
+	*o = Outcome{Break: w.brk, Key: w.key, Occurrence: w.occurrence, Records: w.records, Since: w.since, Copies: w.copies, Told: w.told, Fields: w.fields}
 	side, one := w.side()
 	switch d, linked := r.decided[w.seq]; {
 	case linked && d.fate != "":
@@ -108,12 +115,34 @@ func (r *run) fate(w *row) error {
 	if o.Fate == "" {
 		o.Fate = Broken
 	}
-	if o.Fate == Carried {
-		if err := r.keep(Item{Side: side, Occurrence: w.occurrence, Since: w.since[side], Due: o.Due, Record: w.records[side]}); err != nil {
+	if one {
+		if err := r.keepAlone(o, w, side); err != nil {
 			return err
 		}
 	}
 	return r.tell(o)
+}
+
+// keepAlone carries out a booking that only one side has: until its term is over, and for some days after its break was told.
+func (r *run) keepAlone(o *Outcome, w *row, side int) error {
+	item := Item{Side: side, Occurrence: w.occurrence, Since: w.since[side], Due: o.Due, Record: w.records[side]}
+	switch {
+	case o.Fate == Carried:
+		return r.keep(item)
+	case o.Fate != Broken && o.Fate != Overdue || w.brk == recon.Duplicate:
+		return nil
+	}
+	if item.Told = w.told[side]; item.Told == NoDay {
+		item.Told = r.day
+	}
+	if r.day >= item.Told+Day(r.cfg.Late) {
+		return nil // nobody waits for it any longer
+	}
+	r.kept++
+	if err := r.late[side].add(item.Record); err != nil {
+		return err
+	}
+	return r.keep(item)
 }
 
 // alone decides a booking that only one side has.
@@ -133,6 +162,8 @@ func (r *run) alone(o *Outcome, w *row, side int) error {
 		}
 	}
 	switch {
+	case w.told[side] != NoDay:
+		o.Fate, o.Rule = Overdue, cmp.Or(o.Rule, RuleCarry)
 	case o.Due > r.day:
 		o.Fate, o.Rule = Carried, cmp.Or(o.Rule, RuleCarry)
 	case o.Rule == RuleNone:

@@ -15,11 +15,12 @@ const (
 	Netted    Fate = "netted"    // a payment and its reversal, on one side: no money moved
 	Tolerated Fate = "tolerated" // a small difference that was written off
 	Carried   Fate = "carried"   // the other side may still have it on a later day
+	Overdue   Fate = "overdue"   // an earlier day told its break; the other side may still come
 	Broken    Fate = "break"     // nothing says why: somebody has to look
 )
 
 // Fates lists the fates in the order reports print them.
-func Fates() []Fate { return []Fate{Settled, Explained, Netted, Tolerated, Carried, Broken} }
+func Fates() []Fate { return []Fate{Settled, Explained, Netted, Tolerated, Carried, Overdue, Broken} }
 
 // Rule names who decided: of a break, the rule that looked last and refused.
 type Rule string
@@ -59,6 +60,7 @@ type Outcome struct {
 	Records    [2]*recon.Record    `json:"records"`    // internal and channel; nil = absent
 	Since      [2]Day              `json:"since"`      // the day whose batch first had each record: which day settled which
 	Copies     [2]int              `json:"copies"`     // each record's own Occurrence on the day of Since; 0 = absent
+	Told       [2]Day              `json:"told"`       // the earlier day whose batch told the break of each record; "" = none did
 	Fields     []match.FieldValues `json:"fields,omitempty"`
 	Due        Day                 `json:"due,omitempty"`   // the last day whose batch may bring the other side
 	Link       string              `json:"link,omitempty"`  // what names the other bookings it was held against: an order, refund or settlement

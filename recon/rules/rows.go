@@ -22,6 +22,7 @@ type row struct {
 	records    [2]*recon.Record
 	since      [2]Day
 	copies     [2]int // of each record on its own day
+	told       [2]Day // whose batch told the break of each record
 	due        Day    // of a record that was carried in; NoDay: it is new
 	fields     []match.FieldValues
 	agrees     bool

@@ -15,6 +15,7 @@ type waiting struct {
 	brk        recon.Break
 	since      Day
 	due        Day // NoDay: of this day
+	told       Day
 	taken      bool
 }
 
@@ -24,7 +25,7 @@ func (p *pass) settle() error {
 	open := &p.open
 	open[internal], open[channel] = open[internal][:0], open[channel][:0]
 	for _, i := range p.now.items {
-		open[i.Side] = append(open[i.Side], waiting{record: i.Record, occurrence: i.Occurrence, brk: missingOf(i.Side), since: i.Since, due: i.Due})
+		open[i.Side] = append(open[i.Side], waiting{record: i.Record, occurrence: i.Occurrence, brk: missingOf(i.Side), since: i.Since, due: i.Due, told: i.Told})
 	}
 	for _, d := range p.now.differences {
 		side, one := oneSided(d)
@@ -111,7 +112,7 @@ func (p *pass) differing(open *[2][]waiting) error {
 // join gives the row of two records that belong together.
 func (p *pass) join(ours, theirs *waiting) error {
 	ours.taken, theirs.taken = true, true
-	w := row{key: p.now.key, occurrence: theirs.occurrence, records: [2]*recon.Record{ours.record, theirs.record}, since: [2]Day{ours.since, theirs.since}, copies: [2]int{ours.occurrence, theirs.occurrence}, agrees: true}
+	w := row{key: p.now.key, occurrence: theirs.occurrence, records: [2]*recon.Record{ours.record, theirs.record}, since: [2]Day{ours.since, theirs.since}, copies: [2]int{ours.occurrence, theirs.occurrence}, told: [2]Day{ours.told, theirs.told}, agrees: true}
 	if ours.since > theirs.since {
 		w.occurrence = ours.occurrence
 	}
@@ -144,7 +145,7 @@ func (p *pass) left(open *[2][]waiting) error {
 				continue
 			}
 			w := row{key: p.now.key, occurrence: o.occurrence, brk: o.brk, due: o.due}
-			w.records[side], w.since[side], w.copies[side] = o.record, o.since, o.occurrence
+			w.records[side], w.since[side], w.copies[side], w.told[side] = o.record, o.since, o.occurrence, o.told
 			if err := p.give(w); err != nil {
 				return err
 			}

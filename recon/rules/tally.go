@@ -68,6 +68,7 @@ func appendShare(out []Share, fates []FateTotals, s Share, belongs func(*FateTot
 			s.Broken += f.Count
 		case f.Fate == Carried:
 			s.Open += f.Count
+		case f.Fate == Overdue: // it counted as broken on its own day
 		default:
 			s.Handled += f.Count
 		}
@@ -132,7 +133,7 @@ func (t *tally) add(o *Outcome, day Day) error {
 		if err := t.last.sides[side].add(record); err != nil {
 			return err
 		}
-		if o.Since[side] < day && o.Fate != Carried && o.Fate != Broken {
+		if o.Since[side] < day && o.Fate != Carried && o.Fate != Overdue && o.Fate != Broken {
 			t.ended[o.Since[side]]++
 		}
 	}
@@ -194,8 +195,8 @@ func (r *run) conserved(out *Out) error {
 			return fmt.Errorf("conservation broken on side %d: in %s, out %s", side, out.In[side], sum[side])
 		}
 	}
-	if listed != r.out.outcomes || carried != out.Carried.Items {
-		return fmt.Errorf("conservation broken: %d outcomes and %d of them carried, %d listed and %d written", r.out.outcomes, carried, listed, out.Carried.Items)
+	if listed != r.out.outcomes || carried+r.kept != out.Carried.Items {
+		return fmt.Errorf("conservation broken: %d outcomes and %d of them carried, %d listed and %d written", r.out.outcomes, carried+r.kept, listed, out.Carried.Items)
 	}
 	if err := r.out.balance.check(); err != nil {
 		return err

@@ -77,7 +77,8 @@ func mysqlPlace(u *url.URL) (place, error) {
 	c := mysql.NewConfig()
 	c.Net, c.Addr, c.DBName, c.User = "tcp", net.JoinHostPort(u.Hostname(), port), schema, u.User.Username()
 	c.Passwd, _ = u.User.Password()
-	c.InterpolateParams = true // one round trip a statement
+	c.Logger = &mysql.NopLogger{} // errors are returned; lines of another form have no place in a log
+	c.InterpolateParams = true    // one round trip a statement
 	c.Params = map[string]string{"sql_mode": "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"}
 	for name, values := range u.Query() {
 		if name != "tls" || !slices.Contains([]string{"true", "false", "preferred", "skip-verify"}, values[0]) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/seed-3356bd69/touchstone/recon/batch"
 	"github.com/seed-3356bd69/touchstone/recon/casework"
+	"github.com/seed-3356bd69/touchstone/recon/rules"
 	"github.com/seed-3356bd69/touchstone/recon/store"
 )
 
@@ -25,14 +26,25 @@ func (c caseIntake) Withdraw(ctx context.Context, tx *store.Tx, b *batch.Batch, 
 
 // Settle closes cases of what a later day brought to an end.
 func (c caseIntake) Settle(ctx context.Context, tx *store.Tx, b *batch.Batch, settled []batch.Settlement) error {
-	all := make([]casework.Settled, len(settled))
-	for i, s := range settled {
-		found := b.Statement
-		found.Day = s.Since
-		all[i] = casework.Settled{Statement: found.String(), Key: s.Key, Occurrence: s.Occurrence, Break: s.Break}
-	}
-	_, err := c.intake.Settle(ctx, tx, caseBatch(b), all)
+	_, err := c.intake.Settle(ctx, tx, caseBatch(b), caseSettled(b, settled))
 	return err
+}
+
+// Unsettle opens cases again that an earlier version of a later day brought to an end.
+func (c caseIntake) Unsettle(ctx context.Context, tx *store.Tx, b *batch.Batch, open []batch.Settlement) error {
+	_, err := c.intake.Unsettle(ctx, tx, caseBatch(b), caseSettled(b, open))
+	return err
+}
+
+func caseSettled(b *batch.Batch, settled []batch.Settlement) []casework.Settled {
+	all := make([]casework.Settled, len(settled))
+	for i := range settled {
+		s := &settled[i]
+		all[i] = casework.Settled{
+			Statement: s.Statement(b.Statement).String(), Key: s.Key, Occurrence: s.Occurrence, Break: s.Break, Since: s.FoundSince(), Differs: s.Fate == rules.Broken,
+		}
+	}
+	return all
 }
 
 // Book writes what rules tolerated into the journal.

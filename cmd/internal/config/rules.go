@@ -18,6 +18,7 @@ type Rules struct {
 	First      Day             `yaml:"first"`   // nothing is carried into this day; none = the first that is known
 	Product    string          `yaml:"product"` // column of the format that names the product
 	Terms      []RuleTerm      `yaml:"terms"`
+	Late       int             `yaml:"late_days" default:"0" min:"0" max:"366"` // after its break is found the other side of a booking is still looked for
 	Tolerances []RuleTolerance `yaml:"tolerances"`
 	Accounts   RuleAccounts    `yaml:"accounts"`
 	Reversals  bool            `yaml:"reversals"`
@@ -102,7 +103,7 @@ type RuleTier struct {
 func (r *Rules) Build(c *Checker, path string, zone *time.Location, calendar *rules.Calendar, compared entry.Compared) *rules.Config {
 	b := ruleBuilder{c: c, path: path}
 	cfg := &rules.Config{
-		Compared: compared, Clock: rules.Clock{Zone: zone, Cut: time.Duration(r.CutOff), Slack: r.Slack}, Calendar: calendar, Product: r.Product,
+		Compared: compared, Clock: rules.Clock{Zone: zone, Cut: time.Duration(r.CutOff), Slack: r.Slack}, Calendar: calendar, Late: r.Late, Product: r.Product,
 		Accounts: rules.Accounts{Suspense: r.Accounts.Suspense, WriteOff: r.Accounts.WriteOff}, Reversals: r.Reversals, Refunds: r.Refunds, MaxLinked: r.MaxLinked,
 	}
 	for _, t := range r.Terms {

@@ -53,7 +53,7 @@ func TestRules(t *testing.T) {
 	}
 	end := day("2026-12-31")
 	want := &rules.Config{
-		Compared: entry.CompareFee, Clock: rules.Clock{Zone: time.UTC, Cut: 23 * time.Hour, Slack: 5 * time.Minute}, Calendar: got.Calendar, Product: "card",
+		Compared: entry.CompareFee, Clock: rules.Clock{Zone: time.UTC, Cut: 23 * time.Hour, Slack: 5 * time.Minute}, Calendar: got.Calendar, Late: 30, Product: "card",
 		Terms: []rules.Term{{Days: 1}, {Kind: recon.KindRefund, Days: 3}, {Kind: recon.KindPayment, Product: "credit", Days: 2, Calendar: true}},
 		Tolerances: []rules.Tolerance{
 			{Name: "rounding", Field: recon.FieldAmount, Kinds: []recon.Kind{recon.KindPayment, recon.KindRefund}, Row: money(2, "CNY"), Cap: money(1000, "CNY"), Until: end},

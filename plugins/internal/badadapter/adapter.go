@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -83,7 +85,7 @@ func (*adapter) Describe(context.Context) (plugins.Description, error) {
 // Fetch gives the environment for kind env, hangs for kind hang, and states a file it did not send for kind short.
 func (*adapter) Fetch(ctx context.Context, req plugins.FetchRequest, w io.Writer) (plugins.FetchResult, error) {
 	if path := req.Settings["statement"]; path != "" {
-		return give(path, w)
+		return give(path, req.Date, w)
 	}
 	switch req.Kind {
 	case "env":
@@ -111,9 +113,13 @@ func (*adapter) Fetch(ctx context.Context, req plugins.FetchRequest, w io.Writer
 	return plugins.FetchResult{Status: plugins.FetchNotReady, RetryAfter: time.Minute}, nil
 }
 
-// give is a channel whose statement is a file here.
-func give(path string, w io.Writer) (plugins.FetchResult, error) {
-	text, err := os.ReadFile(path)
+// give is a channel whose statement is a file here; where its name has {day} there is one a day, once it is made.
+func give(path, day string, w io.Writer) (plugins.FetchResult, error) {
+	daily := strings.ReplaceAll(path, "{day}", day)
+	text, err := os.ReadFile(daily)
+	if errors.Is(err, fs.ErrNotExist) && daily != path {
+		return plugins.FetchResult{Status: plugins.FetchNotReady, RetryAfter: time.Second}, nil
+	}
 	if err != nil {
 		return plugins.FetchResult{}, plugins.Fail(plugins.FailureUnavailable, "%v", err)
 	}
