@@ -155,7 +155,7 @@ func read(ctx context.Context, tx *store.Tx, some []Event) (map[name]*kept, erro
 				return nil, err
 			}
 			if t := tried[e.name()]; t != nil {
-				have[e.name()] = &kept{Event: e, fresh: t.SHA256 == e.SHA256 && t.Received.Equal(e.Received)}
+				have[e.name()] = &kept{Event: e, fresh: t.same(&e)}
 			}
 		}
 		rows.Close()

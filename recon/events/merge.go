@@ -85,6 +85,11 @@ func fill(r, other *recon.Record) (filled bool) {
 	return filled
 }
 
+// same tells whether both are one and the same message, which came once.
+func (e *Event) same(o *Event) bool {
+	return e.SHA256 == o.SHA256 && e.Source == o.Source && e.Received.Equal(o.Received) && content(&e.Record) == content(&o.Record)
+}
+
 // content is a digest of what can contradict: the same contradiction twice is one.
 func content(r *recon.Record) string {
 	b := entry.AppendText(nil, []byte(r.Status))

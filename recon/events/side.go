@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon"
@@ -29,7 +30,10 @@ func Open(ctx context.Context, from store.Reader, line, day string, o scan.Optio
 	}
 	defer func() { err = errors.Join(err, text.Close()) }()
 	out := bufio.NewWriterSize(text, 256<<10)
-	var b []byte
+	b := []byte(strings.Join(columnNames(), "\t") + "\n") // a day without events has a header too
+	if _, err := out.Write(b); err != nil {
+		return nil, fmt.Errorf("copy events: %w", err)
+	}
 	if err := Each(ctx, from, line, day, func(e *Event) error {
 		b = appendLine(b[:0], &e.Record)
 		_, err := out.Write(b)
@@ -42,6 +46,10 @@ func Open(ctx context.Context, from store.Reader, line, day string, o scan.Optio
 	}
 	o.Format, o.Name = format(), "events of "+line+"/"+day
 	return scan.OpenFile(fmt.Sprintf("/proc/self/fd/%d", text.Fd()), o)
+}
+
+func columnNames() []string {
+	return []string{"kind", "status", "currency", "amount", "fee", "time", "id", "order", "account", "channel_txn"}
 }
 
 // appendLine writes a booking as a line of format.
@@ -69,9 +77,9 @@ const layout = "2006-01-02T15:04:05.000000Z07:00"
 // format describes the lines.
 func format() *recon.FormatSpec {
 	f := &recon.FormatSpec{
-		Name: "events of a channel", Lines: recon.LineRule{Separator: "\t"}, Header: recon.HeaderRule{None: true}, KindIn: "kind", Zone: "UTC", Layouts: []string{layout}, Dates: []string{time.DateOnly},
+		Name: "events of a channel", Lines: recon.LineRule{Separator: "\t"}, KindIn: "kind", Zone: "UTC", Layouts: []string{layout}, Dates: []string{time.DateOnly},
 	}
-	for _, name := range []string{"kind", "status", "currency", "amount", "fee", "time", "id", "order", "account", "channel_txn"} {
+	for _, name := range columnNames() {
 		f.Columns = append(f.Columns, recon.Column{Name: name})
 	}
 	states := map[string]recon.Status{}
