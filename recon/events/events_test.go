@@ -78,6 +78,20 @@ func ofLine(t testing.TB, db *store.DB, line, day string) (all []events.Event) {
 	return all
 }
 
+// TestStores holds both stores to the same contract, each in one schema: making one takes seconds.
+func TestStores(t *testing.T) {
+	stores.Each(t, server, func(t *testing.T, db *store.DB) {
+		for name, do := range map[string]func(*testing.T, *store.DB){
+			"a booking has one day": oneDay, "many tell at once": manyAtOnce, "side of a day": sideOfADay, "days are removed whole": removedWhole,
+		} {
+			if err := db.Tx(t.Context(), func(tx *store.Tx) error { _, err := tx.Exec(t.Context(), "DELETE FROM channel_events"); return err }); err != nil {
+				t.Fatal(err)
+			}
+			t.Run(name, func(t *testing.T) { do(t, db) })
+		}
+	})
+}
+
 func TestDayOfAnEvent(t *testing.T) {
 	midnight := time.Date(2026, 11, 23, 16, 0, 0, 0, time.UTC) // 00:00 of the 24th in Beijing
 	for name, c := range map[string]struct {
@@ -182,94 +196,88 @@ func TestStatesGoForwardOnly(t *testing.T) {
 	}
 }
 
-// TestABookingHasOneDay has a payment whose first news has no time and comes before midnight.
-func TestABookingHasOneDay(t *testing.T) {
-	stores.Each(t, server, func(t *testing.T, db *store.DB) {
-		early := told(t, "P1", 0, recon.StatusProcessing, func(r *recon.Record) { r.Time = time.Time{} })
-		late := told(t, "P1", 100, recon.StatusSuccess, func(r *recon.Record) { r.Time = at("10:00").AddDate(0, 0, 1) })
-		keep(t, db, early)
-		if got := kept(t, db, day); len(got) != 1 {
-			t.Fatalf("%d events on the day of its arrival", len(got))
-		}
-		keep(t, db, late)
-		if got := keep(t, db, early); got[0] != events.Known {
-			t.Errorf("the first news again: %s", got[0])
-		}
-		if a, b := kept(t, db, day), kept(t, db, late.Day); len(a) != 0 || len(b) != 1 || b[0].Record.Amount.Minor != 100 {
-			t.Errorf("kept %+v and %+v", a, b)
-		}
-	})
+// oneDay has a payment whose first news has no time and comes before midnight.
+func oneDay(t *testing.T, db *store.DB) {
+	early := told(t, "P1", 0, recon.StatusProcessing, func(r *recon.Record) { r.Time = time.Time{} })
+	late := told(t, "P1", 100, recon.StatusSuccess, func(r *recon.Record) { r.Time = at("10:00").AddDate(0, 0, 1) })
+	keep(t, db, early)
+	if got := kept(t, db, day); len(got) != 1 {
+		t.Fatalf("%d events on the day of its arrival", len(got))
+	}
+	keep(t, db, late)
+	if got := keep(t, db, early); got[0] != events.Known {
+		t.Errorf("the first news again: %s", got[0])
+	}
+	if a, b := kept(t, db, day), kept(t, db, late.Day); len(a) != 0 || len(b) != 1 || b[0].Record.Amount.Minor != 100 {
+		t.Errorf("kept %+v and %+v", a, b)
+	}
 }
 
-// TestManyTellAtOnce has the news of some bookings come in any order from many sides at the same time: whatever the order,
+// manyAtOnce has the news of some bookings come in any order from many sides at the same time: whatever the order,
 // the last state stays, and a contradiction is there beside it once.
-func TestManyTellAtOnce(t *testing.T) {
+func manyAtOnce(t *testing.T, db *store.DB) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	stores.Each(t, server, func(t *testing.T, db *store.DB) {
-		random := rand.New(rand.NewPCG(seed, 1))
-		const bookings, tellers = 40, 16
-		var group errgroup.Group
-		for range tellers {
-			var all []events.Event
-			for n := range bookings {
-				id := fmt.Sprintf("P%02d", n)
-				all = append(all, told(t, id, 100, recon.StatusProcessing, nil), told(t, id, 100, recon.StatusSuccess, nil), told(t, id, 7, recon.StatusProcessing, nil))
-			}
-			random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-			group.Go(func() error {
-				for part := range slices.Chunk(all, 30) {
-					if _, err := events.Keep(t.Context(), db, part); err != nil {
-						return err
-					}
+	random := rand.New(rand.NewPCG(seed, 1))
+	const bookings, tellers = 40, 16
+	var group errgroup.Group
+	for range tellers {
+		var all []events.Event
+		for n := range bookings {
+			id := fmt.Sprintf("P%02d", n)
+			all = append(all, told(t, id, 100, recon.StatusProcessing, nil), told(t, id, 100, recon.StatusSuccess, nil), told(t, id, 7, recon.StatusProcessing, nil))
+		}
+		random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		group.Go(func() error {
+			for part := range slices.Chunk(all, 30) {
+				if _, err := events.Keep(t.Context(), db, part); err != nil {
+					return err
 				}
-				return nil
-			})
-		}
-		if err := group.Wait(); err != nil {
-			t.Fatal(err)
-		}
-		left := kept(t, db, day)
-		if len(left) != bookings {
-			t.Fatalf("%d bookings", len(left))
-		}
-		for _, e := range left {
-			if e.Record.Amount.Minor == 100 && e.Record.Status != recon.StatusSuccess {
-				t.Errorf("%s went back to %s", e.Record.Key, e.Record.Status)
 			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	left := kept(t, db, day)
+	if len(left) != bookings {
+		t.Fatalf("%d bookings", len(left))
+	}
+	for _, e := range left {
+		if e.Record.Amount.Minor == 100 && e.Record.Status != recon.StatusSuccess {
+			t.Errorf("%s went back to %s", e.Record.Key, e.Record.Status)
 		}
-	})
+	}
 }
 
-func TestSideOfADay(t *testing.T) {
-	stores.Each(t, server, func(t *testing.T, db *store.DB) {
-		var all []events.Event
-		for n := range 1203 { // three pages
-			all = append(all, told(t, fmt.Sprintf("P%04d", n), int64(n+1), recon.StatusSuccess, func(r *recon.Record) { r.Order, r.ChannelTxn = "订单,\"1", "T" }))
-		}
-		all = append(all, told(t, "P0001", 9, recon.StatusSuccess, func(r *recon.Record) { r.Key.Kind = recon.KindRefund }))
-		other := told(t, "P0001", 9, recon.StatusSuccess, nil)
-		other.Line = "wechat/m2/trade"
-		keep(t, db, append(all, other)...)
-		side, err := events.Open(t.Context(), db, line, day, scan.Options{Hasher: entry.NewHasher(entry.NewSecret()), Compared: events.Compared(^entry.Compared(0)), Spool: t.TempDir(), Date: day})
+func sideOfADay(t *testing.T, db *store.DB) {
+	var all []events.Event
+	for n := range 1203 { // three pages
+		all = append(all, told(t, fmt.Sprintf("P%04d", n), int64(n+1), recon.StatusSuccess, func(r *recon.Record) { r.Order, r.ChannelTxn = "订单,\"1", "T" }))
+	}
+	all = append(all, told(t, "P0001", 9, recon.StatusSuccess, func(r *recon.Record) { r.Key.Kind = recon.KindRefund }))
+	other := told(t, "P0001", 9, recon.StatusSuccess, nil)
+	other.Line = "wechat/m2/trade"
+	keep(t, db, append(all, other)...)
+	side, err := events.Open(t.Context(), db, line, day, scan.Options{Hasher: entry.NewHasher(entry.NewSecret()), Compared: events.Compared(^entry.Compared(0)), Spool: t.TempDir(), Date: day})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer side.Close()
+	n, minor := 0, int64(0)
+	for r, err := range side.Records(t.Context(), nil) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer side.Close()
-		n, minor := 0, int64(0)
-		for r, err := range side.Records(t.Context(), nil) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			n, minor = n+1, minor+r.Amount.Minor
-			if r.Key.Kind == recon.KindPayment && (r.Order != "订单,\"1" || r.ChannelTxn != "T" || !r.Time.Equal(at("10:00"))) {
-				t.Fatalf("got %+v", r)
-			}
+		n, minor = n+1, minor+r.Amount.Minor
+		if r.Key.Kind == recon.KindPayment && (r.Order != "订单,\"1" || r.ChannelTxn != "T" || !r.Time.Equal(at("10:00"))) {
+			t.Fatalf("got %+v", r)
 		}
-		if n != 1204 || minor != 1203*1204/2+9 {
-			t.Errorf("%d records with %d", n, minor)
-		}
-	})
+	}
+	if n != 1204 || minor != 1203*1204/2+9 {
+		t.Errorf("%d records with %d", n, minor)
+	}
 }
 
 func TestEmptySide(t *testing.T) {
@@ -288,32 +296,30 @@ type none struct{}
 
 func (none) Take(int, []entry.Entry) error { return nil }
 
-func TestDaysAreRemovedWhole(t *testing.T) {
-	stores.Each(t, server, func(t *testing.T, db *store.DB) {
-		var all []events.Event
-		for n := range 1201 {
-			e := told(t, fmt.Sprintf("P%04d", n), 1, recon.StatusSuccess, nil)
-			if n%4 == 0 {
-				e.Day = "2026-11-24"
-			}
-			all = append(all, e)
+func removedWhole(t *testing.T, db *store.DB) {
+	var all []events.Event
+	for n := range 1201 {
+		e := told(t, fmt.Sprintf("P%04d", n), 1, recon.StatusSuccess, nil)
+		if n%4 == 0 {
+			e.Day = "2026-11-24"
 		}
-		keep(t, db, all...)
-		keep(t, db, told(t, "P0001", 2, recon.StatusSuccess, nil)) // a contradiction goes with its booking
-		days, err := events.Days(t.Context(), db, line, "2026-11-24")
-		if err != nil || !slices.Equal(days, []string{day}) {
-			t.Fatalf("days %v, %v", days, err)
-		}
-		if n, err := events.Remove(t.Context(), db, line, day); err != nil || n != 901 {
-			t.Errorf("removed %d, %v", n, err)
-		}
-		if n, err := events.Conflicts(t.Context(), db, line, day); err != nil || n != 0 {
-			t.Errorf("%d contradictions left, %v", n, err)
-		}
-		if got := kept(t, db, "2026-11-24"); len(got) != 301 {
-			t.Errorf("%d of the other day left", len(got))
-		}
-	})
+		all = append(all, e)
+	}
+	keep(t, db, all...)
+	keep(t, db, told(t, "P0001", 2, recon.StatusSuccess, nil)) // a contradiction goes with its booking
+	days, err := events.Days(t.Context(), db, line, "2026-11-24")
+	if err != nil || !slices.Equal(days, []string{day}) {
+		t.Fatalf("days %v, %v", days, err)
+	}
+	if n, err := events.Remove(t.Context(), db, line, day); err != nil || n != 901 {
+		t.Errorf("removed %d, %v", n, err)
+	}
+	if n, err := events.Conflicts(t.Context(), db, line, day); err != nil || n != 0 {
+		t.Errorf("%d contradictions left, %v", n, err)
+	}
+	if got := kept(t, db, "2026-11-24"); len(got) != 301 {
+		t.Errorf("%d of the other day left", len(got))
+	}
 }
 
 // TestIntake has many callers whose events are committed together, and a store that fails.

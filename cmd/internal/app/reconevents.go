@@ -152,18 +152,17 @@ func (e *receiver) hearerOf(r *http.Request) (*hearer, string) {
 
 // take keeps what a callback tells, and gives the channel's reply.
 func (e *receiver) take(w http.ResponseWriter, r *http.Request, h *hearer, path string) (reply plugins.EventReply, outcome events.Outcome, err error) {
-	body, err := e.admit(w, r, h)
+	ctx, cancel := context.WithTimeout(r.Context(), e.limits.Timeout)
+	defer cancel()
+	leave, err := e.admit(ctx, r, h)
 	if err != nil {
 		return reply, "", err
 	}
-	select {
-	case e.places <- struct{}{}:
-		defer func() { <-e.places }()
-	default:
-		return reply, "", &refusal{http.StatusTooManyRequests, events.Refused, "too many callbacks at a time"}
+	defer leave()
+	body, err := e.read(w, r)
+	if err != nil {
+		return reply, "", err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), e.limits.Timeout)
-	defer cancel()
 	received := e.now()
 	res, err := h.reader.DecodeEvent(ctx, plugins.EventRequest{
 		Account: h.account, Method: r.Method, Path: path, Header: r.Header, Body: body, Received: received, Settings: h.settings(h.account),
@@ -184,8 +183,9 @@ func (e *receiver) take(w http.ResponseWriter, r *http.Request, h *hearer, path 
 	return res.Reply, outcome, err
 }
 
-// admit holds a request against what is listened for and what is allowed, and reads it.
-func (e *receiver) admit(w http.ResponseWriter, r *http.Request, h *hearer) ([]byte, error) {
+// admit holds a request against what is listened for and what is allowed, and waits for its place: who waits holds a
+// connection, and nothing of its body.
+func (e *receiver) admit(ctx context.Context, r *http.Request, h *hearer) (leave func(), err error) {
 	switch {
 	case h == nil:
 		return nil, &refusal{http.StatusNotFound, events.Refused, "no channel and account of the configuration has callbacks here; try: POST /events/{channel}/{account}/…"}
@@ -194,6 +194,16 @@ func (e *receiver) admit(w http.ResponseWriter, r *http.Request, h *hearer) ([]b
 	case !e.pace.Allow():
 		return nil, &refusal{http.StatusTooManyRequests, events.Refused, "too many callbacks"}
 	}
+	select {
+	case e.places <- struct{}{}:
+		return func() { <-e.places }, nil
+	case <-ctx.Done():
+		return nil, &refusal{http.StatusTooManyRequests, events.Refused, "too many callbacks at a time"}
+	}
+}
+
+// read reads the body, within the size and the time that are allowed.
+func (e *receiver) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	// A writer without deadlines is one without a network.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(e.limits.Timeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(e.limits.MaxBody)))
