@@ -3,7 +3,7 @@ package batch
 import (
 	"context"
 	"errors"
-	"slices"
+	"fmt"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
@@ -21,21 +21,10 @@ type question struct {
 	answer     *events.Event // where the channel has it
 }
 
-// ask asks about what is open, as far as number, pace and time allow, keeps the answers as events, and sorts them in.
+// ask asks about what is open, as far as number, pace and time allow, and sorts the answers in.
 func (h *hearing) ask(ctx, bounded context.Context) error {
-	if len(h.open) > 0 {
-		h.questions(bounded)
-	}
-	var told []events.Event
-	for _, q := range h.open {
-		if q.answer != nil {
-			told = append(told, *q.answer)
-		}
-	}
-	for part := range slices.Chunk(told, pageSize) {
-		if _, err := events.Keep(ctx, h.claim.r.DB, part); err != nil {
-			return err
-		}
+	if err := h.questions(ctx, bounded); err != nil {
+		return err
 	}
 	for _, q := range h.open {
 		if err := h.sort(q); err != nil {
@@ -45,45 +34,48 @@ func (h *hearing) ask(ctx, bounded context.Context) error {
 	return nil
 }
 
-// questions asks. What goes wrong stands in the question: it is nothing that ends a close.
-func (h *hearing) questions(ctx context.Context) {
+// questions asks. What goes wrong at the channel stands in the question: it is nothing that ends a close.
+func (h *hearing) questions(ctx, bounded context.Context) error {
 	how := h.claim.p.Callbacks
 	pace := rate.NewLimiter(rate.Limit(how.Rate), 1)
 	var group errgroup.Group
 	group.SetLimit(max(1, how.Parallel))
 	for _, q := range h.open {
-		if pace.Wait(ctx) != nil {
+		if pace.Wait(bounded) != nil {
 			break // no time is left
 		}
-		group.Go(func() error {
-			h.question(ctx, q)
-			return nil
-		})
+		group.Go(func() error { return h.question(ctx, bounded, q) })
 	}
-	_ = group.Wait() // none fails
+	return group.Wait()
 }
 
-func (h *hearing) question(ctx context.Context, q *question) {
+// question asks one, and keeps the answer at once: whoever dies later need not ask it again.
+func (h *hearing) question(ctx, bounded context.Context, q *question) error {
 	c := h.claim
-	a, err := c.p.Callbacks.Asker.Ask(ctx, c.s.ID, q.record)
+	a, err := c.p.Callbacks.Asker.Ask(bounded, c.s.ID, q.record)
 	switch {
 	case errors.Is(err, ErrCannotAsk):
-		return
+		return nil
 	case err != nil:
 		q.standing = Unanswered
-		c.r.Log.Warn("no answer about a booking", keyStatement, c.s.ID.String(), "err", err)
-		return
+		c.r.Log.Warn("no answer about a booking", keyStatement, c.s.ID.String(), keyWhy, err)
+		return nil
 	case a.Record == nil:
 		q.standing = NeverHeard
-		return
+		return nil
 	}
 	e, err := events.New(c.s.line(), c.p.Zone, *a.Record, events.Answer, a.SHA256, c.r.Now())
-	if err != nil || e.Record.Key != q.record.Key {
+	if err == nil && e.Record.Key != q.record.Key {
+		err = fmt.Errorf("it is about %s", e.Record.Key)
+	}
+	if err != nil {
 		q.standing = Unanswered
-		c.r.Log.Warn("answer about a booking is of no use", keyStatement, c.s.ID.String(), "err", err)
-		return
+		c.r.Log.Warn("the answer about a booking is of no use", keyStatement, c.s.ID.String(), keyWhy, err)
+		return nil
 	}
 	q.standing, q.answer = "", &e
+	_, err = events.Keep(ctx, c.r.DB, []events.Event{e})
+	return err
 }
 
 // sort says what became of a question.

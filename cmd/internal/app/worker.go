@@ -144,11 +144,11 @@ func (w *worker) schedule(ctx context.Context) error {
 	}
 }
 
-const sweepEvery = 10 * time.Minute
+const removeEvery = 10 * time.Minute // events of days that are over
 
 // sweep removes what is of no more use, beside everything else: it may take its time.
 func (w *worker) sweep(ctx context.Context) error {
-	tick := time.NewTicker(sweepEvery)
+	tick := time.NewTicker(removeEvery)
 	defer tick.Stop()
 	for {
 		if err := w.recon.SweepEvents(ctx, w.back); err != nil && ctx.Err() == nil {
