@@ -21,6 +21,7 @@ func (s *Sidecar) begin(ctx context.Context, in *inbound) *passage {
 	p := &passage{start: s.deps.Now(), ctx: ctx, tagged: taggedNo}
 	s.safely(whereAdmit, func() {
 		p.route = s.routeOf(in)
+		p.notice = s.noticeOf(p.route, in)
 		p.carried = carried(in)
 		s.admit(p, in)
 	})
@@ -205,6 +206,7 @@ func (s *Sidecar) finish(p *passage, failure func() shadow.Failure) {
 	if p.span != nil {
 		p.span.End()
 	}
+	s.safely(whereNotice, func() { s.notices.offer(p.notice) })
 }
 
 // passage is one request on its way to the stable release and back, sampled or not.
@@ -216,6 +218,7 @@ type passage struct {
 	tagged  string
 	carried http.Header // fields that replace those of the request; nil = none
 	run     *run        // nil = not sampled
+	notice  *notice     // copy of a callback; nil = nobody wants it
 
 	serves *upstream.Pool // the candidate, where it answers; nil = the stable release does
 }

@@ -47,11 +47,12 @@ type Slice struct {
 
 // Route names one kind of request. The first route that matches counts.
 type Route struct {
-	Name     string // label in metrics, evidence and traces
-	Method   string // "" = any
-	Path     string // "/payments/{id}", or a prefix that ends in "/"
-	Creates  bool   // the request creates the order: it is born gray here or never
-	Callback bool   // the channel\'s notice: the candidate gets it once its own run has created the order
+	Name     string   // label in metrics, evidence and traces
+	Method   string   // "" = any
+	Path     string   // "/payments/{id}", or a prefix that ends in "/"
+	Creates  bool     // the request creates the order: it is born gray here or never
+	Callback bool     // the channel\'s notice: the candidate gets it once its own run has created the order
+	CopyTo   *url.URL // of each callback; nil = nobody
 	Key      KeyRule
 	Mirror   bool // false: a sampled request is excluded(route) in a service cutover
 	Amount   AmountRule

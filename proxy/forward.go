@@ -65,6 +65,12 @@ func (s *Sidecar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c.run != nil && r.ContentLength != 0 {
 		forwarded.Body = c.run.request.Body(forwarded.Body)
 	}
+	if c.notice != nil {
+		c.notice.keeps(r.Header)
+		if r.ContentLength != 0 {
+			forwarded.Body = c.notice.body.Body(forwarded.Body)
+		}
+	}
 	s.stable.ServeHTTP(w, forwarded)
 }
 

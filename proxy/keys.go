@@ -13,6 +13,7 @@ const (
 	whereSettle  = "settle"
 	whereMirror  = "mirror"
 	wherePublish = "publish"
+	whereNotice  = "notice"
 )
 
 // routeOther is the label of requests that no route names.

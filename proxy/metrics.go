@@ -30,6 +30,7 @@ type metrics struct {
 	panics      *prometheus.CounterVec
 
 	copiesRefused *prometheus.CounterVec
+	notices       *prometheus.CounterVec
 
 	matched prometheus.Counter // of samples; the others are found by their labels
 	tagged  sync.Map           // route to *taggedRoute, for the same reason
@@ -81,6 +82,11 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Help: "Sampled requests that wait for their shadow run."}),
 		panics: f.NewCounterVec(prometheus.CounterOpts{Name: "touchstone_panics_total",
 			Help: "Panics of shadow-side code that were recovered."}, []string{"where"}),
+	}
+	m.notices = f.NewCounterVec(prometheus.CounterOpts{Name: "touchstone_callback_copies_total",
+		Help: "Copies of callbacks for reconciliation, by what became of them."}, []string{"outcome"})
+	for _, outcome := range []string{noticeSent, noticeRefused, noticeLost} {
+		m.notices.WithLabelValues(outcome)
 	}
 	m.copiesRefused = f.NewCounterVec(prometheus.CounterOpts{Name: "touchstone_copies_refused_total",
 		Help: "Copies of other proxies that were turned away."}, []string{"reason"})

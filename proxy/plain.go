@@ -25,6 +25,12 @@ func (s *Sidecar) Plain(r *front.Request) front.Passage {
 	if b.run != nil {
 		s.safely(whereForward, b.copyRequest)
 	}
+	if b.notice != nil {
+		s.safely(whereNotice, func() {
+			b.notice.keeps(r.Header())
+			b.notice.body.Keep(r.Body)
+		})
+	}
 	return b
 }
 

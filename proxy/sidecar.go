@@ -49,6 +49,7 @@ type Sidecar struct {
 	shadowed  *upstream.Pool // the candidate; nil in a database cutover
 	candidate transports     // the way to it for gRPC
 	callbacks bool           // some route is one: the ends of creations are told
+	notices   *notices       // copies of callbacks
 
 	messages       sync.Pool      // of *[]byte, in which mirrored requests are written
 	unsure         sync.WaitGroup // runs that wait for word of their order
@@ -76,6 +77,7 @@ func New(config Config, deps Deps) *Sidecar {
 		draw:    shadow.NewDraw(config.Salt),
 	}
 	s.callbacks = config.Candidate != nil && slices.ContainsFunc(config.Routes, func(r Route) bool { return r.Callback })
+	s.notices = newNotices(config.Limits, func(outcome string) { s.metrics.notices.WithLabelValues(outcome).Inc() })
 	s.queue = newQueue(config.Limits.QueueLength, func(n int) { s.metrics.queueLength.Set(float64(n)) })
 	s.serveDraw = shadow.NewDraw(append([]byte("serve:"), config.Salt...)) // not the gray ones first: they would go without proof
 	if config.Serving != nil {
@@ -148,6 +150,9 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	for range s.config.Limits.Workers {
 		workers.Go(func() { s.work(work) })
+	}
+	for range noticeSenders {
+		workers.Go(func() { s.notices.run(work, ctx.Done()) })
 	}
 	<-ctx.Done()
 	s.unsure.Wait() // no clients are served any more: none is added

@@ -13,8 +13,9 @@ import (
 // Line is one statement of a day, with its latest batch.
 type Line struct {
 	Statement
-	Latest *Batch `json:"latest,omitempty"`
-	Late   bool   `json:"late,omitempty"` // it should have a usable file, and has none
+	Latest *Batch            `json:"latest,omitempty"`
+	Late   bool              `json:"late,omitempty"`              // it should have a usable file, and has none
+	Early  *ProvisionalClose `json:"provisional_close,omitempty"` // before the file
 }
 
 // String says in one line where a statement stands, and why.
@@ -31,6 +32,9 @@ func (l *Line) String() string {
 	}
 	if l.Progress.Stage != "" {
 		text += ": " + l.Progress.String()
+	}
+	if l.Early != nil {
+		text += l.Early.String()
 	}
 	if l.Latest == nil {
 		return text
@@ -66,6 +70,9 @@ func (r *Runner) Status(ctx context.Context, day string) ([]Line, error) {
 	for i := range all {
 		lines[i] = Line{Statement: all[i], Late: all[i].Late(now)}
 		if lines[i].Latest, err = readBatch(ctx, r.DB, all[i].Batch); err != nil {
+			return nil, err
+		}
+		if lines[i].Early, err = readEarly(ctx, r.DB, all[i].ID); err != nil {
 			return nil, err
 		}
 	}

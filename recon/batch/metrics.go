@@ -13,6 +13,7 @@ type Metrics struct {
 	pulls       *prometheus.CounterVec
 	quarantines prometheus.Counter
 	closes      *prometheus.HistogramVec
+	earlies     *prometheus.CounterVec
 	fenced      prometheus.Counter
 	redone      prometheus.Counter
 	phases      *prometheus.GaugeVec
@@ -28,10 +29,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		closes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "touchstone_recon_close_seconds", Help: "From the file (final) or its hour (provisional) to the close of a statement.", Buckets: prometheus.ExponentialBuckets(1, 4, 8),
 		}, []string{"close"}),
-		fenced: prometheus.NewCounter(prometheus.CounterOpts{Name: "touchstone_recon_fenced_total", Help: "Times a worker found that another had taken its statement."}),
-		redone: prometheus.NewCounter(prometheus.CounterOpts{Name: "touchstone_recon_redone_total", Help: "Closed statements that were done again because the day before carries out other bookings."}),
-		phases: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "touchstone_recon_statements", Help: "Statements of the last days, by phase."}, []string{"phase"}),
-		late:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "touchstone_recon_late", Help: "Statements that have no usable file after their hour."}),
+		earlies: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "touchstone_recon_provisional_total", Help: "Bookings of provisional closes, by how they stand."}, []string{"channel", "found"}),
+		fenced:  prometheus.NewCounter(prometheus.CounterOpts{Name: "touchstone_recon_fenced_total", Help: "Times a worker found that another had taken its statement."}),
+		redone:  prometheus.NewCounter(prometheus.CounterOpts{Name: "touchstone_recon_redone_total", Help: "Closed statements that were done again because the day before carries out other bookings."}),
+		phases:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "touchstone_recon_statements", Help: "Statements of the last days, by phase."}, []string{"phase"}),
+		late:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "touchstone_recon_late", Help: "Statements that have no usable file after their hour."}),
 	}
 	m.parts = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "touchstone_recon_parts_total", Help: "Parts of large batches that this process was to do, by what became of them."}, []string{"stage", "outcome"})
 	for _, stage := range match.Stages() {
@@ -45,7 +47,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	for _, p := range Phases() {
 		m.phases.WithLabelValues(string(p))
 	}
-	reg.MustRegister(m.pulls, m.quarantines, m.closes, m.fenced, m.redone, m.phases, m.late, m.parts)
+	reg.MustRegister(m.pulls, m.quarantines, m.closes, m.earlies, m.fenced, m.redone, m.phases, m.late, m.parts)
 	return m
 }
 
@@ -70,6 +72,23 @@ func (m *Metrics) quarantined() {
 func (m *Metrics) closed(name string, took time.Duration) {
 	if m != nil {
 		m.closes.WithLabelValues(name).Observe(took.Seconds())
+	}
+}
+
+// early counts the bookings of a provisional close that had more than the books.
+func (m *Metrics) early(channel string, p *ProvisionalClose) {
+	if m == nil || p.Heard == nil {
+		return
+	}
+	found := map[string]int64{"agreed": count(p.Heard.Agreed), "differing": p.Heard.differing(), "only-channel": count(p.Heard.OnlyChannel), "conflict": p.Heard.Conflicts}
+	for _, s := range Standings() {
+		found[string(s)] = 0
+	}
+	for _, o := range p.Heard.OnlyBooks {
+		found[string(o.Standing)] = count(o.Books)
+	}
+	for name, n := range found {
+		m.earlies.WithLabelValues(channel, name).Add(float64(n))
 	}
 }
 

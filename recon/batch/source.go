@@ -56,7 +56,7 @@ type Profile struct {
 	Zone    *time.Location // of days and hours
 
 	// Hours of the day after the statement's.
-	Provisional time.Duration // close on the books alone; < 0 = none
+	Provisional time.Duration // close on the books, and on what Callbacks names; < 0 = none
 	From        time.Duration // the file is pulled from here on
 	Due         time.Duration // without a file an alert is raised
 
@@ -69,6 +69,8 @@ type Profile struct {
 	Source   Source
 	Books    Books
 	Compared entry.Compared // beside key, amount, currency and state
+
+	Callbacks *Callbacks // nil: a provisional close reads the books alone
 
 	Rules *rules.Config // what is not a break; nil = every difference is one, and nothing is carried over the day
 	First string        // the first day with rules, 2006-01-02: nothing is carried into it; "" = the first that is known

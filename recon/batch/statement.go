@@ -24,6 +24,9 @@ func (id ID) String() string {
 	return strings.Join([]string{id.Channel, id.Account, id.Kind, id.Day}, "/")
 }
 
+// line names the statements of all days: the channel's events are kept by it.
+func (id ID) line() string { return strings.Join([]string{id.Channel, id.Account, id.Kind}, "/") }
+
 // ParseID reads what String printed.
 func ParseID(text string) (ID, error) {
 	parts := strings.Split(text, "/")

@@ -23,7 +23,7 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon/store"
 )
 
-// askTimeout bounds one call of a payment service or an issuer.
+// askTimeout bounds one call of a payment service, a channel or an issuer.
 const askTimeout = 20 * time.Second
 
 // RunCases runs the desk until ctx ends: the API of cases, and the audit log, of which it is the one writer.

@@ -109,7 +109,7 @@ func (s *sidecar) proxyConfig() proxy.Config {
 		cfg.Rules = append(cfg.Rules, rule)
 	}
 	for _, r := range h.Routes {
-		route := proxy.Route{Name: r.Name, Method: r.Method, Path: r.Path, Creates: r.Creates, Callback: r.Callback, Key: proxy.KeyRule{Source: proxy.Source(r.Key.Order())}, Mirror: r.Mirror}
+		route := proxy.Route{Name: r.Name, Method: r.Method, Path: r.Path, Creates: r.Creates, Callback: r.Callback, CopyTo: r.CopyTo, Key: proxy.KeyRule{Source: proxy.Source(r.Key.Order())}, Mirror: r.Mirror}
 		if r.Key.Merchant != nil {
 			route.Key.Merchant = proxy.Source(*r.Key.Merchant)
 		}

@@ -119,7 +119,11 @@ func profileOf(s *config.ReconStatement, set *adapters.Set) (*batch.Profile, err
 		return nil, err
 	}
 	if s.Adapter != nil {
-		p.Source, err = newAdapterSource(set, s)
+		source, err := newAdapterSource(set, s)
+		if err == nil && s.Callbacks != nil {
+			p.Callbacks = callbacksOf(s.Callbacks, source.channelAdapter)
+		}
+		p.Source = source
 		return p, err
 	}
 	p.Source, err = openFolder(s.Folder)

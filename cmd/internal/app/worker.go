@@ -46,21 +46,45 @@ func RunWorker(ctx context.Context, cfg *config.Recon, p Process) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, keeper.close()) }()
+	received, stopped, err := workerEvents(cfg, r, registry)
+	if err != nil {
+		return err
+	}
+	defer stopped()
 	components = append(components,
 		daemon.Component{Name: "adapters", Bound: partBound, Run: r.adapters.Run},
 		daemon.Component{Name: "operations", Bound: partBound, Run: keeper.run},
 		daemon.Component{Name: "payments", Bound: partBound, Run: keeper.payments.run},
 		daemon.Component{Name: "schedule", Bound: partBound, Run: w.schedule},
+		daemon.Component{Name: "sweep", Bound: partBound, Run: w.sweep},
 		daemon.Component{Name: "work", Bound: partBound, Run: func(ctx context.Context) error { return w.queue.Run(ctx, w.do) }},
 		daemon.Component{Name: "admin", Bound: 2 * httpDrain, Run: func(ctx context.Context) error {
 			return daemon.Serve(ctx, r.Log, ln, telemetry.AdminMux(registry, health), httpDrain)
 		}},
 	)
+	components = append(components, received...)
 	group := daemon.NewGroup(r.Log, components...)
 	health.Add("parts", func(context.Context) error { return group.Ready() })
 	health.Add("queue", func(context.Context) error { return w.queue.Ready() })
 	r.Log.Info("worker listens", telemetry.KeyAddress, ln.Addr().String())
 	return group.Run(ctx)
+}
+
+// workerEvents opens the listener for callbacks where the configuration asks for one.
+func workerEvents(cfg *config.Recon, r *Recon, reg prometheus.Registerer) ([]daemon.Component, func(), error) {
+	if cfg.Events == nil {
+		return nil, func() {}, nil
+	}
+	e, err := newReceiver(cfg, r, reg)
+	if err != nil {
+		return nil, nil, err
+	}
+	ln, err := net.Listen("tcp", string(cfg.Events.Listen))
+	if err != nil {
+		return nil, nil, fmt.Errorf("listen for events: %w", err)
+	}
+	r.Log.Info("events are taken", telemetry.KeyAddress, ln.Addr().String())
+	return e.components(ln), func() { ln.Close() }, nil
 }
 
 // workerBus starts the queue's own bus where the configuration asks for one, and says where and as whom to connect.
@@ -122,6 +146,24 @@ func (w *worker) schedule(ctx context.Context) error {
 		err = errors.Join(err, w.recon.Shards.CloseIdle(w.recon.Now()))
 		if err != nil && ctx.Err() == nil {
 			w.recon.Log.Warn("schedule waits", telemetry.KeyError, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+const removeEvery = 10 * time.Minute // events of days that are over
+
+// sweep removes what is of no more use, beside everything else: it may take its time.
+func (w *worker) sweep(ctx context.Context) error {
+	tick := time.NewTicker(removeEvery)
+	defer tick.Stop()
+	for {
+		if err := w.recon.SweepEvents(ctx, w.back); err != nil && ctx.Err() == nil {
+			w.recon.Log.Warn("sweep waits", telemetry.KeyError, err)
 		}
 		select {
 		case <-ctx.Done():

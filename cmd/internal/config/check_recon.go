@@ -24,7 +24,11 @@ func (r *Recon) check(c *Checker) {
 	r.checkStore(c)
 	if r.Queue != nil {
 		r.Queue.check(c)
-		checkCollisions(c, []listener{{"listen", r.Listen}, {"queue.listen", r.Queue.Listen}})
+		listeners := []listener{{"listen", r.Listen}, {"queue.listen", r.Queue.Listen}}
+		if r.Events != nil {
+			listeners = append(listeners, listener{"events.listen", r.Events.Listen})
+		}
+		checkCollisions(c, listeners)
 	}
 	seen := map[string]int{}
 	for i := range r.Channels {
@@ -38,8 +42,31 @@ func (r *Recon) check(c *Checker) {
 		seen[name] = i
 	}
 	r.checkAdapters(c)
+	r.checkEvents(c)
 	if r.Operations != nil {
 		r.Operations.check(c)
+	}
+}
+
+// checkEvents wants one statement of an account to have its callbacks, and an adapter to read them.
+func (r *Recon) checkEvents(c *Checker) {
+	heard := map[[2]string]int{}
+	for i := range r.Channels {
+		s := &r.Channels[i]
+		if s.Callbacks == nil {
+			continue
+		}
+		path := fmt.Sprintf("channels[%d].callbacks", i)
+		if s.Adapter == nil {
+			c.Complain(path, "needs an adapter, which reads them", "adapter, or no callbacks")
+		}
+		if earlier, twice := heard[[2]string{s.Name, s.Account}]; twice {
+			c.Complain(path, fmt.Sprintf("of this account belong to channels[%d] already", earlier), "one statement of an account")
+		}
+		heard[[2]string{s.Name, s.Account}] = i
+	}
+	if r.Events != nil && len(heard) == 0 {
+		c.Complain("events", "are taken, and no channel has callbacks", "callbacks: {queries: 1000}, at the channel")
 	}
 }
 

@@ -170,6 +170,9 @@ func (h HTTP) check(c *Checker) map[string]bool {
 		if r.Creates && r.Callback {
 			c.Complain(child(at, "callback"), "stands beside creates: a channel's notice is about an order that exists", "one of the two")
 		}
+		if r.CopyTo != nil && !r.Callback {
+			c.Complain(child(at, "copy_to"), "is for callbacks, and the route is none", "callback: true")
+		}
 		creates = creates || r.Creates
 	}
 	if len(h.Routes) > 0 && !creates {

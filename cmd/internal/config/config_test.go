@@ -23,7 +23,7 @@ func workplace(t testing.TB, name string, data []byte) (folder, file string) {
 	folder = t.TempDir()
 	for secret, content := range map[string]string{
 		"tag.key": "0123456789abcdef0123\n", "salt.key": "fedcba9876543210\n", "bus.pass": "hunter2-sidecar", "c.pass": "hunter2-comparer",
-		"key.pem": "hunter2-pem", "platform.pem": "hunter2-platform", "empty.key": " \n", "short.key": "hunter2", "open.key": "0123456789abcdef0123",
+		"key.pem": "hunter2-pem", "platform.pem": "hunter2-platform", "api.key": "hunter2-api", "empty.key": " \n", "short.key": "hunter2", "open.key": "0123456789abcdef0123",
 		"primary.dsn": "app:hunter2@tcp(127.0.0.1:3306)/pay\n", "primary-again.dsn": "other:hunter2@tcp(localhost:3306)/pay?timeout=1s",
 		"shadow.dsn": "app:hunter2@tcp(127.0.0.1:3316)/pay", "other.dsn": "app:hunter2@tcp(127.0.0.1:3326)/pay", "garbage.dsn": "hunter2",
 		"books.url": "mysql://app:hunter2@127.0.0.1:3306/pay?table=payments",

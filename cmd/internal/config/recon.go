@@ -25,6 +25,25 @@ type Recon struct {
 	Back      int              `yaml:"back" default:"1" min:"1" max:"31"` // a worker expects the statements of so many days before today
 
 	Operations *ReconOperations `yaml:"operations"` // nil: a worker looks after none
+	Events     *ReconEvents     `yaml:"events"`     // nil: a worker takes no callbacks
+}
+
+// ReconEvents is where a worker takes callbacks of channels: POST /events/{channel}/{account}/…, each as it came.
+type ReconEvents struct {
+	Listen  Addr          `yaml:"listen" default:"127.0.0.1:9301"`
+	MaxBody Size          `yaml:"max_body" default:"256KiB" min:"1KiB" max:"1MiB"`
+	Rate    int           `yaml:"rate" default:"5000" min:"1" max:"1000000"` // a second; what is beyond is refused, and comes again
+	AtOnce  int           `yaml:"at_once" default:"256" min:"1" max:"65536"`
+	Timeout time.Duration `yaml:"timeout" default:"10s" min:"100ms" max:"1m"` // of one callback, until it is committed
+}
+
+// ReconCallbacks says what a provisional close holds the books against: callbacks of the account that came so far, and
+// answers to questions about what none of them tells of.
+type ReconCallbacks struct {
+	Queries  int           `yaml:"queries" default:"1000" min:"0" max:"100000"` // of one close; 0 = nothing is asked
+	Parallel int           `yaml:"parallel" default:"4" min:"1" max:"64"`
+	Rate     int           `yaml:"rate" default:"20" min:"1" max:"1000"`  // questions a second
+	Within   time.Duration `yaml:"within" default:"5m" min:"1s" max:"6h"` // for one close; the file's hour ends it too
 }
 
 // Shards are the parts of large batches, which any worker does. What was done is still there after a crash.
@@ -55,7 +74,7 @@ type ReconStatement struct {
 	Account     string        `yaml:"account" required:"true"`
 	Kind        string        `yaml:"kind" default:"trade"`
 	Zone        string        `yaml:"zone" default:"Asia/Shanghai"`
-	Provisional time.Duration `yaml:"provisional" default:"2h" min:"0s" max:"23h"`                                   // close on the books alone
+	Provisional time.Duration `yaml:"provisional" default:"2h" min:"0s" max:"23h"`                                   // close on the books, and on callbacks
 	From        time.Duration `yaml:"from" default:"9h" min:"0s" max:"23h"`                                          // the file is pulled from here on
 	Due         time.Duration `yaml:"due" default:"10h" min:"0s" max:"23h"`                                          // without a file there is an alert
 	Every       time.Duration `yaml:"every" default:"10m" min:"1s" max:"12h"`                                        // between two pulls
@@ -67,6 +86,8 @@ type ReconStatement struct {
 	Folder      *ReconFolder  `yaml:"folder"`                                                     // statements that somebody puts there
 	Books       ReconBooks    `yaml:"books" required:"true"`
 	Rules       *Rules        `yaml:"rules"` // what is not a break; docs/rules.md
+
+	Callbacks *ReconCallbacks `yaml:"callbacks"` // nil: the provisional close reads the books alone
 
 	built    *rules.Config
 	calendar *rules.Calendar

@@ -120,14 +120,15 @@ type HTTP struct {
 
 // Route is one kind of request that takes part.
 type Route struct {
-	Name     string  `yaml:"name" required:"true"`
-	Method   string  `yaml:"method" required:"true" oneof:"GET,HEAD,POST,PUT,PATCH,DELETE"`
-	Path     string  `yaml:"path" required:"true"`
-	Creates  bool    `yaml:"creates"`               // such a request creates the order
-	Callback bool    `yaml:"callback"`              // the channel's notice: the candidate gets it once its own run has created the order
-	Mirror   bool    `yaml:"mirror" default:"true"` // false: its gray requests are excluded
-	Key      Key     `yaml:"key" required:"true"`
-	Amount   *Amount `yaml:"amount"`
+	Name     string   `yaml:"name" required:"true"`
+	Method   string   `yaml:"method" required:"true" oneof:"GET,HEAD,POST,PUT,PATCH,DELETE"`
+	Path     string   `yaml:"path" required:"true"`
+	Creates  bool     `yaml:"creates"`                      // such a request creates the order
+	Callback bool     `yaml:"callback"`                     // the channel's notice: the candidate gets it once its own run has created the order
+	CopyTo   *url.URL `yaml:"copy_to" schemes:"http,https"` // of a callback: where a worker takes events, http://127.0.0.1:9301/events/CHANNEL/ACCOUNT
+	Mirror   bool     `yaml:"mirror" default:"true"`        // false: its gray requests are excluded
+	Key      Key      `yaml:"key" required:"true"`
+	Amount   *Amount  `yaml:"amount"`
 }
 
 // Key says where a request carries its order key, and its merchant's where merchants choose the numbers.
