@@ -14,8 +14,8 @@ import (
 type dialect struct {
 	name     string // of its folder of migrations
 	goose    goose.Dialect
-	conflict func(key []string) string // the end of an INSERT whose key may be there
-	again    func(error) bool          // the server undid the transaction: it may be tried again
+	conflict func(key, set []string) string // the end of an INSERT whose key may be there
+	again    func(error) bool               // the server undid the transaction: it may be tried again
 }
 
 func sqliteDialect() dialect {
@@ -26,13 +26,27 @@ func mysqlDialect() dialect {
 	return dialect{name: "mysql", goose: goose.DialectMySQL, conflict: mysqlConflict, again: mysqlBusy}
 }
 
-func sqliteConflict(key []string) string {
-	return " ON CONFLICT (" + strings.Join(key, ", ") + ") DO NOTHING"
+func sqliteConflict(key, set []string) string {
+	if len(set) == 0 {
+		return " ON CONFLICT (" + strings.Join(key, ", ") + ") DO NOTHING"
+	}
+	return " ON CONFLICT (" + strings.Join(key, ", ") + ") DO UPDATE SET " + each(set, func(c string) string { return c + " = excluded." + c })
 }
 
 // mysqlConflict sets a column to itself where nothing shall change: INSERT IGNORE would swallow other errors too.
-func mysqlConflict(key []string) string {
-	return " ON DUPLICATE KEY UPDATE " + key[0] + " = " + key[0]
+func mysqlConflict(key, set []string) string {
+	if len(set) == 0 {
+		return " ON DUPLICATE KEY UPDATE " + key[0] + " = " + key[0]
+	}
+	return " ON DUPLICATE KEY UPDATE " + each(set, func(c string) string { return c + " = VALUES(" + c + ")" })
+}
+
+func each(names []string, form func(string) string) string {
+	parts := make([]string, len(names))
+	for i, name := range names {
+		parts[i] = form(name)
+	}
+	return strings.Join(parts, ", ")
 }
 
 func sqliteBusy(err error) bool {

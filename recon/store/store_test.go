@@ -93,7 +93,7 @@ func TestTransactionIsWholeOrNothing(t *testing.T) {
 	})
 }
 
-func TestAdd(t *testing.T) {
+func TestAddAndPut(t *testing.T) {
 	stores.Each(t, server, func(t *testing.T, db *store.DB) {
 		rows := func(body string, ids ...string) store.Rows {
 			r := store.Rows{Table: "outbox", Key: []string{"id"}, Columns: []string{"body"}}
@@ -115,8 +115,7 @@ func TestAdd(t *testing.T) {
 					return fmt.Errorf("added %d, want %d: %w", added, step.want, err)
 				}
 			}
-			_, err := tx.Add(t.Context(), rows(`{"actor":"x"}`, "a", "z"))
-			return err
+			return tx.Put(t.Context(), rows(`{"actor":"x"}`, "a", "z"))
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -125,8 +124,8 @@ func TestAdd(t *testing.T) {
 		if err := db.QueryRow(t.Context(), "SELECT COUNT(*) FROM outbox WHERE body = ?", []byte(`{"actor":"x"}`)).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
-		if all, err := db.Waiting(t.Context()); err != nil || n != 1 || all != 9006 {
-			t.Fatalf("%d of %d rows are of the last call, %v", n, all, err)
+		if all, err := db.Waiting(t.Context()); err != nil || n != 2 || all != 9006 {
+			t.Fatalf("%d replaced of %d rows, %v", n, all, err)
 		}
 	})
 }
@@ -135,10 +134,10 @@ func TestAdd(t *testing.T) {
 func TestNoUpdateIsLost(t *testing.T) {
 	stores.Each(t, server, func(t *testing.T, db *store.DB) {
 		const writers, rounds = 64, 5
-		if err := db.Tx(t.Context(), func(tx *store.Tx) error {
-			_, err := tx.Add(t.Context(), store.Rows{Table: "outbox", Key: []string{"id"}, Columns: []string{"body"}, Values: [][]any{{"n", "0"}}})
-			return err
-		}); err != nil {
+		set := func(tx *store.Tx, n int) error {
+			return tx.Put(t.Context(), store.Rows{Table: "outbox", Key: []string{"id"}, Columns: []string{"body"}, Values: [][]any{{"n", fmt.Sprint(n)}}})
+		}
+		if err := db.Tx(t.Context(), func(tx *store.Tx) error { return set(tx, 0) }); err != nil {
 			t.Fatal(err)
 		}
 		var group errgroup.Group

@@ -98,7 +98,13 @@ type Rows struct {
 
 // Add inserts rows whose key is not there yet and leaves the others alone. It tells how many it added.
 func (tx *Tx) Add(ctx context.Context, rows Rows) (added int64, err error) {
-	return tx.insert(ctx, rows, tx.dialect.conflict(rows.Key))
+	return tx.insert(ctx, rows, tx.dialect.conflict(rows.Key, nil))
+}
+
+// Put inserts rows and, where the key is there, replaces the columns behind it.
+func (tx *Tx) Put(ctx context.Context, rows Rows) error {
+	_, err := tx.insert(ctx, rows, tx.dialect.conflict(rows.Key, rows.Columns))
+	return err
 }
 
 // maxArguments is how many values go into one statement.
