@@ -25,7 +25,6 @@ type shardRig struct {
 	*dayRig
 	name  string // of its folder
 	day   string
-	url   string
 	ports []string
 	alive []*workerProcess
 }
