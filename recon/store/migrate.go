@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// migrations are numbered: 1 to 19 batches and operations, 20 to 39 cases. One folder for each dialect, with the same
+// migrations are numbered: 1 to 19 batches and operations, 20 to 39 cases, 50 to 59 retention. One folder for each dialect, with the same
 // numbers. Each holds one change, since a server commits every change of a table by itself.
 //
 //go:embed migrations

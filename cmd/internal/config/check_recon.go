@@ -41,6 +41,9 @@ func (r *Recon) check(c *Checker) {
 	if r.Operations != nil {
 		r.Operations.check(c)
 	}
+	if r.Retention != nil {
+		r.Retention.check(c)
+	}
 }
 
 // checkAdapters wants one process for each name of an adapter.

@@ -24,6 +24,7 @@ type Recon struct {
 	Back      int              `yaml:"back" default:"1" min:"1" max:"31"` // a worker expects the statements of so many days before today
 
 	Operations *ReconOperations `yaml:"operations"` // nil: a worker looks after none
+	Retention  *ReconRetention  `yaml:"retention"`  // nil: nothing ever leaves the store
 }
 
 // Queue is where workers get their work: a bus of their own (Listen), or a place in another one (URL).
