@@ -73,6 +73,7 @@ func TestReconDay(t *testing.T) {
 	t.Run("from the command line", r.commands)
 	t.Run("frozen worker", r.frozen)
 	t.Run("rules over days", r.rules)
+	t.Run("retention", r.retention)
 }
 
 func (r *dayRig) commands(t *testing.T) {

@@ -5,14 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/dustin/go-humanize"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-3356bd69/touchstone/cmd/internal/app"
 	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
@@ -23,22 +18,6 @@ import (
 type storeCmd struct {
 	Config string `arg:"" help:"Configuration file with role: recon."`
 	JSON   bool   `help:"Print JSON, an object a line."`
-}
-
-func (cmd *storeCmd) with(s *streams, do func(context.Context, *config.Recon, *app.Recon) error) (err error) {
-	cfg, err := config.LoadRecon(cmd.Config)
-	if err != nil {
-		return err
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	r, err := app.OpenRecon(ctx, cfg, app.Process{Log: log, Version: version}, prometheus.NewRegistry(), time.Now)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	return do(ctx, cfg, r)
 }
 
 // line prints a value as JSON or as text.
@@ -54,7 +33,7 @@ func (cmd *storeCmd) line(s *streams, value any, text string) error {
 type retireCmd struct{ storeCmd }
 
 func (cmd *retireCmd) Run(_ *cli, s *streams) error {
-	return cmd.with(s, func(ctx context.Context, cfg *config.Recon, r *app.Recon) error {
+	return withRecon(cmd.Config, s, func(ctx context.Context, cfg *config.Recon, r *app.Recon) error {
 		k := r.Keeper(cfg.Retention, nil)
 		if k == nil {
 			return fmt.Errorf("%s has no terms; try: retention: {findings: 400d, batches: 1100d}", cmd.Config)
@@ -103,7 +82,7 @@ func (cmd *retiredCmd) Run(_ *cli, s *streams) error {
 	if _, err := time.Parse(time.DateOnly, cmd.Day); err != nil && cmd.Day != "" {
 		return fmt.Errorf("--day: no day (got %q); try: --day 2006-01-02", cmd.Day)
 	}
-	return cmd.with(s, func(ctx context.Context, _ *config.Recon, r *app.Recon) error {
+	return withRecon(cmd.Config, s, func(ctx context.Context, _ *config.Recon, r *app.Recon) error {
 		all, err := retention.Files(ctx, r.DB, r.Archive, retention.Filter{Day: cmd.Day, Table: cmd.Table})
 		if err != nil {
 			return err
@@ -154,7 +133,7 @@ func (cmd *archiveCheckCmd) Run(_ *cli, s *streams) error {
 	if (cmd.Log == "") != (cmd.Key == "") {
 		return &codedError{exitError, errors.New("--log and --key go together; try: --log FOLDER --key FILE.pub")}
 	}
-	err = cmd.with(s, func(ctx context.Context, _ *config.Recon, r *app.Recon) error {
+	err = withRecon(cmd.Config, s, func(ctx context.Context, _ *config.Recon, r *app.Recon) error {
 		return cmd.check(ctx, r, s, int64(rate))
 	})
 	if coded, ok := errors.AsType[*codedError](err); ok {
@@ -167,12 +146,9 @@ func (cmd *archiveCheckCmd) Run(_ *cli, s *streams) error {
 }
 
 func (cmd *archiveCheckCmd) check(ctx context.Context, r *app.Recon, s *streams, rate int64) error {
-	cited, err := r.Cited(ctx, app.AuditLog{Folder: cmd.Log, Key: cmd.Key})
-	if err != nil {
-		return err
-	}
+	cited, unread := r.Cited(ctx, app.AuditLog{Folder: cmd.Log, Key: cmd.Key})
 	bad, err := cmd.folder(ctx, s, r.Archive.Folder, cited, rate)
-	if err != nil {
+	if err := errors.Join(unread, err); err != nil {
 		return err
 	}
 	if cmd.Attachments != "" {
@@ -208,7 +184,7 @@ type archiveSweepCmd struct {
 }
 
 func (cmd *archiveSweepCmd) Run(_ *cli, s *streams) error {
-	return cmd.with(s, func(ctx context.Context, _ *config.Recon, r *app.Recon) error {
+	return withRecon(cmd.Config, s, func(ctx context.Context, _ *config.Recon, r *app.Recon) error {
 		cited, err := r.Cited(ctx, app.AuditLog{Folder: cmd.Log, Key: cmd.Key})
 		if err != nil {
 			return err

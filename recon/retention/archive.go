@@ -42,6 +42,7 @@ type Summary struct {
 // stored is one file of an archive.
 type stored struct {
 	sha256, path string
+	linked       bool        // it, or its folder, is a link to other storage
 	info         fs.FileInfo // of what a link points to
 	err          error       // why there is none
 }
@@ -68,7 +69,7 @@ func walk(folder string, do func(stored) error) error {
 			if !name.MatchString(e.Name()) {
 				continue
 			}
-			one := stored{sha256: e.Name(), path: filepath.Join(folder, f.Name(), e.Name())}
+			one := stored{sha256: e.Name(), path: filepath.Join(folder, f.Name(), e.Name()), linked: (f.Type()|e.Type())&fs.ModeSymlink != 0}
 			one.info, one.err = os.Stat(one.path)
 			if err := do(one); err != nil {
 				return err
@@ -152,11 +153,12 @@ func Weigh(folder string) (bytes int64, err error) {
 const abandoned = 24 * time.Hour
 
 // Sweep takes files that nothing cites out of an archive: those of pulls that never committed. Unless dry, they go to
-// incoming, from where Archive.Sweep removes them a day later; until then they can be put back. It tells each.
+// incoming, from where Archive.Sweep removes them a day later; until then they can be put back. What is behind a link is left
+// alone. It tells each.
 func Sweep(ctx context.Context, folder string, cited Citations, now time.Time, dry bool, tell func(Remark) error) (s Summary, err error) {
 	err = walk(folder, func(f stored) error {
 		s.Files++
-		if _, is := cited[f.sha256]; is || f.err != nil || now.Sub(f.info.ModTime()) < abandoned {
+		if _, is := cited[f.sha256]; is || f.linked || f.err != nil || now.Sub(f.info.ModTime()) < abandoned {
 			return ctx.Err()
 		}
 		if !dry {

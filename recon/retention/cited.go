@@ -3,6 +3,7 @@ package retention
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/seed-3356bd69/touchstone/recon/batch"
@@ -20,7 +21,8 @@ func (c Citations) Add(sha256, by string) {
 }
 
 // Cited gives the files of an archive that the store cites: batches, also those that were retired, what days carry over,
-// files of retired rows, and audit entries on their way to the log.
+// files of retired rows, and audit entries on their way to the log. With an error there are more than it gives: nothing may be
+// removed then.
 func Cited(ctx context.Context, db *store.DB, a batch.Archive) (Citations, error) {
 	k := &Keeper{DB: db, Archive: a}
 	cited := Citations{}
@@ -28,6 +30,7 @@ func Cited(ctx context.Context, db *store.DB, a batch.Archive) (Citations, error
 	if err != nil {
 		return nil, err
 	}
+	var errs []error
 	for i := range files {
 		f := &files[i]
 		cited.Add(f.SHA256, fmt.Sprintf("retired %s of %s to %s", f.Table, f.First, f.Last))
@@ -35,20 +38,22 @@ func Cited(ctx context.Context, db *store.DB, a batch.Archive) (Citations, error
 			continue
 		}
 		if err := each(a, f, pageSize, func(page []record) error { return cited.batches(rowsOf(page)) }); err != nil {
-			return nil, fmt.Errorf("look for what retired batches cite: %w", err)
+			errs = append(errs, fmt.Errorf("look for what retired batches cite: %w", err))
 		}
 	}
+	return cited, errors.Join(append(errs, cited.present(ctx, db), cited.outbox(ctx, db))...)
+}
+
+// present adds what batches of the store cite.
+func (c Citations) present(ctx context.Context, db *store.DB) error {
 	all := &pages{shape: shapeOf(Batches), condition: "id <> ''", order: shapeOf(Batches).key}
 	for {
 		rows, err := all.next(ctx, db)
-		if err != nil {
-			return nil, err
+		if err != nil || len(rows) == 0 {
+			return err
 		}
-		if len(rows) == 0 {
-			return cited, cited.outbox(ctx, db)
-		}
-		if err := cited.batches(rows); err != nil {
-			return nil, err
+		if err := c.batches(rows); err != nil {
+			return err
 		}
 	}
 }

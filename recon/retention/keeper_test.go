@@ -151,8 +151,13 @@ func TestWhatGoesAndWhatStays(t *testing.T) {
 	})
 }
 
-// TestCutAtEachStep cuts a run before each of its transactions, one after the other, each on a copy of the same store.
-func TestCutAtEachStep(t *testing.T) {
+// cutStep is how many transactions lie between two cuts; another seed cuts before others.
+const cutStep = 7
+
+// TestCutAnywhere cuts a run before one of its transactions, from its beginning to its end, each time on a copy of the same store.
+func TestCutAnywhere(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
 	dir := t.TempDir()
 	db, err := store.Open(t.Context(), "sqlite://"+filepath.Join(dir, "state.db"))
 	if err != nil {
@@ -163,8 +168,8 @@ func TestCutAtEachStep(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	cuts := 0
-	for ended := false; !ended; cuts++ {
+	cuts := rand.New(rand.NewPCG(seed, 0)).IntN(cutStep)
+	for ended := false; !ended; cuts += cutStep {
 		copied := filepath.Join(dir, fmt.Sprint("cut", cuts))
 		for _, name := range []string{"archive", "state.db"} {
 			duplicate(t, filepath.Join(dir, name), filepath.Join(copied, name))
@@ -277,21 +282,22 @@ func TestTwoKeepers(t *testing.T) {
 // untilNoted runs until the first file of a table is noted, and not yet removed.
 func (w *world) untilNoted(t *testing.T, table Table) File {
 	t.Helper()
-	for after := 1; after < 200; after++ {
-		ctx, _ := w.cut(t.Context(), after)
-		if err := w.Run(ctx); err == nil {
-			break
+	ctx, stop := context.WithCancel(t.Context())
+	var files []File
+	w.Now = func() time.Time {
+		var err error
+		if files, err = w.files(t.Context(), "WHERE removed_us = 0 AND name = ?", string(table)); err != nil {
+			t.Error(err)
 		}
-		files, err := w.files(t.Context(), "WHERE removed_us = 0 AND name = ?", string(table))
-		if err != nil {
-			t.Fatal(err)
+		if len(files) > 0 {
+			stop()
 		}
-		if len(files) == 1 {
-			return files[0]
-		}
+		return today()
 	}
-	t.Fatalf("no run was cut behind a file of %s", table)
-	return File{}
+	if err := w.Run(ctx); !errors.Is(err, context.Canceled) || len(files) != 1 {
+		t.Fatalf("%d files of %s, %v", len(files), table, err)
+	}
+	return files[0]
 }
 
 // TestDamagedFileDeletesNothing damages a file between its line and its deletes.
@@ -351,6 +357,7 @@ func TestChangedCaseStays(t *testing.T) {
 		}
 		id, part := page[0].Row.text("id"), page[0].Row["part"]
 		w.insert(false, events, "part case_id seq", "at_us actor action from_state to_state note sha256 audit trace gap_minor gap_currency resolution", part, id, 3, 1, "li", "reopen", "closed", "open", "", "", "a", "", 0, "", "")
+		w.flush()
 		if err := db.Tx(t.Context(), func(tx *store.Tx) error {
 			_, err := tx.Exec(t.Context(), "UPDATE cases SET version = 3, state = 'open', closed_us = 0 WHERE id = ?", id)
 			return err

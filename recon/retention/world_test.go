@@ -41,6 +41,8 @@ type world struct {
 	each  int             // findings of a batch
 	goes  map[string]bool // "table: key" of the rows that leave
 	stays map[string]bool // and of those that do not
+
+	waiting []store.Rows // not stored yet
 }
 
 func newWorld(tb testing.TB, db *store.DB, archive string, findings int) *world {
@@ -56,19 +58,31 @@ func newWorld(tb testing.TB, db *store.DB, archive string, findings int) *world 
 	}
 	w.cases()
 	w.operations()
+	w.flush()
 	return w
 }
 
 func (w *world) insert(goes bool, table Table, key, columns string, values ...any) {
 	w.tb.Helper()
 	rows := store.Rows{Table: string(table), Key: strings.Fields(key), Columns: strings.Fields(columns), Values: [][]any{values}}
+	w.waiting = append(w.waiting, rows)
+	w.expect(goes, table, values[:len(rows.Key)]...)
+}
+
+// flush stores what was inserted.
+func (w *world) flush() {
+	w.tb.Helper()
 	if err := w.DB.Tx(context.Background(), func(tx *store.Tx) error {
-		_, err := tx.Add(context.Background(), rows)
-		return err
+		for _, rows := range w.waiting {
+			if _, err := tx.Add(context.Background(), rows); err != nil {
+				return err
+			}
+		}
+		return nil
 	}); err != nil {
 		w.tb.Fatal(err)
 	}
-	w.expect(goes, table, values[:len(rows.Key)]...)
+	w.waiting = nil
 }
 
 func (w *world) expect(goes bool, table Table, key ...any) {
@@ -150,11 +164,11 @@ func (w *world) archived(text string) string {
 
 func (w *world) cases() {
 	for i, c := range []struct {
-		line         string
-		age          int
-		closed       int // days ago; 0 = open
-		repair       string
-		goes, orphan bool
+		line   string
+		age    int
+		closed int // days ago; 0 = open
+		repair string
+		goes   bool
 	}{
 		{line: bank, age: 120, closed: 118, repair: "approved"},
 		{line: bank, age: 120, closed: 117, goes: true},

@@ -64,7 +64,8 @@ func retain(ctx context.Context, k *retention.Keeper, metrics *retention.Metrics
 	}
 }
 
-// Cited gives the files of the archive that anything cites: the store, and an audit log where one is named.
+// Cited gives the files of the archive that anything cites: the store, and an audit log where one is named. With an error
+// there are more than it gives.
 func (r *Recon) Cited(ctx context.Context, log AuditLog) (retention.Citations, error) {
 	cited, err := retention.Cited(ctx, r.DB, r.Archive)
 	if err != nil || log.Folder == "" {
@@ -72,7 +73,7 @@ func (r *Recon) Cited(ctx context.Context, log AuditLog) (retention.Citations, e
 	}
 	verifier, err := audit.ReadVerifier(log.Key)
 	if err != nil {
-		return nil, err
+		return cited, err
 	}
 	return cited, audit.Cited(ctx, log.Folder, verifier, func(sha256, id string) { cited.Add(sha256, "audit entry "+id) })
 }
