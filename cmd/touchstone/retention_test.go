@@ -20,7 +20,7 @@ store: sqlite:` + state + `
 archive: ./archive
 channels:
   - {name: bank, account: a1, kind: statement, folder: {path: bills, file: "{day}.csv", format: ../lines.json, settle: 0s}, books: {path: books, file: "{day}.csv", format: ../lines.json},
-     rules: {terms: [{days: 1}]}}
+     rules: {terms: [{days: 1, every_day: true}]}}
 `
 	r.write("keep/recon.yaml", plain)
 	now := time.Now().UTC()

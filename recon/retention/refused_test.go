@@ -66,62 +66,60 @@ func TestRetiredIsNotDoneAgain(t *testing.T) {
 
 // TestAskedForAgainInTime has a day asked for again before anything froze: it stays, and so do those behind it.
 func TestAskedForAgainInTime(t *testing.T) {
-	stores.Each(t, server, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db, t.TempDir(), 1)
-		before := w.inStore(movable()...)
-		if err := w.runner().Rerun(t.Context(), idOf(t, bank, 120), false, "li"); err != nil {
-			t.Fatal(err)
+	db := stores.Open(t, stores.File(t))
+	w := newWorld(t, db, t.TempDir(), 1)
+	before := w.inStore(movable()...)
+	if err := w.runner().Rerun(t.Context(), idOf(t, bank, 120), false, "li"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now := w.inStore(Findings, Batches)
+	for name, text := range before {
+		if table, _ := tableOf(name); (table == Findings || table == Batches) && lineOf(name) == bank && now[name] != text {
+			t.Errorf("%s left the store", name)
 		}
-		if err := w.Run(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		now := w.inStore(Findings, Batches)
-		for name, text := range before {
-			if table, _ := tableOf(name); (table == Findings || table == Batches) && lineOf(name) == bank && now[name] != text {
-				t.Errorf("%s left the store", name)
-			}
-		}
-	})
+	}
 }
 
 // TestRetiredOperationIsKnown asks for an operation whose payload went: the same one, and another one with its id.
 func TestRetiredOperationIsKnown(t *testing.T) {
-	stores.Each(t, server, func(t *testing.T, db *store.DB) {
-		o := batch.Operation{ID: "refund/P1/1", Kind: batch.Refund, Payload: []byte(`{"amount": 1}`)}
-		begin := func(o batch.Operation) (handled batch.Handled, err error) {
-			err = db.Tx(t.Context(), func(tx *store.Tx) error {
-				handled, err = o.Begin(t.Context(), tx, "test", today().AddDate(0, 0, -90))
-				return err
-			})
-			return handled, err
-		}
-		if handled, err := begin(o); handled != batch.Accepted || err != nil {
-			t.Fatal(handled, err)
-		}
-		if err := db.Tx(t.Context(), func(tx *store.Tx) error {
-			_, err := tx.Exec(t.Context(), "UPDATE operations SET state = 'SUCCESS', answer = 'ok'")
+	db := stores.Open(t, stores.File(t))
+	o := batch.Operation{ID: "refund/P1/1", Kind: batch.Refund, Payload: []byte(`{"amount": 1}`)}
+	begin := func(o batch.Operation) (handled batch.Handled, err error) {
+		err = db.Tx(t.Context(), func(tx *store.Tx) error {
+			handled, err = o.Begin(t.Context(), tx, "test", today().AddDate(0, 0, -90))
 			return err
-		}); err != nil {
-			t.Fatal(err)
-		}
-		k := &Keeper{DB: db, Archive: batch.Archive{Folder: t.TempDir()}, Terms: terms(), Worker: "w1", Now: today, Log: slog.New(slog.DiscardHandler)}
-		if err := k.Run(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		files, err := Files(t.Context(), db, k.Archive, Filter{Table: Operations})
-		if err != nil || len(files) != 1 {
-			t.Fatalf("%+v, %v", files, err)
-		}
-		now, err := batch.ReadOperation(t.Context(), db, o.ID)
-		if err != nil || string(now.Payload) != `{"retired":"`+files[0].SHA256+`"}` || len(now.Answer) != 0 || now.State != batch.Success {
-			t.Errorf("%+v, %v", now, err)
-		}
-		if handled, err := begin(o); handled != batch.AlreadyHandled || err != nil {
-			t.Errorf("the same again: %v, %v", handled, err)
-		}
-		o.Payload = []byte(`{"amount": 2}`)
-		if _, err := begin(o); !errors.Is(err, batch.ErrConflict) {
-			t.Errorf("another one: %v", err)
-		}
-	})
+		})
+		return handled, err
+	}
+	if handled, err := begin(o); handled != batch.Accepted || err != nil {
+		t.Fatal(handled, err)
+	}
+	if err := db.Tx(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Exec(t.Context(), "UPDATE operations SET state = 'SUCCESS', answer = 'ok'")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	k := &Keeper{DB: db, Archive: batch.Archive{Folder: t.TempDir()}, Terms: terms(), Worker: "w1", Now: today, Log: slog.New(slog.DiscardHandler)}
+	if err := k.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	files, err := Files(t.Context(), db, k.Archive, Filter{Table: Operations})
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%+v, %v", files, err)
+	}
+	now, err := batch.ReadOperation(t.Context(), db, o.ID)
+	if err != nil || string(now.Payload) != `{"retired":"`+files[0].SHA256+`"}` || len(now.Answer) != 0 || now.State != batch.Success {
+		t.Errorf("%+v, %v", now, err)
+	}
+	if handled, err := begin(o); handled != batch.AlreadyHandled || err != nil {
+		t.Errorf("the same again: %v, %v", handled, err)
+	}
+	o.Payload = []byte(`{"amount": 2}`)
+	if _, err := begin(o); !errors.Is(err, batch.ErrConflict) {
+		t.Errorf("another one: %v", err)
+	}
 }
