@@ -31,7 +31,7 @@ channels:
 		r.wants(0, "SETTLED", "recon", "run", "--date", day, config)
 	}
 	r.wants(1, "has no terms", "recon", "retire", config)
-	r.write("keep/recon.yaml", plain+"retention: {findings: 60d, batches: 61d, cases: 32d}\n")
+	r.write("keep/recon.yaml", plain+"retention: {findings: 60d, batches: 61d, cases: 60d}\n")
 	r.age(t, state, days[1])
 	r.wants(0, days[0]+"  batches, 1 rows, retired", "recon", "retire", config)
 	r.wants(0, "findings, 1 rows", "recon", "retired", "--day", days[1], config)
