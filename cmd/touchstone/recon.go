@@ -25,6 +25,9 @@ type reconCmd struct {
 	Status    statusCmd    `cmd:"" help:"Tell where a day's statements stand, and why; exit codes as run."`
 	Rerun     rerunCmd     `cmd:"" help:"Pull a day's statements again at once: a corrected file becomes a version of its own."`
 	Close     closeCmd     `cmd:"" help:"Close a day whose statements are all closed."`
+	Retire    retireCmd    `cmd:"" help:"Take out of the store what is past its term, now; a worker does it once a day."`
+	Retired   retiredCmd   `cmd:"" help:"List the archived files of what left the store, or print what they hold about an id."`
+	Archive   archiveCmd   `cmd:"" help:"Look after the archive of raw files and of what left the store."`
 	Operation operationCmd `cmd:"" help:"Look at operations: what is to happen at channels, once."`
 	Payment   paymentCmd   `cmd:"" help:"Look at payments that a worker confirms with the ledger."`
 	Case      caseCmd      `cmd:"" help:"Work on cases, over the API of recon serve."`

@@ -46,11 +46,16 @@ type dayCmd struct {
 }
 
 // with opens the store for the time of a command.
-func (cmd *oneDay) with(s *streams, do func(context.Context, *app.Recon) error) (err error) {
+func (cmd *oneDay) with(s *streams, do func(context.Context, *app.Recon) error) error {
 	if _, err := time.Parse(time.DateOnly, cmd.Date); err != nil {
 		return fmt.Errorf("--date: no day (got %q); try: --date 2006-01-02", cmd.Date)
 	}
-	cfg, err := config.LoadRecon(cmd.Config)
+	return withRecon(cmd.Config, s, func(ctx context.Context, _ *config.Recon, r *app.Recon) error { return do(ctx, r) })
+}
+
+// withRecon opens what a configuration names for the time of a command.
+func withRecon(file string, s *streams, do func(context.Context, *config.Recon, *app.Recon) error) (err error) {
+	cfg, err := config.LoadRecon(file)
 	if err != nil {
 		return err
 	}
@@ -62,7 +67,7 @@ func (cmd *oneDay) with(s *streams, do func(context.Context, *app.Recon) error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	return do(ctx, r)
+	return do(ctx, cfg, r)
 }
 
 // lines gives the day's statements, of the channel that was asked for.

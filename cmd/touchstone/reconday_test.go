@@ -74,6 +74,7 @@ func TestReconDay(t *testing.T) {
 	t.Run("frozen worker", r.frozen)
 	t.Run("rules over days", r.rules)
 	t.Run("parts of a batch", r.shards)
+	t.Run("retention", r.retention)
 }
 
 func (r *dayRig) commands(t *testing.T) {

@@ -106,6 +106,9 @@ func (r *Runner) Count(ctx context.Context) error {
 func (r *Runner) Rerun(ctx context.Context, id ID, again bool, actor string) error {
 	now := r.Now()
 	return r.DB.Tx(ctx, func(tx *store.Tx) error {
+		if err := unretired(ctx, tx, id); err != nil {
+			return err
+		}
 		s, err := readStatement(ctx, tx, id)
 		if err != nil {
 			return err

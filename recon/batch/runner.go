@@ -69,6 +69,9 @@ func (r *Runner) Expect(ctx context.Context, day string) error {
 		rows.Values = append(rows.Values, []any{p.ID(day).String(), day, Waiting, "its hour has not come: " + from.Format(time.DateTime), now, store.Moment(p.hour(date, p.Due)), store.Moment(next), 0, "", 0, 0, 0, 0, 0, "", 0, 0})
 	}
 	return r.DB.Tx(ctx, func(tx *store.Tx) error {
+		if err := unretiredAll(ctx, tx, rows); err != nil {
+			return err
+		}
 		_, err := tx.Add(ctx, rows)
 		return err
 	})

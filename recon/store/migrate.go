@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// migrations are numbered: 1 to 19 batches and operations, 20 to 39 cases, 40 to 59 what channels tell before their files.
-// One folder for each dialect, with the same numbers. Each holds one change, since a server commits every change of a table
-// by itself.
+// migrations are numbered: 1 to 19 batches and operations, 20 to 39 cases, 40 to 49 what channels tell before their files, 50
+// to 59 retention, from 60 on what came later. One folder for each dialect, with the same numbers. Each holds one change,
+// since a server commits every change of a table by itself.
 //
 //go:embed migrations
 var migrations embed.FS

@@ -51,6 +51,7 @@ func RunWorker(ctx context.Context, cfg *config.Recon, p Process) (err error) {
 		return err
 	}
 	defer stopped()
+	components = append(components, retentionParts(r, cfg, registry)...)
 	components = append(components,
 		daemon.Component{Name: "adapters", Bound: partBound, Run: r.adapters.Run},
 		daemon.Component{Name: "operations", Bound: partBound, Run: keeper.run},

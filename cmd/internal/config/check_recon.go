@@ -46,6 +46,9 @@ func (r *Recon) check(c *Checker) {
 	if r.Operations != nil {
 		r.Operations.check(c)
 	}
+	if r.Retention != nil {
+		r.Retention.check(c)
+	}
 }
 
 // checkEvents wants one statement of an account to have its callbacks, and an adapter to read them.

@@ -26,6 +26,7 @@ type Recon struct {
 
 	Operations *ReconOperations `yaml:"operations"` // nil: a worker looks after none
 	Events     *ReconEvents     `yaml:"events"`     // nil: a worker takes no callbacks
+	Retention  *ReconRetention  `yaml:"retention"`  // nil: nothing ever leaves the store
 }
 
 // ReconEvents is where a worker takes callbacks of channels: POST /events/{channel}/{account}/…, each as it came.

@@ -1,0 +1,5 @@
+-- +goose Up
+CREATE INDEX statements_retired ON statements (retired, day);
+
+-- +goose Down
+DROP INDEX statements_retired ON statements;
