@@ -51,7 +51,7 @@ func shapeOf(t Table) shape {
 	texts := map[Table][2]string{
 		Findings:    {"batch key_id key_kind occurrence# since break_name", "body"},
 		WriteOffs:   {"batch entry", "body"},
-		Settlements: {"batch key_id key_kind occurrence# since break_name", "fate"},
+		Settlements: {"batch key_id key_kind occurrence# since break_name", "fate told"},
 		Batches:     {"id", "statement number# state version# superseded file result changed made_us# moved_us#"},
 		Cases: {"part# id", "version# batch statement channel account day break_name class key_kind key_id occurrence# order_id gap_minor# gap_currency state resolution owner " +
 			"expected_us# opened_us# due_us# closed_us# facts detail"},
