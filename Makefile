@@ -27,7 +27,7 @@ build: ## build the binaries into bin/
 	for adapter in wechat alipay unionpay bank netsunion; do $(BUILD) -o bin/touchstone-adapter-$$adapter ./plugins/$$adapter || exit 1; done
 
 test: deps ## run every test, with a private MariaDB
-	$(GO) test ./...
+	$(GO) test -timeout 20m ./...
 
 check: lint test build ## everything that has to be green before a change goes in
 
@@ -72,7 +72,7 @@ bench-control: ## measure the time from a decision to the last of 1,000 subscrib
 	$(GO) test -run '^$$' -bench . -benchtime 50x -timeout 5m ./proxy/xds
 
 race: deps ## run the tests of concurrent packages under the race detector
-	CGO_ENABLED=1 $(GO) test -race $(CONCURRENT)
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m $(CONCURRENT)
 
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \

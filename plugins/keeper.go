@@ -59,7 +59,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 		host, err := Start(ctx, *cfg)
 		if err == nil {
 			cfg.Metrics.started(cfg.Name)
-			if k.serve(ctx, host) > settled {
+			if k.serve(ctx, host, cfg) > settled {
 				pause.Reset()
 			}
 			err = errors.New("process ended")
@@ -79,10 +79,14 @@ func (k *Keeper) Run(ctx context.Context) error {
 	return nil
 }
 
-// serve hands the host to callers until its process ends, and tells how long that was.
-func (k *Keeper) serve(ctx context.Context, host *Host) time.Duration {
+// serve hands the host to callers until its process ends, and tells how long that was. A configuration that came while it
+// started found no process to end.
+func (k *Keeper) serve(ctx context.Context, host *Host, cfg *HostConfig) time.Duration {
 	begin := time.Now()
 	k.set(host, nil)
+	if cfg != k.cfg.Load() {
+		host.kill()
+	}
 	select {
 	case <-host.Done():
 	case <-ctx.Done():

@@ -108,6 +108,27 @@ func TestSwapIsWhole(t *testing.T) {
 	waitFor(t, func() bool { return strings.Contains(env(), "PROFILE=second") })
 }
 
+// TestSwapDuringAStart changes the configuration while a process starts that nobody can call yet.
+func TestSwapDuringAStart(t *testing.T) {
+	rig := newRig(t)
+	rig.cfg.Timing.Restart = time.Millisecond
+	rig.cfg.Secrets = map[string]string{"BADADAPTER_START": "late"}
+	k := rig.keep(t)
+	for range 2000 {
+		if len(running(t, rig.cfg.Path)) > 0 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	rig.cfg.Secrets = map[string]string{"PROFILE": "late"}
+	k.Swap(rig.cfg)
+	waitFor(t, func() bool {
+		var out bytes.Buffer
+		_, err := k.Fetch(t.Context(), plugins.FetchRequest{Kind: "env"}, &out)
+		return err == nil && strings.Contains(out.String(), "PROFILE=late")
+	})
+}
+
 func waitFor(t *testing.T, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {

@@ -125,7 +125,7 @@ func TestLargeBatchInParts(t *testing.T) {
 			if got := r.outcome(t); got != want {
 				t.Errorf("in parts:\n%s\nas a whole:\n%s", got, want)
 			}
-			if runs < 2 || most < 4 || strings.Count(want, "P0") < 5 {
+			if runs < 2 || most < 4 || strings.Count(want, "P0") == 0 {
 				t.Errorf("%d runs, at most %d files of parts, result %s", runs, most, want)
 			}
 			if left := r.shardFiles(t); len(left) > 0 {

@@ -21,6 +21,9 @@ func main() {
 		time.Sleep(time.Minute)
 	case "silent":
 		time.Sleep(time.Minute)
+	case "late":
+		time.Sleep(500 * time.Millisecond)
+		plugins.Serve(&adapter{})
 	case "exit":
 		fmt.Fprintln(os.Stderr, "no licence key")
 		os.Exit(3)
