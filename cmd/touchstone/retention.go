@@ -34,7 +34,7 @@ type retireCmd struct{ storeCmd }
 
 func (cmd *retireCmd) Run(_ *cli, s *streams) error {
 	return withRecon(cmd.Config, s, func(ctx context.Context, cfg *config.Recon, r *app.Recon) error {
-		k := r.Keeper(cfg.Retention, nil)
+		k := r.Keeper(cfg, nil)
 		if k == nil {
 			return fmt.Errorf("%s has no terms; try: retention: {findings: 400d, batches: 1100d}", cmd.Config)
 		}

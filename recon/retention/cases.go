@@ -10,9 +10,9 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon/store"
 )
 
-// settledCase chooses closed cases of frozen statements, which cannot find them again, without a repair that may still do something.
+// settledCase chooses closed cases of statements that nothing can find or open again, without a repair that may still do something.
 const settledCase = `state = 'closed' AND closed_us >= ? AND closed_us < ?
-	AND EXISTS (SELECT 1 FROM statements s WHERE s.id = cases.statement AND s.retired <> '')
+	AND EXISTS (SELECT 1 FROM statements s WHERE s.id = cases.statement AND s.retired NOT IN ('', 'frozen'))
 	AND NOT EXISTS (SELECT 1 FROM repairs r WHERE r.part = cases.part AND r.case_id = cases.id AND r.state NOT IN ('rejected', 'applied', 'failed'))`
 
 // retireCases takes out cases, a day of their close at a time.

@@ -29,13 +29,13 @@ func byDay(all []statement, do func(day string, some []statement) error) error {
 	return nil
 }
 
-// retireDetails takes out what belongs to batches of frozen statements without an open case.
+// retireDetails takes out what belongs to batches of quiet statements without an open case.
 func (c *claim) retireDetails(ctx context.Context) error {
 	term := c.Terms.details()
 	if term == 0 {
 		return nil
 	}
-	all, err := c.statements(ctx, c.DB, "retired = ? AND day < ? ORDER BY day, id", stageFrozen, c.before(term))
+	all, err := c.statements(ctx, c.DB, "retired = ? AND day < ? ORDER BY day, id", stageQuiet, c.before(term))
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (c *claim) retireDay(ctx context.Context, day string, some []statement) err
 			return err
 		}
 	}
-	return c.pass(ctx, some, stageFrozen, stageDetails, details(), "JOIN batches b ON b.id = t.batch WHERE b.statement = ?")
+	return c.pass(ctx, some, stageQuiet, stageDetails, details(), "JOIN batches b ON b.id = t.batch WHERE b.statement = ?")
 }
 
 // pass notes the next stage of statements of which the tables have nothing any more.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon/batch"
 	"github.com/seed-3356bd69/touchstone/recon/store"
@@ -12,6 +13,7 @@ import (
 // Stages of a statement on its way out, in its column retired; "" = it is not.
 const (
 	stageFrozen  = "frozen"  // it is not done again
+	stageQuiet   = "quiet"   // nor is any statement that could still change its cases
 	stageDetails = "details" // what belongs to its batches is gone
 	stageBatches = "batches" // its batches are gone
 )
@@ -84,6 +86,44 @@ func (c *claim) freezePage(ctx context.Context, tx *store.Tx, page []statement) 
 		}
 		if _, err := tx.Exec(ctx, "UPDATE statements SET retired = ?, fence = fence + 1 WHERE id = ? AND retired = '' AND phase = ? AND next_us = 0", stageFrozen, s.id, string(batch.Closed)); err != nil {
 			return fmt.Errorf("freeze statement %s: %w", s.id, err)
+		}
+	}
+	return nil
+}
+
+// quiet marks frozen statements whose cases no later statement can change any more: a file settles cases of up to Late days
+// before it, and a corrected one takes that back.
+func (c *claim) quiet(ctx context.Context) error {
+	all, err := c.statements(ctx, c.DB, "retired = ? ORDER BY day, id", stageFrozen)
+	if err != nil {
+		return err
+	}
+	for len(all) > 0 {
+		page := all[:min(len(all), freezeAtOnce)]
+		if err := c.tx(ctx, func(tx *store.Tx) error { return c.quietPage(ctx, tx, page) }); err != nil {
+			return err
+		}
+		all = all[len(page):]
+	}
+	return nil
+}
+
+func (c *claim) quietPage(ctx context.Context, tx *store.Tx, page []statement) error {
+	for _, s := range page {
+		day, err := time.Parse(time.DateOnly, s.day)
+		if err != nil {
+			return fmt.Errorf("read day of statement %s: %w", s.id, err)
+		}
+		last := s.line() + day.AddDate(0, 0, c.Late).Format(time.DateOnly)
+		awaited, err := c.texts(ctx, tx, "SELECT id FROM statements WHERE id > ? AND id <= ? AND retired = '' LIMIT 1", s.id, last)
+		if err != nil {
+			return err
+		}
+		if len(awaited) > 0 {
+			continue
+		}
+		if _, err := tx.Exec(ctx, "UPDATE statements SET retired = ? WHERE id = ? AND retired = ?", stageQuiet, s.id, stageFrozen); err != nil {
+			return fmt.Errorf("note that statement %s is quiet: %w", s.id, err)
 		}
 	}
 	return nil

@@ -39,6 +39,7 @@ type Keeper struct {
 	DB      *store.DB
 	Archive batch.Archive
 	Terms   Terms
+	Late    int    // days for which a later file may settle a break, at most: rules.Config.Late of any statement
 	Worker  string // name of this process, for the audit
 	Rows    int    // of a file, about; 0 = 50,000
 	Now     func() time.Time
@@ -81,7 +82,7 @@ func (k *Keeper) run(ctx context.Context, now bool) (bool, error) {
 }
 
 func (c *claim) all(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{c.removeWritten, c.freeze, c.retireDetails, c.retireBatches, c.retireCases, c.retireOperations} {
+	for _, step := range []func(context.Context) error{c.removeWritten, c.freeze, c.quiet, c.retireDetails, c.retireBatches, c.retireCases, c.retireOperations} {
 		if err := step(ctx); err != nil {
 			return err
 		}

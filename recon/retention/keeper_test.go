@@ -251,6 +251,37 @@ func TestCutAgainAndAgain(t *testing.T) {
 	})
 }
 
+// TestLateFilesMayStillChangeIt keeps what belongs to a frozen statement while a later one, whose file may settle its breaks
+// and take that back, can be done again.
+func TestLateFilesMayStillChangeIt(t *testing.T) {
+	w := newWorld(t, stores.Open(t, stores.File(t)), t.TempDir(), 3)
+	count := func(query string, id string) (n int) {
+		t.Helper()
+		if err := w.DB.QueryRow(t.Context(), query, id).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	const findings, closed = "SELECT COUNT(*) FROM findings WHERE batch = ?", "SELECT COUNT(*) FROM cases WHERE statement = ?"
+	early, edge, far := bank+dayBack(120), bank+dayBack(41), bank+dayBack(118)
+	cases := count(closed, early)
+	w.Late = 30
+	if err := w.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if count(findings, early+"@1") == 0 || count(findings, edge+"@1") == 0 || count(closed, early) != cases {
+		t.Error("what belongs to statements that later files may still change is gone")
+	}
+	if count(findings, far+"@1") != 0 {
+		t.Error("what nothing can change any more is still there")
+	}
+	w.Late = 0
+	if err := w.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.left()
+}
+
 // TestTwoKeepers has one take over in the middle of the other's run.
 func TestTwoKeepers(t *testing.T) {
 	stores.Each(t, server, func(t *testing.T, db *store.DB) {

@@ -17,20 +17,27 @@ import (
 const retentionEvery = time.Minute
 
 // Keeper retires what is past the terms; nil where the configuration has none.
-func (r *Recon) Keeper(cfg *config.ReconRetention, m *retention.Metrics) *retention.Keeper {
-	if cfg == nil {
+func (r *Recon) Keeper(cfg *config.Recon, m *retention.Metrics) *retention.Keeper {
+	terms := cfg.Retention
+	if terms == nil {
 		return nil
 	}
-	return &retention.Keeper{
+	k := &retention.Keeper{
 		DB: r.DB, Archive: r.Archive, Worker: r.Worker, Now: r.Now, Log: r.Log, Metrics: m,
-		Terms: retention.Terms{Findings: int(cfg.Findings), Batches: int(cfg.Batches), Cases: int(cfg.Cases), Operations: int(cfg.Operations)},
+		Terms: retention.Terms{Findings: int(terms.Findings), Batches: int(terms.Batches), Cases: int(terms.Cases), Operations: int(terms.Operations)},
 	}
+	for i := range cfg.Channels {
+		if rules := cfg.Channels[i].Rules; rules != nil {
+			k.Late = max(k.Late, rules.Late)
+		}
+	}
+	return k
 }
 
 // retentionParts are the parts of a worker that look after retention.
 func retentionParts(r *Recon, cfg *config.Recon, reg prometheus.Registerer) []daemon.Component {
 	metrics := retention.NewMetrics(reg)
-	k := r.Keeper(cfg.Retention, metrics)
+	k := r.Keeper(cfg, metrics)
 	if k == nil {
 		return nil
 	}
