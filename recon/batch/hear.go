@@ -73,7 +73,7 @@ func (c *claim) hear(ctx, bounded context.Context) (out *ProvisionalClose, err e
 // match holds the two sides against each other by the engine that holds files against books.
 func (h *hearing) match(ctx context.Context) (result *match.Result, err error) {
 	c := h.claim
-	options := c.sideOptions(h.compared)
+	options := c.options(nil, h.compared)
 	told, err := events.Open(ctx, c.r.DB, c.s.line(), c.s.Day, options)
 	if err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func (h *hearing) match(ctx context.Context) (result *match.Result, err error) {
 		return nil, fmt.Errorf("open books: %w", err)
 	}
 	defer func() { err = errors.Join(err, books.Close()) }()
-	result, err = match.Reconcile(ctx, match.Config{Compared: h.compared, Threads: max(1, c.r.Threads), Memory: c.r.Memory, Temp: c.r.Temp, Each: h.take}, books, told)
+	result, err = match.Reconcile(ctx, c.config(h.compared, h.take), books, told)
 	if err != nil {
 		return nil, err
 	}

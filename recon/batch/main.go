@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon"
+	"github.com/seed-3356bd69/touchstone/recon/entry"
 	"github.com/seed-3356bd69/touchstone/recon/match"
 	"github.com/seed-3356bd69/touchstone/recon/rules"
 	"github.com/seed-3356bd69/touchstone/recon/scan"
@@ -117,7 +118,7 @@ func (c *claim) reconcile(ctx context.Context, b *Batch, each func(*match.Differ
 	if parts != nil {
 		defer func() { err = errors.Join(err, parts.Close()) }()
 	}
-	options := c.options(parts)
+	options := c.options(parts, c.p.Compared)
 	channel, err := c.channel(ctx, b, options)
 	if err != nil {
 		return nil, problemOf(err, b.File.Name), err
@@ -128,7 +129,7 @@ func (c *claim) reconcile(ctx context.Context, b *Batch, each func(*match.Differ
 		return nil, nil, fmt.Errorf("open books: %w", err)
 	}
 	defer func() { err = errors.Join(err, books.Close()) }()
-	cfg := c.config(each)
+	cfg := c.config(c.p.Compared, each)
 	cfg.Progress = c.meter.follow(books, channel)
 	result, err = c.join(ctx, parts, cfg, books, channel)
 	if err != nil {
@@ -141,8 +142,8 @@ func (c *claim) reconcile(ctx context.Context, b *Batch, each func(*match.Differ
 }
 
 // options are those that both sides are read with.
-func (c *claim) options(parts *match.Parts) scan.Options {
-	return scan.Options{Hasher: hasherOf(parts), Compared: c.p.Compared, Workers: max(1, c.r.Threads), Spool: c.r.Temp, Date: c.s.Day}
+func (c *claim) options(parts *match.Parts, compared entry.Compared) scan.Options {
+	return scan.Options{Hasher: hasherOf(parts), Compared: compared, Workers: max(1, c.r.Threads), Spool: c.r.Temp, Date: c.s.Day}
 }
 
 func firstReject(all []recon.Reject) error {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon/entry"
-	"github.com/seed-3356bd69/touchstone/recon/scan"
 	"github.com/seed-3356bd69/touchstone/recon/store"
 )
 
@@ -84,7 +83,7 @@ func (c *claim) keepEarly(ctx context.Context, tx *store.Tx, out *ProvisionalClo
 
 // count reads the books and says what is in them.
 func (c *claim) count(ctx context.Context) (out *ProvisionalClose, err error) {
-	side, err := c.p.Books.Open(ctx, c.s.ID, c.sideOptions(c.p.Compared))
+	side, err := c.p.Books.Open(ctx, c.s.ID, c.options(nil, c.p.Compared))
 	if err != nil {
 		return nil, fmt.Errorf("open books: %w", err)
 	}
@@ -98,11 +97,6 @@ func (c *claim) count(ctx context.Context) (out *ProvisionalClose, err error) {
 		out.States = append(out.States, StateTotal{t.Label.Kind(), t.Label.Status(), t.Label.Currency(), t.Count, t.Minor})
 	}
 	return out, nil
-}
-
-// sideOptions is what both sides of a provisional close agree in.
-func (c *claim) sideOptions(compared entry.Compared) scan.Options {
-	return scan.Options{Hasher: entry.NewHasher(entry.NewSecret()), Compared: compared, Workers: max(1, c.r.Threads), Spool: c.r.Temp, Date: c.s.Day}
 }
 
 // discard takes entries and keeps none.

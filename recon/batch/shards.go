@@ -91,6 +91,9 @@ const keptParts = 7 * 24 * time.Hour
 
 // Sweep removes the parts of batches that were given up long ago.
 func (s *Shards) Sweep(now time.Time) error {
+	if s == nil {
+		return nil
+	}
 	folders, err := os.ReadDir(s.Folder)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("look for parts: %w", err)
@@ -141,8 +144,8 @@ func hasherOf(parts *match.Parts) *entry.Hasher {
 }
 
 // config says how the sides are held against each other.
-func (c *claim) config(each func(*match.Difference) error) match.Config {
-	cfg := match.Config{Compared: c.p.Compared, Threads: max(1, c.r.Threads), Memory: c.r.Memory, Temp: c.r.Temp, Each: each}
+func (c *claim) config(compared entry.Compared, each func(*match.Difference) error) match.Config {
+	cfg := match.Config{Compared: compared, Threads: max(1, c.r.Threads), Memory: c.r.Memory, Temp: c.r.Temp, Each: each}
 	if c.r.Shards != nil {
 		cfg.PartSize = c.r.Shards.PartSize
 	}
@@ -268,7 +271,7 @@ func (c *claim) bench(ctx context.Context, b *Batch, folder string) (_ *bench, e
 			err = errors.Join(err, at.close())
 		}
 	}()
-	o := c.options(parts)
+	o := c.options(parts, c.p.Compared)
 	channel, err := c.channel(ctx, b, o)
 	if err != nil {
 		return nil, err
@@ -279,7 +282,7 @@ func (c *claim) bench(ctx context.Context, b *Batch, folder string) (_ *bench, e
 		return nil, fmt.Errorf("open books: %w", err)
 	}
 	at.sides = []*scan.Side{books, channel}
-	return at, parts.Take(c.config(func(*match.Difference) error { return nil }), at.sides...)
+	return at, parts.Take(c.config(c.p.Compared, func(*match.Difference) error { return nil }), at.sides...)
 }
 
 // take gives a bench of a batch that is free.

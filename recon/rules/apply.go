@@ -53,7 +53,8 @@ type Out struct {
 //
 // Each record gets the first of these that fits: settled by a record of the same key on another day; netted with its
 // reversal; explained as a refund by id, a split, a settlement's bookings, a fee, a settlement line; tolerated; carried;
-// broken. What is broken because the other side never came is carried on for Config.Late days, and is overdue on each of them. Memory does not grow with the differences, only with those that name each other (Config.MaxLinked at a time).
+// broken. What is broken because the other side never came is carried on for Config.Late days, and is overdue on each of
+// them. Memory does not grow with the differences, only with those that name each other (Config.MaxLinked at a time).
 //
 // An error means that nothing is known: outcomes that Each was told and bytes that Carry was given are to be dropped.
 func Apply(day Day, cfg *Config, in In) (*Out, error) {

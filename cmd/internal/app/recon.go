@@ -51,14 +51,9 @@ func OpenRecon(ctx context.Context, cfg *config.Recon, p Process, reg prometheus
 	}
 	db.Measure(reg)
 	archive := batch.Archive{Folder: string(cfg.Archive)}
-	if err := archive.Sweep(now()); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
 	shards := shardsOf(cfg.Shards)
-	if shards != nil {
-		if err := shards.Sweep(now()); err != nil {
-			return nil, errors.Join(err, db.Close())
-		}
+	if err := errors.Join(archive.Sweep(now()), shards.Sweep(now())); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
 	return &Recon{adapters: set, Runner: &batch.Runner{
 		DB: db, Archive: archive, Profiles: profiles, Memory: int64(cfg.Memory), Threads: cfg.Threads, Temp: string(cfg.Temp), Worker: workerName(),

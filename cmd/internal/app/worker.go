@@ -57,7 +57,7 @@ func RunWorker(ctx context.Context, cfg *config.Recon, p Process) (err error) {
 		daemon.Component{Name: "operations", Bound: partBound, Run: keeper.run},
 		daemon.Component{Name: "payments", Bound: partBound, Run: keeper.payments.run},
 		daemon.Component{Name: "schedule", Bound: partBound, Run: w.schedule},
-		daemon.Component{Name: "sweep", Bound: partBound, Run: w.sweep},
+		daemon.Component{Name: "sweep", Bound: partBound, Run: func(ctx context.Context) error { return w.sweep(ctx, sweepEvery) }},
 		daemon.Component{Name: "work", Bound: partBound, Run: func(ctx context.Context) error { return w.queue.Run(ctx, w.do) }},
 		daemon.Component{Name: "admin", Bound: 2 * httpDrain, Run: func(ctx context.Context) error {
 			return daemon.Serve(ctx, r.Log, ln, telemetry.AdminMux(registry, health), httpDrain)
@@ -125,53 +125,35 @@ func newWorker(r *Recon, cfg *config.Recon, login bus.Login, reg prometheus.Regi
 
 const (
 	scheduleEvery = time.Second
-	sweepEvery    = time.Hour
+	sweepEvery    = 10 * time.Minute
 	dueAtOnce     = 256 // statements put into the queue at a time
 )
 
-// schedule puts what is due into the queue, and sweeps the archive now and then. All workers do; a statement that waits or is
-// under way is there only once.
+// schedule puts what is due into the queue. All workers do; a statement that waits or is under way is there only once.
 func (w *worker) schedule(ctx context.Context) error {
-	tick := time.NewTicker(scheduleEvery)
-	defer tick.Stop()
 	expected := map[string]bool{} // days
-	var swept time.Time
-	for {
+	return looking(ctx, scheduleEvery, func() {
 		err := w.expect(ctx, expected)
 		if err == nil {
 			err = w.enqueue(ctx)
-		}
-		if now := w.recon.Now(); now.Sub(swept) >= sweepEvery {
-			swept, err = now, errors.Join(err, w.recon.Archive.Sweep(now))
 		}
 		err = errors.Join(err, w.recon.Shards.CloseIdle(w.recon.Now()))
 		if err != nil && ctx.Err() == nil {
 			w.recon.Log.Warn("schedule waits", telemetry.KeyError, err)
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+	})
 }
 
-const removeEvery = 10 * time.Minute // events of days that are over
-
-// sweep removes what is of no more use, beside everything else: it may take its time.
-func (w *worker) sweep(ctx context.Context) error {
-	tick := time.NewTicker(removeEvery)
-	defer tick.Stop()
-	for {
-		if err := w.recon.SweepEvents(ctx, w.back); err != nil && ctx.Err() == nil {
+// sweep removes what is of no more use, beside everything else: what killed processes left in the archive, parts that nobody
+// came back for, events of days that are over. It may take its time.
+func (w *worker) sweep(ctx context.Context, every time.Duration) error {
+	return looking(ctx, every, func() {
+		now := w.recon.Now()
+		err := errors.Join(w.recon.Archive.Sweep(now), w.recon.Shards.Sweep(now), w.recon.SweepEvents(ctx, w.back))
+		if err != nil && ctx.Err() == nil {
 			w.recon.Log.Warn("sweep waits", telemetry.KeyError, err)
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+	})
 }
 
 // expect makes the statements of the last days known, in the channels' own zones.

@@ -67,7 +67,7 @@ func TestWorkerSweepsTheArchive(t *testing.T) {
 	w := &worker{recon: &Recon{Runner: &batch.Runner{DB: db, Archive: archive, Worker: "w1", Now: now, Log: slog.New(slog.DiscardHandler)}}}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- w.schedule(ctx) }()
+	go func() { ended <- w.sweep(ctx, 10*time.Millisecond) }()
 	defer func() {
 		stop()
 		if err := <-ended; err != nil {
