@@ -51,7 +51,7 @@ type Route struct {
 	Method   string   // "" = any
 	Path     string   // "/payments/{id}", or a prefix that ends in "/"
 	Creates  bool     // the request creates the order: it is born gray here or never
-	Callback bool     // the channel\'s notice: the candidate gets it once its own run has created the order
+	Callback bool     // the channel's notice: the candidate gets it once its own run has created the order
 	CopyTo   *url.URL // of each callback; nil = nobody
 	Key      KeyRule
 	Mirror   bool // false: a sampled request is excluded(route) in a service cutover

@@ -62,7 +62,8 @@ func (v *Values) Recordings() *Bucket { return &Bucket{values: v, name: recordin
 // Members is the bucket of the orders that were born gray.
 func (v *Values) Members() *Bucket { return &Bucket{values: v, name: membersBucket} }
 
-// Bucket is one key-value store. It fails at once while the bus is known to be away, else within valueWait, and is safe for concurrent use.
+// Bucket is one key-value store. It fails at once while the bus is known to be away, else within valueWait, and is safe for
+// concurrent use.
 type Bucket struct {
 	values *Values
 	name   string
