@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/recon"
+	"github.com/seed-3356bd69/touchstone/recon/lines"
 )
 
 // Source says how an event came.
@@ -62,13 +63,10 @@ func check(r *recon.Record) error {
 		return fmt.Errorf("%w: key: has %d bytes (1 to %d)", ErrUnfit, len(r.Key.ID), maxKey)
 	case r.Amount.Minor < 0:
 		return fmt.Errorf("%w: amount: is negative (got %d)", ErrUnfit, r.Amount.Minor)
-	case r.Fee != nil && r.Fee.Currency != r.Amount.Currency:
-		return fmt.Errorf("%w: fee: is in %s, the amount in %s", ErrUnfit, r.Fee.Currency, r.Amount.Currency)
 	}
-	for _, text := range []string{r.Key.ID, r.Order, r.Account, r.ChannelTxn} {
-		if strings.ContainsAny(text, "\t\r\n") {
-			return fmt.Errorf("%w: a value holds a tab or a line end (got %q)", ErrUnfit, text)
-		}
+	l := lines.Of(r)
+	if err := l.Check(); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnfit, err)
 	}
 	return nil
 }

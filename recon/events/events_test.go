@@ -112,14 +112,14 @@ func TestDayOfAnEvent(t *testing.T) {
 
 func TestUnfitRecordsAreRefused(t *testing.T) {
 	for want, change := range map[string]func(*recon.Record){
-		"key: has 0 bytes":        func(r *recon.Record) { r.Key.ID = "" },
-		"key: has 256 bytes":      func(r *recon.Record) { r.Key.ID = strings.Repeat("x", 256) },
-		"tab or a line end":       func(r *recon.Record) { r.Order = "a\tb" },
-		"unknown kind":            func(r *recon.Record) { r.Key.Kind = "x" },
-		"unknown status":          func(r *recon.Record) { r.Status = "" },
-		"currency":                func(r *recon.Record) { r.Amount.Currency = "" },
-		"amount: is negative":     func(r *recon.Record) { r.Amount.Minor = -1 },
-		"fee: is in USD, the amo": func(r *recon.Record) { r.Fee = &recon.Money{Minor: 1, Currency: "USD"} },
+		"key: has 0 bytes":           func(r *recon.Record) { r.Key.ID = "" },
+		"key: has 256 bytes":         func(r *recon.Record) { r.Key.ID = strings.Repeat("x", 256) },
+		"tab or a line end":          func(r *recon.Record) { r.Order = "a\tb" },
+		"unknown kind":               func(r *recon.Record) { r.Key.Kind = "x" },
+		"unknown status":             func(r *recon.Record) { r.Status = "" },
+		"currency":                   func(r *recon.Record) { r.Amount.Currency = "" },
+		"amount: is negative":        func(r *recon.Record) { r.Amount.Minor = -1 },
+		"the fee is in USD, the amo": func(r *recon.Record) { r.Fee = &recon.Money{Minor: 1, Currency: "USD"} },
 	} {
 		r := recon.Record{Key: recon.Key{Kind: recon.KindPayment, ID: "P"}, Amount: recon.Money{Minor: 1, Currency: "CNY"}, Status: recon.StatusSuccess}
 		change(&r)

@@ -41,7 +41,7 @@ func decoder(t testing.TB) *plugins.Host {
 	return host
 }
 
-func lines(n int) ([]byte, plugins.DecodeRequest) {
+func billOf(n int) ([]byte, plugins.DecodeRequest) {
 	var b bytes.Buffer
 	for i := range n {
 		fmt.Fprintf(&b, "P%06d %d\n", i, i)
@@ -100,7 +100,7 @@ func read(t *testing.T, text string, h *entry.Hasher, compared entry.Compared) (
 func TestTextIsWhatWasDecoded(t *testing.T) {
 	host := decoder(t)
 	const n = 3 * plugins.MaxBatch / 2
-	data, req := lines(n)
+	data, req := billOf(n)
 	h := entry.NewHasher(entry.Secret{1})
 	for _, compared := range []entry.Compared{0, entry.CompareFee | entry.CompareTime, entry.CompareOrder | entry.CompareAccount | entry.CompareChannelTxn} {
 		direct := &hashed{hasher: h, compared: compared}
