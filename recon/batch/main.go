@@ -143,7 +143,7 @@ func (c *claim) reconcile(ctx context.Context, b *Batch, each func(*match.Differ
 
 // options are those that both sides are read with.
 func (c *claim) options(parts *match.Parts, compared entry.Compared) scan.Options {
-	return scan.Options{Hasher: hasherOf(parts), Compared: compared, Workers: max(1, c.r.Threads), Spool: c.r.Temp, Date: c.s.Day}
+	return scan.Options{Hasher: parts.Hasher(), Compared: compared, Workers: max(1, c.r.Threads), Spool: c.r.Temp, Date: c.s.Day}
 }
 
 func firstReject(all []recon.Reject) error {

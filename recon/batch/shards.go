@@ -135,14 +135,6 @@ func (c *claim) unshard(b *Batch) error {
 	return match.RemoveParts(c.r.Shards.folder(b))
 }
 
-// hasherOf is what both sides' entries are hashed with: without parts nothing of it outlives the run.
-func hasherOf(parts *match.Parts) *entry.Hasher {
-	if parts == nil {
-		return entry.NewHasher(entry.NewSecret())
-	}
-	return parts.Hasher()
-}
-
 // config says how the sides are held against each other.
 func (c *claim) config(compared entry.Compared, each func(*match.Difference) error) match.Config {
 	cfg := match.Config{Compared: compared, Threads: max(1, c.r.Threads), Memory: c.r.Memory, Temp: c.r.Temp, Each: each}

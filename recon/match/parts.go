@@ -60,8 +60,13 @@ func OpenParts(dir string) (*Parts, error) {
 
 func (p *Parts) path(name string) string { return filepath.Join(p.dir, name) }
 
-// Hasher is what the sides' entries must be hashed with.
-func (p *Parts) Hasher() *entry.Hasher { return entry.NewHasher(p.secret) }
+// Hasher is what the sides' entries must be hashed with. Without parts (nil) nothing of it outlives the run.
+func (p *Parts) Hasher() *entry.Hasher {
+	if p == nil {
+		return entry.NewHasher(entry.NewSecret())
+	}
+	return entry.NewHasher(p.secret)
+}
 
 // Planned tells when the plan was written, which is there already; the zero time = there is none.
 func (p *Parts) Planned() time.Time {

@@ -50,7 +50,7 @@ func Run(ctx context.Context, r Request) (equal bool, err error) {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, kept.close()) }()
-	sides, tables, pushed, err := openSides(ctx, &r, kept.hasher())
+	sides, tables, pushed, err := openSides(ctx, &r, kept.parts.Hasher())
 	defer func() {
 		for _, s := range sides {
 			err = errors.Join(err, s.Close())

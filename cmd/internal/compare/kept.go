@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/seed-3356bd69/touchstone/recon/entry"
 	"github.com/seed-3356bd69/touchstone/recon/match"
 	"github.com/seed-3356bd69/touchstone/recon/scan"
 )
@@ -48,14 +47,6 @@ func resumable(r *Request) error {
 		return errors.New("--resume: has a plan of its own; try: without --plan")
 	}
 	return nil
-}
-
-// hasher is what entries are hashed with: without parts nothing of it outlives the run.
-func (k *kept) hasher() *entry.Hasher {
-	if k.parts == nil {
-		return entry.NewHasher(entry.NewSecret())
-	}
-	return k.parts.Hasher()
 }
 
 func (k *kept) reconcile(ctx context.Context, cfg match.Config, sides []*scan.Side) (*match.Result, error) {
