@@ -73,9 +73,20 @@ func (h *Hasher) Key(kind int, id []byte) (tag, rest uint64) {
 		lo, hi := h.long.hash(id)
 		binary.LittleEndian.PutUint64(b[:8], lo)
 		binary.LittleEndian.PutUint64(b[8:], hi)
-		return h.keys.hash(kind|longKey, b[:])
+		tag, rest, _ = h.keys.hash(kind|longKey, b[:])
+		return tag, rest
 	}
-	return h.keys.hash(kind, id)
+	tag, rest, _ = h.keys.hash(kind, id)
+	return tag, rest
+}
+
+// PlainKey hashes a key of ASCII without control characters, as Key does. It declines others, and long ones.
+func (h *Hasher) PlainKey(kind int, id []byte) (tag, rest uint64, ok bool) {
+	if len(id) > maxKey {
+		return 0, 0, false
+	}
+	tag, rest, odd := h.keys.hash(kind, id)
+	return tag, rest, odd == 0
 }
 
 // Texts hashes the compared fields that have no place of their own in an entry. They are length-prefixed: see AppendText.

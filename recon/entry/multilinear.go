@@ -47,20 +47,29 @@ func newMultilinear(k subkey) *multilinear {
 	return m
 }
 
-// hash takes a text of at most maxKey bytes.
-func (m *multilinear) hash(kind int, text []byte) (tag, rest uint64) {
+// hash takes a text of at most maxKey bytes. odd has a byte's high bit set where the text has a control character or a byte
+// beyond ASCII.
+func (m *multilinear) hash(kind int, text []byte) (tag, rest, odd uint64) {
 	s := sum{s0: m.constant.lo, s1: m.constant.hi}.plus(&m.head, uint64(len(text))<<32|uint64(kind))
 	at := uint(0)
 	for ; len(text) >= 8; text = text[8:] {
-		s = s.plus(&m.words[at%uint(len(m.words))], binary.LittleEndian.Uint64(text))
+		word := binary.LittleEndian.Uint64(text)
+		odd |= (word - blanks) | word
+		s = s.plus(&m.words[at%uint(len(m.words))], word)
 		at++
 	}
 	if len(text) > 0 {
-		s = s.plus(&m.words[at%uint(len(m.words))], lastWord(text))
+		word := lastWord(text)
+		filled := word | blanks<<(8*len(text))
+		odd |= (filled - blanks) | filled
+		s = s.plus(&m.words[at%uint(len(m.words))], word)
 	}
 	lo, hi := s.modulo()
-	return mix(lo), hi
+	return mix(lo), hi, odd & (blanks << 2)
 }
+
+// blanks are eight blanks: a byte below them is a control character, and borrows when they are taken off.
+const blanks = 0x2020202020202020
 
 // sum is a number of 256 bits, lowest first.
 type sum struct{ s0, s1, s2, s3 uint64 }

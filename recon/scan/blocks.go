@@ -3,6 +3,7 @@ package scan
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -12,9 +13,13 @@ import (
 // entries are scattered to.
 const blockSize = 128 << 10
 
+// overhang is how much is read behind a block, for the end of its last line. The ends of longer lines are looked up in the
+// mapping.
+const overhang = 4 << 10
+
 // cutter cuts a mapped file into segments of whole lines. A line belongs to the block in which it begins.
 type cutter struct {
-	text  []byte
+	mapping
 	body  int
 	quote bool
 	first int // block
@@ -28,8 +33,8 @@ type cutter struct {
 	known  int    // parity is known up to this block
 }
 
-func newCutter(text []byte, body int, quote bool) *cutter {
-	c := &cutter{text: text, body: body, quote: quote}
+func newCutter(m mapping, body int, quote bool) *cutter {
+	c := &cutter{mapping: m, body: body, quote: quote}
 	c.ready.L = &c.mu
 	c.end = c.blocks()
 	if quote {
@@ -54,38 +59,69 @@ func (c *cutter) blocks() int { return (len(c.text) - c.body + blockSize - 1) / 
 // start is where a block begins.
 func (c *cutter) start(block int) int { return min(c.body+block*blockSize, len(c.text)) }
 
-// next gives the next segment.
-func (c *cutter) next() (segment, bool) {
+// next gives the next segment, in a worker's room for a block, or io.EOF.
+func (c *cutter) next(room *[]byte) (segment, error) {
 	c.mu.Lock()
 	block := c.taken
 	c.taken++
 	c.mu.Unlock()
 	if block >= c.end {
-		return segment{}, false
+		return segment{}, io.EOF
 	}
-	populate(c.text[c.start(block):c.start(block+1)])
-	open, openAtEnd := c.count(block)
-	s := segment{number: block, text: c.text, from: c.body, quoted: open || openAtEnd}
+	from, to := c.start(block), c.start(block+1)
+	base := max(0, from-1) // whether a line begins at from shows in the byte before
+	text, err := c.read(room, base, min(to+overhang, len(c.text)))
+	if err != nil {
+		c.count(block, nil) // nobody waits for it
+		return segment{}, err
+	}
+	open, openAtEnd := c.count(block, text[from-base:to-base])
+	s, ok := c.segment(text, base, block, open, openAtEnd)
+	if !ok { // its lines are long
+		s, _ = c.segment(c.text, 0, block, open, openAtEnd)
+	}
+	return s, nil
+}
+
+// read reads text[from:to] of the file into a worker's room.
+func (c *cutter) read(room *[]byte, from, to int) ([]byte, error) {
+	if *room == nil {
+		*room = make([]byte, 1+blockSize+overhang+wordBytes)
+	}
+	b := (*room)[:to-from]
+	if n, err := c.file.ReadAt(b, int64(from)); n < len(b) {
+		return nil, fmt.Errorf("%w (%w at byte %d)", errFaulted, err, from+n)
+	}
+	return b, nil
+}
+
+// segment finds the lines that begin in a block. text holds the block, and begins at base. On false it does not hold them
+// all.
+func (c *cutter) segment(text []byte, base, block int, open, openAtEnd bool) (segment, bool) {
+	s := segment{number: block, text: text, place: uint64(base), from: c.start(block) - base, to: len(c.text) - base, quoted: open || openAtEnd}
 	if block > 0 {
-		s.from = c.boundary(c.start(block), open)
+		s.from = c.boundary(text, s.from, open)
 	}
-	s.to = len(c.text)
+	next := c.start(block+1) - base
 	if block+1 < c.blocks() {
-		s.to = c.boundary(c.start(block+1), openAtEnd)
+		s.to = c.boundary(text, next, openAtEnd)
+	}
+	if whole := base+len(text) == len(c.text); !whole && max(s.from, s.to) == len(text) {
+		return s, false
 	}
 	if c.quote && !s.quoted {
-		s.quoted = c.quotes[block] > 0 || bytes.IndexByte(c.text[c.start(block+1):s.to], '"') >= 0
+		s.quoted = c.quotes[block] > 0 || bytes.IndexByte(text[next:s.to], '"') >= 0
 	}
 	return s, true
 }
 
 // count tells whether a quoted cell is open where a block begins and ends. Every worker counts the quotes of its own block
 // and waits for those of the blocks before, which other workers have taken already.
-func (c *cutter) count(block int) (open, openAtEnd bool) {
+func (c *cutter) count(block int, text []byte) (open, openAtEnd bool) {
 	if !c.quote {
 		return false, false
 	}
-	n := bytes.Count(c.text[c.start(block):c.start(block+1)], []byte{'"'})
+	n := bytes.Count(text, []byte{'"'})
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.quotes[block] = n
@@ -100,21 +136,21 @@ func (c *cutter) count(block int) (open, openAtEnd bool) {
 	return c.parity[block], c.parity[block+1]
 }
 
-// boundary is the first place from x on where a line begins.
-func (c *cutter) boundary(x int, open bool) int {
+// boundary is the first place from x on where a line begins, or the text's length.
+func (c *cutter) boundary(text []byte, x int, open bool) int {
 	if !open {
-		if c.text[x-1] == '\n' {
+		if text[x-1] == '\n' {
 			return x
 		}
 		if !c.quote {
-			if n := bytes.IndexByte(c.text[x:], '\n'); n >= 0 {
+			if n := bytes.IndexByte(text[x:], '\n'); n >= 0 {
 				return x + n + 1
 			}
-			return len(c.text)
+			return len(text)
 		}
 	}
-	for i := x; i < len(c.text); i++ {
-		switch c.text[i] {
+	for i := x; i < len(text); i++ {
+		switch text[i] {
 		case '"':
 			open = !open
 		case '\n':
@@ -123,7 +159,7 @@ func (c *cutter) boundary(x int, open bool) int {
 			}
 		}
 	}
-	return len(c.text)
+	return len(text)
 }
 
 // feed cuts a stream into blocks of whole lines, in buffers that are used again.

@@ -5,13 +5,24 @@ import (
 	"fmt"
 )
 
-// take takes a line in (without its end) that stands at the front of b, and finds its cells. On false it is a reject.
-func (p *parser) take(b []byte, n int) bool {
+// take takes in the line at the front of b, which ends at limit at the latest, and finds its cells. n is its length without
+// its end; width that with a '\r' that belongs to the end. On false it is a reject.
+func (p *parser) take(b []byte, limit int) (width int, ok bool) {
+	found := 0
+	if p.simple {
+		width, found = cutLine(p.cuts[1:], b, limit, p.sep, p.need)
+	} else if width = bytes.IndexByte(b[:limit], '\n'); width < 0 {
+		width = limit
+	}
+	n := width
+	if n > 0 && b[n-1] == '\r' {
+		n--
+	}
 	p.line, p.odd, p.wide, p.quoted = b[:n], false, false, false
 	if !p.simple {
-		return p.takeOdd()
+		return width, p.takeOdd()
 	}
-	return p.checkCells(cut(p.cuts[1:], b, n, p.sep, p.need))
+	return width, p.checkCells(found)
 }
 
 // takeIndexed takes a line whose separators outside of quotes are found already.

@@ -2,28 +2,6 @@ package scan
 
 import "math/bits"
 
-// cut finds the separators of one line, but positions only of the first need: those up to the last cell that is used.
-// It gives the number of all separators. b is the line with whatever follows it in memory, n the line's length; to has
-// room for need and a word more.
-func cut(to []uint32, b []byte, n int, sep byte, need int) int {
-	found, at := 0, 0
-	for ; at < n && found < need; at += wordBytes {
-		var m uint64
-		if at+wordBytes <= len(b) {
-			m = maskOf((*[wordBytes]byte)(b[at:]), sep)
-		} else {
-			m = maskOfTail(b[at:], sep)
-		}
-		if n-at < wordBytes {
-			m &= 1<<(n-at) - 1
-		}
-		found += spread(to[found:], m, uint32(at))
-	}
-	found += countRest(b, at, n, sep)
-	leave()
-	return found
-}
-
 // maskOfTail is maskOf for the last bytes of a buffer.
 func maskOfTail(b []byte, sep byte) uint64 {
 	var word [wordBytes]byte

@@ -158,7 +158,7 @@ func (p *parser) cellOf(t *total) (int64, bool) {
 	if t.Unit == recon.UnitMajor {
 		decimals, _ = p.currency.Exponent() // Validate has seen it
 		if decimals == 2 {
-			if n, ok := hundredths(text); ok {
+			if n, ok := hundredthsOf(text); ok {
 				return n, true
 			}
 		}

@@ -92,9 +92,9 @@ func checkCut(b []byte, sep byte) error {
 		}
 		for _, need := range []int{0, 1, 3, len(want), len(want) + 2} {
 			to := make([]uint32, need+2*wordBytes)
-			got := cut(to, b[start:], n, sep, need)
-			if known := min(need, len(want)); got != len(want) || !slices.Equal(to[:known], want[:known]) {
-				return fmt.Errorf("sep %q need %d of %q: got %d %v, want %v", sep, need, b[start:start+n], got, to[:known], want)
+			width, got := cutLine(to, b[start:], len(b)-start, sep, need)
+			if known := min(need, len(want)); width != n || got != len(want) || !slices.Equal(to[:known], want[:known]) {
+				return fmt.Errorf("sep %q need %d of %q: got %d bytes, %d %v, want %d bytes, %v", sep, need, b[start:start+n], width, got, to[:known], n, want)
 			}
 		}
 		start += n + 1
@@ -118,8 +118,7 @@ func BenchmarkCut(b *testing.B) {
 	to := make([]uint32, 256)
 	run("plain", func() {
 		for rest := block; len(rest) > 0; {
-			n := bytes.IndexByte(rest, '\n')
-			cut(to, rest, n, ',', 7)
+			n, _ := cutLine(to, rest, len(rest), ',', 7)
 			rest = rest[n+1:]
 		}
 	})

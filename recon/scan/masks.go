@@ -10,9 +10,6 @@ import (
 // Build says how this binary looks for separators.
 const Build = "plain"
 
-// indexed tells whether all separators of a segment are found before its lines are read.
-const indexed = false
-
 // maskOf gives the bits of one byte's places. Each of the eight words says in the high bits of its bytes which are not c
 // (the shorter form with a subtraction borrows into the byte above: it takes ",-" for two separators); stacked up, they are
 // a matrix of 8 by 8 bits with a row for each byte of a word, which is turned once.
@@ -37,12 +34,30 @@ func maskOf(b *[wordBytes]byte, c byte) uint64 {
 	return transpose(^m)
 }
 
-// countRest counts the separators of b[at:n]. The standard library has vector code for it on most machines.
-func countRest(b []byte, at, n int, sep byte) int {
-	if at >= n {
-		return 0
+// cutLine finds the end of the line that stands at the front of b, and the separators in it: the positions of the first need
+// (those up to the last cell that is used), and the number of all. The line ends at limit where no line end comes before.
+// to has room for need and a word more.
+func cutLine(to []uint32, b []byte, limit int, sep byte, need int) (n, found int) {
+	if n = bytes.IndexByte(b[:limit], '\n'); n < 0 {
+		n = limit
 	}
-	return bytes.Count(b[at:n], []byte{sep})
+	at := 0
+	for ; at < n && found < need; at += wordBytes {
+		var m uint64
+		if len(b)-at >= wordBytes {
+			m = maskOf((*[wordBytes]byte)(b[at:]), sep)
+		} else {
+			m = maskOfTail(b[at:], sep)
+		}
+		if n-at < wordBytes {
+			m &= 1<<(n-at) - 1
+		}
+		found += spread(to[found:], m, uint32(at))
+	}
+	if at < n {
+		found += bytes.Count(b[at:n], []byte{sep}) // vector code on most machines
+	}
+	return n, found
 }
 
 // leave has nothing to undo in this build.

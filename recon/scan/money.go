@@ -121,7 +121,7 @@ func (p *parser) number(a *recon.Amount, columns []int, decimals int) (n int64, 
 			continue
 		}
 		if decimals == 2 {
-			if value, ok := hundredths(text); ok && value != 0 {
+			if value, ok := hundredthsOf(text); ok && value != 0 {
 				return value, c, true
 			}
 		}

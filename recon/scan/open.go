@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"unsafe"
 
 	"github.com/klauspost/compress/gzip"
 	"golang.org/x/sys/unix"
@@ -69,34 +68,42 @@ func (b *bounded) Close() error {
 	return nil
 }
 
-// mapFile maps a file's present content.
-func mapFile(f *os.File) (text []byte, unmap func() error, err error) {
+// mapping is a file's content as it was when it was opened: text to look single lines up in, and the file to read all of it
+// from. Reading blocks takes less time than touching the pages of a mapping, which have to be put into its page table first.
+type mapping struct {
+	text []byte
+	file *os.File // nil: it is empty
+}
+
+// mapFile maps a file's present content. The mapping does not need the file it was given.
+func mapFile(f *os.File) (*mapping, error) {
 	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return &mapping{}, err
+	}
+	text, err := unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if info.Size() == 0 {
-		return nil, func() error { return nil }, nil
-	}
-	text, err = unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
-		return nil, nil, err
+		return nil, errors.Join(err, unix.Munmap(text))
 	}
-	return text, func() error { return unix.Munmap(text) }, nil
+	_ = unix.Fadvise(fd, 0, 0, unix.FADV_SEQUENTIAL) // advice: without it everything is slower, not wrong
+	return &mapping{text, os.NewFile(uintptr(fd), f.Name())}, nil
 }
 
-// populate maps the pages of a block with one call instead of a fault for every few of them. It is advice: where the
-// kernel does not know it, or a page cannot be read, the faults come as they would have.
-func populate(block []byte) {
-	page := os.Getpagesize()
-	start := uintptr(unsafe.Pointer(unsafe.SliceData(block))) % uintptr(page)
-	_ = unix.Madvise(unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(block)), -int(start))), len(block)+int(start)), unix.MADV_POPULATE_READ)
+// scattered tells that only single lines will be looked up from now on. Unadvised, the kernel reads as much before a page as
+// behind it: of files larger than the memory, two and a half times what they hold was read.
+func (m *mapping) scattered() {
+	if len(m.text) > 0 {
+		_ = unix.Madvise(m.text, unix.MADV_RANDOM)
+	}
 }
 
-// advise says how a mapped text will be read. Unadvised, the kernel reads as much before a page as behind it: of files
-// larger than the memory, two and a half times what they hold was read.
-func advise(text []byte, how int) {
-	if len(text) > 0 {
-		_ = unix.Madvise(text, how) // advice: without it everything is slower, not wrong
+func (m *mapping) close() error {
+	if m.file == nil {
+		return nil
 	}
+	return errors.Join(unix.Munmap(m.text), m.file.Close())
 }

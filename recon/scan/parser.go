@@ -54,7 +54,7 @@ type fault struct {
 func newParser(l *layout, h *entry.Hasher) *parser {
 	p := &parser{
 		layout: l, hash: h, byMatch: l.byMatch.clone(), rules: make([]rule, len(l.rules)),
-		cuts: make([]uint32, len(l.names)+1+2*wordBytes), spans: make([]span, len(l.names)), decimals: []int{0},
+		cuts: make([]uint32, max(maxEasy+1, len(l.names)+1+2*wordBytes)), spans: make([]span, len(l.names)), decimals: []int{0},
 	}
 	p.cuts[0], p.timed = ^uint32(0), l.compared.Has(entry.CompareTime)
 	copy(p.rules, l.rules)

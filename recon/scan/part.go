@@ -32,7 +32,7 @@ func (s *Side) Blocks() (int, error) {
 	if err := s.bind(s.text, true); err != nil {
 		return 0, err
 	}
-	return newCutter(s.text, s.head.body, false).blocks(), nil
+	return newCutter(s.mapping, s.head.body, false).blocks(), nil
 }
 
 // BlockSize is the number of bytes of text in a block.
@@ -44,7 +44,7 @@ func (s *Side) Opens(from, to int, open bool) (bool, error) {
 	if !s.opts.Format.Lines.Quote {
 		return false, nil
 	}
-	c := newCutter(s.text, s.head.body, false)
+	c := newCutter(s.mapping, s.head.body, false)
 	err := Guard(func() error {
 		for block := from; block < to; block++ {
 			open = open != (bytes.Count(s.text[c.start(block):c.start(block+1)], []byte{'"'})%2 == 1)
@@ -58,7 +58,7 @@ func (s *Side) Opens(from, to int, open bool) (bool, error) {
 // quoted cell is open where the first of them begins. Blocks was called before.
 func (s *Side) ScanPart(ctx context.Context, sink Sink, from, to int, open bool) (*Part, error) {
 	workers := s.workers(sink)
-	cutter := newCutter(s.text, s.head.body, s.opts.Format.Lines.Quote)
+	cutter := newCutter(s.mapping, s.head.body, s.opts.Format.Lines.Quote)
 	if from < 0 || to > cutter.blocks() || from > to {
 		return nil, fmt.Errorf("scan %s: no blocks %d to %d", s.opts.Name, from, to)
 	}
@@ -91,7 +91,7 @@ func (s *Side) Join(parts []*Part) (*Result, error) {
 		}
 		s.segments, all, at = append(s.segments, p.stats...), append(all, p.found...), p.To
 	}
-	if blocks := newCutter(s.text, s.head.body, false).blocks(); at != blocks {
+	if blocks := newCutter(s.mapping, s.head.body, false).blocks(); at != blocks {
 		return nil, fmt.Errorf("join parts of %s: %d of %d blocks", s.opts.Name, at, blocks)
 	}
 	s.lines = newLineNumbers()
@@ -129,13 +129,13 @@ func (s *Side) Unpack(ctx context.Context, w io.Writer) (int64, error) {
 
 // Over makes a side, of which nothing was read yet, read a text that was unpacked before.
 func (s *Side) Over(f *os.File) error {
-	text, unmap, err := mapFile(f)
+	m, err := mapFile(f)
 	if err != nil {
 		return fmt.Errorf("map text of %s: %w", s.opts.Name, err)
 	}
 	before, stream := s.close, s.stream
-	s.text, s.stream = text, nil
-	s.close = func() error { return errors.Join(unmap(), before()) }
+	s.mapping, s.stream = *m, nil
+	s.close = func() error { return errors.Join(m.close(), before()) }
 	if stream != nil {
 		return stream.Close()
 	}

@@ -71,10 +71,8 @@ func (r *Reader) take(p *parser, text []byte) bool {
 		r.index.build(line, p.sep, true)
 		return p.takeIndexed(line, r.index.sep, 0, true)
 	}
-	if n > 0 && text[n-1] == '\r' {
-		n--
-	}
-	return p.take(text, n)
+	_, ok := p.take(text, n)
+	return ok
 }
 
 // quotedEnd is the place of the first line end outside of quotes, or the text's length.

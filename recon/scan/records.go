@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 
 	"github.com/seed-3356bd69/touchstone/recon"
@@ -43,12 +44,14 @@ func (s *Side) again(ctx context.Context, e *each) error {
 	w := newWorker(0, &whole, &s.opts, e)
 	w.lenient, w.refused, w.batch = !s.layout.full, e.reject, make([]entry.Entry, 0, 1)
 	e.parser = w.parser
-	cutter := newCutter(s.text, s.head.body, s.opts.Format.Lines.Quote)
+	cutter := newCutter(s.mapping, s.head.body, s.opts.Format.Lines.Quote)
 	return Guard(func() error {
 		for {
-			segment, ok := cutter.next()
-			if !ok {
+			segment, err := cutter.next(&w.room)
+			if err == io.EOF {
 				return nil
+			} else if err != nil {
+				return err
 			}
 			if stat, err := w.run(ctx, segment); err != nil || stat.summary {
 				return err

@@ -204,6 +204,9 @@ func TestFormsAndWorkersAgree(t *testing.T) {
 			fmt.Fprintf(&b, "P%d,,pay,1.00,CNY,ok,,,\"a\n,b\"\n", i)
 		case 2:
 			b.WriteString("# remark\n\n")
+		case 3: // longer than what is read behind a block, some longer than a block
+			unit := []string{"x", "x\n", "x,", "\"\""}[rng.IntN(4)]
+			fmt.Fprintf(&b, "P%d,,pay,2.00,CNY,ok,,,\"%s\"\n", i, strings.Repeat(unit, rng.IntN(1<<(8+rng.IntN(10)))))
 		default:
 			fmt.Fprintf(&b, "P%d,,pay,%d.%02d,CNY,ok,,,%s\n", i, rng.IntN(1000), rng.IntN(100), strings.Repeat("x", rng.IntN(40)))
 		}
@@ -439,8 +442,8 @@ func TestFileCutShortWhileItIsRead(t *testing.T) {
 func TestHundredthsOfEveryAmountToAThousand(t *testing.T) {
 	for fen := range int64(100_001) {
 		for _, text := range []string{fmt.Sprintf("%d.%02d", fen/100, fen%100), fmt.Sprintf("%d.%02d000", fen/100, fen%100), fmt.Sprintf("+%d.%02d", fen/100, fen%100)} {
-			b := append([]byte(text), ",padding"...)[:len(text)]
-			n, ok := hundredths(b)
+			b := []byte(text)
+			n, ok := hundredths([]byte("9876543,"+text+",padding"), 8, 8+len(text))
 			if !ok {
 				var err error
 				if n, err = recon.ParseDecimal(b, 2); err != nil {
@@ -458,8 +461,7 @@ func FuzzHundredths(f *testing.F) {
 	f.Add([]byte("19.99"))
 	f.Add([]byte("1234.5x"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		padded := append(bytes.Clone(text), "........"...)
-		n, ok := hundredths(padded[:len(text)])
+		n, ok := hundredthsOf(text)
 		if !ok {
 			return
 		}

@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 
 	"github.com/seed-3356bd69/touchstone/recon/cpu"
 	"github.com/seed-3356bd69/touchstone/recon/entry"
@@ -23,11 +22,11 @@ import (
 // Side is one statement: it is scanned once (or again, for a part of its keys), and then any record can be read by its
 // place. A plain file is mapped into memory; what is unpacked or streamed is written to a spool file beside the parsing.
 type Side struct {
-	opts   Options
-	text   []byte        // mapped
-	stream io.ReadCloser // until the spool is complete
-	spool  *os.File
-	close  func() error
+	opts    Options
+	mapping               // once it is a file
+	stream  io.ReadCloser // until the spool is complete
+	spool   *os.File
+	close   func() error
 
 	stamp    string // what tells the content of the file that was opened; "" = nothing does
 	layout   *layout
@@ -61,11 +60,11 @@ func OpenFile(path string, o Options) (*Side, error) {
 	case packed != nil:
 		return &Side{opts: o, stamp: stamp, stream: packed, close: f.Close}, nil
 	}
-	text, unmap, err := mapFile(f)
+	m, err := mapFile(f)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("map statement: %w", err)
 	}
-	return &Side{opts: o, stamp: stamp, text: text, close: unmap}, nil
+	return &Side{opts: o, stamp: stamp, mapping: *m, close: m.close}, nil
 }
 
 // OpenStream takes a statement's text as it comes. The stream is closed with the side.
@@ -152,7 +151,7 @@ func (s *Side) bind(b []byte, whole bool) error {
 
 func (s *Side) scanMapped(ctx context.Context, sink Sink) (*Result, error) {
 	workers := s.workers(sink)
-	cutter := newCutter(s.text, s.head.body, s.opts.Format.Lines.Quote)
+	cutter := newCutter(s.mapping, s.head.body, s.opts.Format.Lines.Quote)
 	s.segments = make([]segmentStat, cutter.blocks())
 	if err := s.scanBlocks(ctx, workers, cutter, s.segments); err != nil {
 		return nil, s.explain(err)
@@ -163,8 +162,7 @@ func (s *Side) scanMapped(ctx context.Context, sink Sink) (*Result, error) {
 
 // scanBlocks has the workers read the cutter's blocks. stats takes what is remembered of each, from the first on.
 func (s *Side) scanBlocks(ctx context.Context, workers []*worker, cutter *cutter, stats []segmentStat) error {
-	advise(s.text, unix.MADV_SEQUENTIAL)
-	defer advise(s.text, unix.MADV_RANDOM) // what is read after a scan is single lines
+	defer s.scattered()
 	group, ctx := errgroup.WithContext(ctx)
 	for _, w := range workers {
 		group.Go(func() error {
@@ -177,9 +175,11 @@ func (s *Side) scanBlocks(ctx context.Context, workers []*worker, cutter *cutter
 			}
 			return Guard(func() error {
 				for {
-					segment, ok := cutter.next()
-					if !ok {
+					segment, err := cutter.next(&w.room)
+					if err == io.EOF {
 						return nil
+					} else if err != nil {
+						return err
 					}
 					stat, err := w.run(ctx, segment)
 					if err != nil {
@@ -270,12 +270,12 @@ func (s *Side) seal(out *bufio.Writer) error {
 		return fmt.Errorf("write spool of %s: %w", s.opts.Name, err)
 	}
 	s.stream = nil
-	text, unmap, err := mapFile(s.spool)
+	m, err := mapFile(s.spool)
 	if err != nil {
 		return fmt.Errorf("map spool of %s: %w", s.opts.Name, err)
 	}
 	before := s.close
-	s.text, s.close = text, func() error { return errors.Join(unmap(), before()) }
+	s.mapping, s.close = *m, func() error { return errors.Join(m.close(), before()) }
 	return nil
 }
 

@@ -5,24 +5,14 @@ import (
 	"slices"
 )
 
-// wordOf packs a text of at most eight bytes into a number. It reads the bytes behind the text too, which are there in all
-// but the last cells of a file.
-func wordOf(text []byte) (uint64, bool) {
-	n := len(text)
-	if n > 8 || cap(text) < 8 {
-		return 0, false
-	}
-	return binary.LittleEndian.Uint64(text[:8]) & (1<<(8*n) - 1), true
-}
-
 // lookup finds a short text among a few. It remembers the last hit: neighbouring lines mostly say the same.
 type lookup struct {
 	names []string
 	codes []uint16
 
-	word uint64 // the last hit, if it was a short one
-	size int
-	code uint16
+	word, mask uint64 // the last hit, if it was of at most eight bytes
+	size       uint32
+	code       uint16 // 0: there was none
 }
 
 func (l *lookup) add(name string, code uint16) {
@@ -36,39 +26,70 @@ func (l *lookup) clone() lookup {
 
 // find gives a name's code; 0 stands for an unknown one.
 func (l *lookup) find(text []byte) uint16 {
-	word, short := wordOf(text)
-	if short && word == l.word && len(text) == l.size && l.code != 0 {
+	if l.code != 0 && len(text) == int(l.size) && cap(text) >= 8 && binary.LittleEndian.Uint64(text[:8])&l.mask == l.word {
 		return l.code
 	}
 	for i, name := range l.names {
 		if string(text) == name {
-			if short {
-				l.word, l.size, l.code = word, len(text), l.codes[i]
-			}
+			l.remember(text, l.codes[i])
 			return l.codes[i]
 		}
 	}
 	return 0
 }
 
-// hundredths reads "1234.56" as 123456: at most seven digits with two decimals, eight bytes in all. It declines anything
-// else, which is for recon.ParseDecimal to judge.
-func hundredths(text []byte) (int64, bool) {
-	n := len(text)
-	word, ok := wordOf(text)
-	if !ok || n < 4 || text[n-3] != '.' {
+// remember notes a hit, so that the same bytes in the next line are found by one comparison.
+func (l *lookup) remember(text []byte, code uint16) {
+	if len(text) > 8 {
+		return
+	}
+	var word [8]byte
+	copy(word[:], text)
+	l.word, l.mask = binary.LittleEndian.Uint64(word[:]), 1<<(8*len(text))-1
+	l.size, l.code = uint32(len(text)), code
+}
+
+// hundredths reads text[from:to], "1234.56", as 123456: at most 13 digits with two decimals. The text goes on for eight
+// bytes at least. It declines anything else, which is for recon.ParseDecimal to judge.
+func hundredths(text []byte, from, to int) (int64, bool) {
+	n := to - from
+	if n < 4 || n > 16 || to < 8 {
 		return 0, false
 	}
-	below := uint64(1)<<(8*(n-3)) - 1
-	digits := word&below | word>>8&^below // the point is gone: n-1 digits
-	digits = digits<<(8*(9-n)) | zeroDigits>>(8*(n-1))
-	if (digits&highNibbles) != zeroDigits || (digits+sixes)&highNibbles != zeroDigits {
+	last := binary.LittleEndian.Uint64(text[to-8:]) // "01234.56"
+	if byte(last>>40) != '.' {
 		return 0, false
 	}
-	digits &= lowNibbles
-	digits = digits*10 + digits>>8
-	digits = (digits&0x000000ff000000ff*(100+1000000<<32) + digits>>16&0x000000ff000000ff*(1+10000<<32)) >> 32
-	return int64(digits), true
+	digits := last<<8&0x0000ffffffffff00 | last&0xffff000000000000 | '0'
+	if n < 8 { // what stands before the number
+		before := uint64(1)<<(8*(9-n)) - 1
+		digits = digits&^before | zeroDigits&before
+	}
+	number, ok := eightDigits(digits)
+	if n > 8 {
+		first, fine := eightDigits(binary.LittleEndian.Uint64(text[from:])<<(8*(16-n)) | zeroDigits>>(8*(n-8)))
+		number, ok = number+first*10_000_000, ok && fine
+	}
+	return int64(number), ok
+}
+
+// hundredthsOf reads a whole text.
+func hundredthsOf(text []byte) (int64, bool) {
+	var b [32]byte
+	if len(text) > 16 {
+		return 0, false
+	}
+	return hundredths(b[:], 8, 8+copy(b[8:], text))
+}
+
+// eightDigits reads eight digits, the first in the lowest byte.
+func eightDigits(v uint64) (uint64, bool) {
+	if v&highNibbles != zeroDigits || (v+sixes)&highNibbles != zeroDigits {
+		return 0, false
+	}
+	v &= lowNibbles
+	v = v*10 + v>>8
+	return (v&0x000000ff000000ff*(100+1000000<<32) + v>>16&0x000000ff000000ff*(1+10000<<32)) >> 32, true
 }
 
 const (

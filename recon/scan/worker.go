@@ -42,6 +42,7 @@ type worker struct {
 	opts    *Options
 	sink    Sink
 	special [256]bool // first bytes of lines that may be no rows
+	room    []byte    // for a block of a file
 	batch   []entry.Entry
 	index   index
 	easy    []easy // by rule
@@ -79,8 +80,9 @@ const maxComments = 1000
 func newWorker(number int, l *layout, o *Options, sink Sink) *worker {
 	w := &worker{
 		parser: newParser(l, o.Hasher), number: number, opts: o, sink: sink, batch: make([]entry.Entry, 0, batchSize),
-		easy: l.easyRules(), found: found{ignored: map[string]int64{}, summaryAt: noPlace, figures: make([]figure, len(l.totals))},
+		found: found{ignored: map[string]int64{}, summaryAt: noPlace, figures: make([]figure, len(l.totals))},
 	}
+	w.easy = w.easyRules()
 	for _, c := range []byte{'\n', '\r', ' ', '\t', 0xef} {
 		w.special[c] = true
 	}
@@ -99,7 +101,7 @@ func (w *worker) run(ctx context.Context, s segment) (segmentStat, error) {
 		return stat, err
 	}
 	var err error
-	if s.quoted || (indexed && w.simple) {
+	if s.quoted {
 		err = w.runIndexed(s, &stat)
 	} else {
 		err = w.runPlain(s, &stat)
@@ -112,35 +114,27 @@ func (w *worker) run(ctx context.Context, s segment) (segmentStat, error) {
 
 func (w *worker) runPlain(s segment, stat *segmentStat) error {
 	for at := s.from; at < s.to; {
-		n := bytes.IndexByte(s.text[at:s.to], '\n')
-		next := at + n + 1
-		if n < 0 {
-			n, next = s.to-at, s.to
-		} else {
+		line, place := s.text[at:], s.place+uint64(at)
+		width, taken := w.take(line, min(s.to-at, w.opts.MaxLine+1))
+		if width > w.opts.MaxLine {
+			return w.tooLong(place)
+		}
+		if at += width; at < s.to {
 			stat.ends++
+			at++
 		}
-		if n > w.opts.MaxLine {
-			return w.tooLong(s.place + uint64(at))
-		}
-		if n > 0 && s.text[at+n-1] == '\r' {
-			n--
-		}
-		line := s.text[at:]
-		if n == 0 || w.special[line[0]] {
-			if skip, end := w.apart(line[:n], s.place+uint64(at)); end {
-				return w.rest(s, next, stat)
+		if len(w.line) == 0 || w.special[line[0]] {
+			if skip, end := w.apart(w.line, place); end {
+				return w.rest(s, at, stat)
 			} else if skip {
-				at = next
 				continue
 			}
 		}
-		if err := w.rowOrEasy(w.take(line, n), s.place+uint64(at), stat); err != nil {
-			if err == errSummary {
-				return w.rest(s, next, stat)
-			}
+		if err := w.rowOrEasy(taken, place, stat); err == errSummary {
+			return w.rest(s, at, stat)
+		} else if err != nil {
 			return err
 		}
-		at = next
 	}
 	return nil
 }
@@ -152,7 +146,7 @@ func (w *worker) rest(s segment, from int, stat *segmentStat) error {
 	return nil
 }
 
-// runIndexed finds all separators of a segment first: of a quoted one it must, and with vector code it is faster.
+// runIndexed finds all separators of a segment first: only so it is known which of them stand inside of quotes.
 func (w *worker) runIndexed(s segment, stat *segmentStat) error {
 	text := s.text[s.from:s.to]
 	w.index.build(text, w.sep, s.quoted)
