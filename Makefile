@@ -12,7 +12,7 @@ SIZES       ?= 10000,100000,1000000
 CONCURRENT := ./cmd/internal/... ./comparer/... ./plugins/... ./proxy/... ./recon/... ./shadow/...
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint race bench bench-adapters bench-control bench-day bench-recon plot-recon test-oracle test-envoy build fuzz generate deps gcc
+.PHONY: help demo test test-simd check lint race bench bench-adapters bench-control bench-day bench-recon plot-recon test-oracle test-envoy build build-simd fuzz generate deps gcc
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,12 @@ build: ## build the binaries into bin/
 	$(BUILD) -o bin/touchstone ./cmd/touchstone
 	$(BUILD) -o bin/touchstone-demo ./cmd/touchstone-demo
 	for adapter in wechat alipay unionpay bank netsunion; do $(BUILD) -o bin/touchstone-adapter-$$adapter ./plugins/$$adapter || exit 1; done
+
+build-simd: ## build bin/touchstone-simd, which reads with AVX2: for processors of x86-64-v3 and later
+	GOAMD64=v3 GOEXPERIMENT=simd $(BUILD) -o bin/touchstone-simd ./cmd/touchstone
+
+test-simd: ## run the engine's tests on the SIMD build, whose answers are those of the plain one
+	GOAMD64=v3 GOEXPERIMENT=simd $(GO) test -timeout 10m ./recon/scan ./recon/match ./recon/digest
 
 test: deps ## run every test, with a private MariaDB
 	$(GO) test -timeout 20m ./...
