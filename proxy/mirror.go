@@ -80,6 +80,8 @@ func (s *Sidecar) shadowRun(ctx context.Context, r *run) {
 	spanned, span := s.tracer.Start(parent, "mirror "+r.route.Name, trace.WithSpanKind(trace.SpanKindClient),
 		trace.WithLinks(trace.Link{SpanContext: r.trace}))
 	defer span.End()
+	r.mirrored = span.SpanContext()
+	s.began(r, span, shadow.Shadow)
 	limited, cancel := context.WithTimeout(spanned, s.config.Limits.ShadowTimeout)
 	defer cancel()
 	x := s.send(limited, r)
