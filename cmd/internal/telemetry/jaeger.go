@@ -82,21 +82,18 @@ func (e *agentExporter) emit(ctx context.Context, spans []*jaeger.Span) error {
 	}
 	lostBefore, err := e.link.send(ctx, &jaeger.Batch{Process: e.process, Spans: spans})
 	e.lost.Add(float64(lostBefore))
-	if err == nil && lostBefore > 0 {
-		err = fmt.Errorf("send to the jaeger agent: nobody took %d spans", lostBefore)
-	}
 	switch half := len(spans) / 2; {
+	case err == nil && lostBefore > 0:
+		return fmt.Errorf("send to the jaeger agent: nobody took %d spans", lostBefore)
 	case errors.Is(err, errPacket) && half > 0:
 		first := e.emit(ctx, spans[:half])
 		time.Sleep(agentPace)
 		return errors.Join(first, e.emit(ctx, spans[half:]))
-	case errors.Is(err, errPacket):
-		e.lost.Inc()
-		return fmt.Errorf("span %s: %w", spans[0].OperationName, err)
-	case err != nil && lostBefore == 0:
+	case err != nil:
 		e.lost.Add(float64(len(spans)))
+		return fmt.Errorf("%d spans, of %s: %w", len(spans), spans[0].OperationName, err)
 	}
-	return err
+	return nil
 }
 
 // Shutdown closes the socket.

@@ -14,7 +14,6 @@ type spanQueue struct {
 	sdk.SpanProcessor
 	bound   int64
 	waiting atomic.Int64 // not yet handed to the exporter, or by it to the network
-	closed  atomic.Bool
 	lost    prometheus.Counter
 }
 
@@ -30,20 +29,12 @@ func newSpanQueue(exporter sdk.SpanExporter, bound int, lost prometheus.Counter,
 func (q *spanQueue) OnEnd(s sdk.ReadOnlySpan) {
 	switch {
 	case !s.SpanContext().IsSampled():
-	case q.closed.Load():
-		q.lost.Inc()
 	case q.waiting.Add(1) > q.bound:
 		q.waiting.Add(-1)
 		q.lost.Inc()
 	default:
 		q.SpanProcessor.OnEnd(s)
 	}
-}
-
-// Shutdown sends what waits, until ctx ends.
-func (q *spanQueue) Shutdown(ctx context.Context) error {
-	q.closed.Store(true)
-	return q.SpanProcessor.Shutdown(ctx)
 }
 
 // leaving makes room in the queue once a batch is gone.
