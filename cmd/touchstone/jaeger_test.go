@@ -3,11 +3,9 @@
 package main
 
 import (
-	"context"
 	"database/sql"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,9 +17,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
-	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/seed-3356bd69/touchstone/cmd/internal/bus"
 	"github.com/seed-3356bd69/touchstone/shadow"
 	"github.com/seed-3356bd69/touchstone/test/jaeger"
 	"github.com/seed-3356bd69/touchstone/test/loopback"
@@ -52,28 +48,17 @@ func newJaegerRun(t *testing.T) *jaegerRun {
 	for _, s := range []*httptest.Server{r.channel, r.stable, r.rival} {
 		t.Cleanup(s.Close)
 	}
-	r.hear()
+	r.mu.Lock()
+	r.also = r.told
+	r.mu.Unlock()
 	return r
 }
 
-// hear takes what the sidecar tells of closed samples.
-func (r *jaegerRun) hear() {
-	text := string(must(os.ReadFile(filepath.Join(r.dir, "sidecar.yaml"))))
-	consumer := bus.NewConsumer(bus.ConsumerConfig{Login: bus.Login{URL: regexp.MustCompile(`nats://[^"]+`).FindString(text), User: "comparer", Password: "comparer-password"},
-		Durable: "traces", Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry()})
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() {
-		ended <- consumer.Run(ctx, func(_ context.Context, batch []shadow.Event) error {
-			for _, e := range batch {
-				if e.Kind == shadow.EventClosed {
-					r.closed <- *e.Evidence
-				}
-			}
-			return nil
-		})
-	}()
-	r.t.Cleanup(func() { cancel(); <-ended })
+// told takes what the sidecar tells of closed samples.
+func (r *jaegerRun) told(e shadow.Event) {
+	if e.Kind == shadow.EventClosed {
+		r.closed <- *e.Evidence
+	}
 }
 
 // release books an order and pays it at the channel; the candidate's is the wrong amount.
@@ -170,7 +155,7 @@ func (r *jaegerRun) pay(order, traceID string) shadow.Evidence {
 		case err := <-r.trouble:
 			r.t.Fatal(err)
 		case <-time.After(20 * time.Second):
-			r.t.Fatalf("no verdict of %s", order)
+			r.t.Fatalf("no verdict of %s: %s", order, r.stderr)
 		}
 	}
 }

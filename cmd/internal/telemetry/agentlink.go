@@ -23,14 +23,15 @@ type agentLink struct {
 	client   *utils.AgentClientUDP // nil until the name was resolved once
 	at       string
 	resolved time.Time
-	last     int // spans of the packet before
+	last     int       // spans of the packet before
+	sent     time.Time // when it was
 	now      func() time.Time
 }
 
 const (
-	agentPacket  = 65_000           // bytes; a longer packet would be lost whole
-	agentResolve = 30 * time.Second // how long a resolved name is good
-	agentPace    = time.Millisecond // between packets of one batch: an agent's socket holds only two or three long ones
+	agentPacket  = 65_000               // bytes; a longer packet would be lost whole
+	agentResolve = 30 * time.Second     // how long a resolved name is good
+	agentPace    = 5 * time.Millisecond // between packets: an agent's socket holds two or three long ones, and drops the next
 )
 
 var errPacket = errors.New("does not fit into a packet")
@@ -40,6 +41,7 @@ func (l *agentLink) send(ctx context.Context, batch *jaeger.Batch) (lostBefore i
 	if err := l.connect(); err != nil {
 		return 0, err
 	}
+	time.Sleep(agentPace - l.now().Sub(l.sent))
 	err = l.client.EmitBatch(ctx, batch)
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		lostBefore, l.last = l.last, 0
@@ -47,7 +49,7 @@ func (l *agentLink) send(ctx context.Context, batch *jaeger.Batch) (lostBefore i
 	}
 	switch {
 	case err == nil:
-		l.last = len(batch.Spans)
+		l.last, l.sent = len(batch.Spans), l.now()
 		return lostBefore, nil
 	case strings.Contains(err.Error(), "does not fit"): // jaeger-client has no name for it
 		return lostBefore, fmt.Errorf("%w: %w", errPacket, err)

@@ -86,9 +86,7 @@ func (e *agentExporter) emit(ctx context.Context, spans []*jaeger.Span) error {
 	case err == nil && lostBefore > 0:
 		return fmt.Errorf("send to the jaeger agent: nobody took %d spans", lostBefore)
 	case errors.Is(err, errPacket) && half > 0:
-		first := e.emit(ctx, spans[:half])
-		time.Sleep(agentPace)
-		return errors.Join(first, e.emit(ctx, spans[half:]))
+		return errors.Join(e.emit(ctx, spans[:half]), e.emit(ctx, spans[half:]))
 	case err != nil:
 		e.lost.Add(float64(len(spans)))
 		return fmt.Errorf("%d spans, of %s: %w", len(spans), spans[0].OperationName, err)
