@@ -11,8 +11,11 @@ SIZES       ?= 10000,100000,1000000
 # Packages with goroutines of their own. Not the demo: its embedded database server races with itself.
 CONCURRENT := ./cmd/internal/... ./comparer/... ./plugins/... ./proxy/... ./recon/... ./shadow/...
 
+JAEGER   := github.com/jaegertracing/jaeger/cmd/jaeger
+JAEGERED := ./cmd/internal/telemetry ./cmd/touchstone
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-simd check lint race bench bench-adapters bench-control bench-day bench-recon plot-recon test-oracle test-envoy build build-simd fuzz generate deps gcc
+.PHONY: help demo test test-simd check lint race bench bench-adapters bench-control bench-day bench-recon plot-recon test-oracle test-envoy test-jaeger jaeger build build-simd fuzz generate deps gcc
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +76,15 @@ test-envoy: ## drive a real Envoy by the control plane; ENVOY_BIN= where it is, 
 	$(GO) vet -tags envoy ./test/envoy
 	$(GO) run $(STATICCHECK) -tags envoy ./test/envoy
 	$(GO) test -count=1 -tags envoy ./test/envoy
+
+test-jaeger: deps $(if $(JAEGER_BIN),,jaeger) ## ask a real Jaeger for the traces of a built sidecar; JAEGER_BIN= where it is, if not to be built
+	$(GO) vet -tags jaeger $(JAEGERED)
+	$(GO) run $(STATICCHECK) -tags jaeger $(JAEGERED)
+	JAEGER_BIN=$(or $(JAEGER_BIN),$(CURDIR)/bin/jaeger) $(GO) test -count=1 -tags jaeger -run Jaeger $(JAEGERED)
+
+jaeger: # a module of its own, of which the product knows nothing
+	@cd test/jaeger/server && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(CURDIR)/bin/jaeger $(JAEGER) || \
+		{ echo "Jaeger cannot be built; try: cd test/jaeger/server && go mod download; or name one by JAEGER_BIN=" >&2; exit 1; }
 
 bench-control: ## measure the time from a decision to the last of 1,000 subscribers, and to a local sidecar
 	$(GO) test -run '^$$' -bench . -benchtime 50x -timeout 5m ./proxy/xds

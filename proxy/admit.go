@@ -163,6 +163,7 @@ func (s *Sidecar) admit(p *passage, in *inbound) {
 		p.tagged = taggedYes
 	}
 	p.run = sampled
+	s.began(sampled, p.span, shadow.Primary)
 	if s.config.Candidate != nil && sampled.excluded == "" && !sampled.served {
 		sampled.place = s.queue.reserve(key.name())
 	}

@@ -62,6 +62,7 @@ type Deps struct {
 	Registry   prometheus.Registerer
 	Tracer     trace.TracerProvider
 	Propagator propagation.TextMapPropagator
+	Began      func(order string, side shadow.Side, span trace.SpanContext) // a recorded span of an order began; nil = nobody asks
 	Log        *slog.Logger
 	Now        func() time.Time
 	NewSample  func() (string, error) // unique ids; NewSampleID in production

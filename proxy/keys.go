@@ -14,6 +14,7 @@ const (
 	whereMirror  = "mirror"
 	wherePublish = "publish"
 	whereNotice  = "notice"
+	whereTrace   = "trace"
 )
 
 // routeOther is the label of requests that no route names.

@@ -77,9 +77,10 @@ func (s *Sidecar) callback(ctx context.Context, j *job) {
 // shadowRun sends the request to the candidate and closes the sample with what came of it.
 func (s *Sidecar) shadowRun(ctx context.Context, r *run) {
 	parent := trace.ContextWithSpanContext(ctx, r.trace)
-	spanned, span := s.tracer.Start(parent, "mirror "+r.route.Name, trace.WithSpanKind(trace.SpanKindClient),
-		trace.WithLinks(trace.Link{SpanContext: r.trace}))
+	spanned, span := s.tracer.Start(parent, "mirror "+r.route.Name, trace.WithSpanKind(trace.SpanKindClient)) // no link to its parent: Jaeger takes the parent away then
 	defer span.End()
+	r.mirrored = span.SpanContext()
+	s.began(r, span, shadow.Shadow)
 	limited, cancel := context.WithTimeout(spanned, s.config.Limits.ShadowTimeout)
 	defer cancel()
 	x := s.send(limited, r)

@@ -22,6 +22,7 @@ type run struct {
 	unsure   bool   // whether its order was born gray is asked before it is mirrored
 	served   bool   // by the candidate: it has no shadow run
 	trace    trace.SpanContext
+	mirrored trace.SpanContext // of its shadow run
 
 	request, response *capture.Buffer
 	host              string
@@ -66,6 +67,7 @@ func (s *Sidecar) close(r *run, v shadow.Verdict, bindings []shadow.Binding) {
 	if !s.safely(whereSettle, func() { s.attach(r, evidence) }) {
 		evidence.Primary, evidence.Shadow, evidence.Calls = nil, nil, nil
 	}
+	s.safely(whereTrace, func() { s.trace(r, evidence.Verdict) })
 	s.publish(r, shadow.EventClosed, evidence)
 	s.closed.Add(1)
 	r.release()

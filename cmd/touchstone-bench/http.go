@@ -16,6 +16,15 @@ import (
 
 // httpPart measures the HTTP port against nginx.
 func httpPart(ctx context.Context, m *machine, o options) error {
+	return httpParts(ctx, m, o, forwarding, mirroring, badCandidates)
+}
+
+// mirrorPart measures mirroring alone: time and memory.
+func mirrorPart(ctx context.Context, m *machine, o options) error {
+	return httpParts(ctx, m, o, mirroring)
+}
+
+func httpParts(ctx context.Context, m *machine, o options, parts ...func(context.Context, *machine, options, *service, *service) error) error {
 	stable, err := newService(1000, false)
 	if err != nil {
 		return err
@@ -26,7 +35,7 @@ func httpPart(ctx context.Context, m *machine, o options) error {
 		return err
 	}
 	defer candidate.close()
-	for _, part := range []func(context.Context, *machine, options, *service, *service) error{forwarding, mirroring, badCandidates} {
+	for _, part := range parts {
 		if err := part(ctx, m, o, stable, candidate); err != nil {
 			return err
 		}
@@ -92,7 +101,7 @@ func mirroring(ctx context.Context, m *machine, o options, stable, candidate *se
 		}
 		a, b, ratios = append(a, x), append(b, y), append(ratios, y/x)
 	}
-	mib, err := peakMemory(ours.pid())
+	mem, err := memoryOf(ours.pid())
 	if err != nil {
 		return err
 	}
@@ -101,7 +110,7 @@ func mirroring(ctx context.Context, m *machine, o options, stable, candidate *se
 		return err
 	}
 	fmt.Printf("  nginx %.1f us (compares nothing), port %.1f us, ratio %.2f, goal at most 0.75\n", median(a), median(b), median(ratios))
-	fmt.Printf("  samples by outcome: %v; most resident memory %.0f MiB, goal below 64\n", samples, mib)
+	fmt.Printf("  samples by outcome: %v; most resident memory %.1f MiB, goal below 64; at the end %.1f of its own and %.1f of files\n", samples, mem.peak, mem.own, mem.files)
 	return nil
 }
 

@@ -18,7 +18,7 @@ import (
 )
 
 type options struct {
-	Part       string        `default:"all" enum:"all,passthrough,latency,loss,http,day,lookup" help:"What is measured; all = the ports."`
+	Part       string        `default:"all" enum:"all,passthrough,latency,loss,http,mirror,day,lookup" help:"What is measured; all = the ports."`
 	Sidecar    string        `default:"bin/touchstone" help:"The built program; adapters beside it."`
 	Pairs      int           `default:"5" help:"Pairs of the pass-through part; the latency part takes twice as many."`
 	Seconds    int           `default:"4" help:"Length of one measurement."`
@@ -52,8 +52,8 @@ func run(ctx context.Context, o options) (err error) {
 	for _, part := range []struct {
 		name string
 		run  func(context.Context, *machine, options) error
-	}{{"passthrough", passthrough}, {"latency", latency}, {"loss", loss}, {"http", httpPart}} {
-		if o.Part != "all" && o.Part != part.name {
+	}{{"passthrough", passthrough}, {"latency", latency}, {"loss", loss}, {"http", httpPart}, {"mirror", mirrorPart}} {
+		if o.Part != part.name && (o.Part != "all" || part.name == "mirror") { // which is one of http
 			continue
 		}
 		if err := one(ctx, o, part.run); err != nil {

@@ -52,11 +52,11 @@ func passthrough(ctx context.Context, m *machine, o options) error {
 }
 
 func (m *machine) printMemory() error {
-	mib, err := peakMemory(m.sidecar.pid())
+	mem, err := memoryOf(m.sidecar.pid())
 	if err != nil {
 		return err
 	}
-	fmt.Printf("  most resident memory of the sidecar: %.0f MiB\n", mib)
+	fmt.Printf("  most resident memory of the sidecar: %.0f MiB\n", mem.peak)
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -50,18 +49,25 @@ func parseCPU(stat string) (float64, error) {
 	return (user + system) / ticksPerSecond, errors.Join(err, err2)
 }
 
-// peakMemory reads the most resident memory a process ever had, in MiB.
-func peakMemory(pid int) (float64, error) {
-	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
+// memory is what a process has resident, in MiB.
+type memory struct {
+	peak       float64 // the most it ever had, of its own and of files
+	own, files float64 // now; of files: the pages of its program that were used
+}
+
+// memoryOf reads it.
+func memoryOf(pid int) (memory, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, fmt.Errorf("read memory: %w", err)
+		return memory{}, fmt.Errorf("read memory: %w", err)
 	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		var kib float64
-		if n, _ := fmt.Sscanf(lines.Text(), "VmHWM: %f kB", &kib); n == 1 {
-			return kib / 1024, nil
+	var m memory
+	for field, into := range map[string]*float64{"VmHWM": &m.peak, "RssAnon": &m.own, "RssFile": &m.files} {
+		_, rest, _ := strings.Cut(string(text), "\n"+field+":")
+		if _, err := fmt.Sscanf(rest, "%f kB", into); err != nil {
+			return memory{}, fmt.Errorf("read memory: %s of /proc has another form than expected: %w", field, err)
 		}
+		*into /= 1024
 	}
-	return 0, errors.New("memory: /proc has another form than expected")
+	return m, nil
 }

@@ -38,7 +38,7 @@ func TestCPU(t *testing.T) {
 	if after, err := cpu(os.Getpid()); err != nil || after-before < 0.03 {
 		t.Errorf("work of 150 ms took %v s of processor time (%v)", after-before, err)
 	}
-	if mib, err := peakMemory(os.Getpid()); err != nil || mib < 1 || mib > 10_000 {
-		t.Errorf("memory %v MiB, %v", mib, err)
+	if m, err := memoryOf(os.Getpid()); err != nil || m.own < 0.5 || m.files < 0.5 || m.peak < 1 || m.peak > 10_000 {
+		t.Errorf("memory %+v MiB, %v", m, err)
 	}
 }

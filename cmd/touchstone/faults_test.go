@@ -98,6 +98,7 @@ type faultRun struct {
 
 	process *exec.Cmd
 	stderr  *bytes.Buffer
+	also    func(shadow.Event) // hears what the sidecar tells, as it comes; nil = nobody
 
 	mu        sync.Mutex
 	finished  int
@@ -220,6 +221,9 @@ func (f *faultRun) hear(_ context.Context, batch []shadow.Event) error {
 			continue // told again by a later run
 		}
 		f.heard[e.ID] = true
+		if f.also != nil {
+			f.also(e)
+		}
 		switch {
 		case e.WriteSet != nil:
 			if _, known := f.sets[e.WriteSet.ID]; !known {

@@ -66,6 +66,9 @@ func (s *sidecar) http(context.Context) error {
 		Signer: s.signer, Publisher: s.sink, Comparer: compared, Registry: s.registry, Tracer: s.tracing.Provider, Propagator: s.tracing.Propagator,
 		Log: s.log, Now: time.Now, NewSample: proxy.NewSampleID,
 	}
+	if s.sink.statements != nil {
+		deps.Began = s.sink.statements.began
+	}
 	if s.guard != nil {
 		deps.Calls = s.guard
 	}

@@ -87,6 +87,9 @@ func RunSidecar(ctx context.Context, cfg *config.Sidecar, p Process) (err error)
 		return err
 	}
 	s.sink = newSink(instance, s.bus, cfg.Tag.SaltFile.Bytes())
+	if s.tracing.Exports() {
+		s.sink.statements = newStatementSpans(s.tracing.Provider)
+	}
 	for _, step := range []func(context.Context) error{s.admin, s.evidence, s.sharing, s.rollbacks, s.databases, s.egress, s.http, s.follows} {
 		if err := step(ctx); err != nil {
 			return err

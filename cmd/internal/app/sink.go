@@ -27,6 +27,8 @@ type sink struct {
 	instance  string
 	writeSets atomic.Uint64
 	tallied   uint64 // of the one goroutine that runs tallies
+
+	statements *statementSpans // nil = nobody is sent spans
 }
 
 // newSink makes a sink whose tokens for what must not be stored are those of the salt.
@@ -39,6 +41,7 @@ func (s *sink) WriteSet(ws shadow.WriteSet) {
 	ws = maskedSet(s.masker, ws)
 	s.Publish(shadow.Event{ID: ws.ID, Kind: shadow.EventWriteSet, Instance: s.instance, Time: ws.Sealed, WriteSet: &ws})
 	s.writeSets.Add(1) // after the event: a tally never tells more than was published, also when this process is killed
+	s.statements.tell(ws)
 }
 
 // again tells a transaction that an earlier run of this sidecar may have told.

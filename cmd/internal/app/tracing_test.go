@@ -114,7 +114,7 @@ func TestSpansOfBothRunsReachTheCollector(t *testing.T) {
 	}
 	spans.mu.Lock()
 	defer spans.mu.Unlock()
-	for _, name := range []string{"pay", "mirror pay"} {
+	for _, name := range []string{"pay", "mirror pay", "verdict pay", "channel.origin", "recon.status"} {
 		if !bytes.Contains(spans.sent.Bytes(), []byte(name)) {
 			t.Errorf("no span %q among %d bytes", name, spans.sent.Len())
 		}

@@ -5,14 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
+	"net"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/uber/jaeger-client-go/config"
-	"github.com/uber/jaeger-client-go/log"
 	"github.com/uber/jaeger-client-go/thrift-gen/jaeger"
-	"github.com/uber/jaeger-client-go/utils"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
@@ -23,15 +21,12 @@ import (
 //
 // jaeger-client-go is archived; its thrift types and its UDP client stay behind this type.
 type agentExporter struct {
-	client  *utils.AgentClientUDP
+	link    *agentLink
 	process *jaeger.Process
 	lost    prometheus.Counter
 }
 
-const (
-	agentPacket = 65_000 // bytes; a longer packet would be lost whole
-	agentQueue  = 1000   // spans, jaeger-client's own default is 100
-)
+const agentQueue = 1000 // spans, jaeger-client's own default is 100
 
 // AgentSettings are those of jaeger-client that hold here, from its own environment variables: JAEGER_AGENT_HOST,
 // JAEGER_AGENT_PORT, JAEGER_REPORTER_MAX_QUEUE_SIZE, JAEGER_REPORTER_FLUSH_INTERVAL, JAEGER_SERVICE_NAME, JAEGER_TAGS.
@@ -50,6 +45,9 @@ func ReadAgentSettings(address, service string) (AgentSettings, error) {
 		return AgentSettings{}, fmt.Errorf("read jaeger-client's settings: %w", err)
 	}
 	out := AgentSettings{Address: cfg.Reporter.LocalAgentHostPort, Queue: cfg.Reporter.QueueSize, Flush: cfg.Reporter.BufferFlushInterval, Service: cfg.ServiceName, Tags: map[string]string{}}
+	if out.Queue <= 0 {
+		out.Queue = agentQueue
+	}
 	for _, tag := range cfg.Tags {
 		out.Tags[tag.Key] = fmt.Sprint(tag.Value)
 	}
@@ -57,15 +55,14 @@ func ReadAgentSettings(address, service string) (AgentSettings, error) {
 }
 
 func newAgentExporter(s AgentSettings, lost prometheus.Counter) (*agentExporter, error) {
-	client, err := utils.NewAgentClientUDPWithParams(utils.AgentClientUDPParams{HostPort: s.Address, MaxPacketSize: agentPacket, Logger: log.NullLogger})
-	if err != nil {
+	if _, _, err := net.SplitHostPort(s.Address); err != nil {
 		return nil, fmt.Errorf("reach the jaeger agent %s: %w", s.Address, err)
 	}
 	process := &jaeger.Process{ServiceName: s.Service}
 	for name, value := range s.Tags {
 		process.Tags = append(process.Tags, textTag(name, value))
 	}
-	return &agentExporter{client: client, process: process, lost: lost}, nil
+	return &agentExporter{link: &agentLink{address: s.Address, now: time.Now}, process: process, lost: lost}, nil
 }
 
 // ExportSpans sends a batch in as many packets as it needs.
@@ -77,28 +74,28 @@ func (e *agentExporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpa
 	return e.emit(ctx, out)
 }
 
-// emit halves a batch until its parts fit into a packet. A span that fits into none is counted as lost.
+// emit halves a batch until its parts fit into a packet. A span that fits into none is counted as lost, as are those of a
+// packet that nobody took.
 func (e *agentExporter) emit(ctx context.Context, spans []*jaeger.Span) error {
 	if len(spans) == 0 {
 		return nil
 	}
-	err := e.client.EmitBatch(ctx, &jaeger.Batch{Process: e.process, Spans: spans})
-	if err == nil || !strings.Contains(err.Error(), "does not fit") {
-		if err != nil {
-			e.lost.Add(float64(len(spans)))
-		}
-		return err
+	lostBefore, err := e.link.send(ctx, &jaeger.Batch{Process: e.process, Spans: spans})
+	e.lost.Add(float64(lostBefore))
+	switch half := len(spans) / 2; {
+	case err == nil && lostBefore > 0:
+		return fmt.Errorf("send to the jaeger agent: nobody took %d spans", lostBefore)
+	case errors.Is(err, errPacket) && half > 0:
+		return errors.Join(e.emit(ctx, spans[:half]), e.emit(ctx, spans[half:]))
+	case err != nil:
+		e.lost.Add(float64(len(spans)))
+		return fmt.Errorf("%d spans, of %s: %w", len(spans), spans[0].OperationName, err)
 	}
-	if len(spans) == 1 {
-		e.lost.Inc()
-		return fmt.Errorf("span %s is too long for a packet: %w", spans[0].OperationName, err)
-	}
-	half := len(spans) / 2
-	return errors.Join(e.emit(ctx, spans[:half]), e.emit(ctx, spans[half:]))
+	return nil
 }
 
 // Shutdown closes the socket.
-func (e *agentExporter) Shutdown(context.Context) error { return e.client.Close() }
+func (e *agentExporter) Shutdown(context.Context) error { return e.link.close() }
 
 func agentSpan(s sdk.ReadOnlySpan) *jaeger.Span {
 	id, parent := s.SpanContext(), s.Parent()

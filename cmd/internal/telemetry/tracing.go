@@ -34,7 +34,7 @@ type Tracing struct {
 }
 
 const (
-	spanQueue     = 4096 // spans beyond it are dropped, never waited for
+	otlpQueue     = 4096 // spans beyond it are dropped, never waited for
 	spanBatch     = 512
 	exportTimeout = 5 * time.Second
 	perMillion    = 1_000_000
@@ -45,11 +45,11 @@ func NewTracing(ctx context.Context, cfg TracingConfig) (*Tracing, error) {
 	t := &Tracing{Propagator: newPropagator()}
 	failures := prometheus.NewCounter(prometheus.CounterOpts{Name: "touchstone_trace_export_failures_total", Help: "Batches of spans that could not be delivered."})
 	cfg.Registerer.MustRegister(failures)
-	lost := prometheus.NewCounter(prometheus.CounterOpts{Name: "touchstone_trace_lost_spans_total", Help: "Spans that a Jaeger agent was not sent."})
+	lost := prometheus.NewCounter(prometheus.CounterOpts{Name: "touchstone_trace_lost_spans_total", Help: "Spans that found no room in the queue, or that nobody took."})
 	cfg.Registerer.MustRegister(lost)
 	switch {
 	case cfg.Endpoint != nil:
-		return t, t.otlp(ctx, cfg, failures)
+		return t, t.otlp(ctx, cfg, failures, lost)
 	case cfg.Agent != "":
 		return t, t.agent(cfg, failures, lost)
 	}
@@ -68,11 +68,12 @@ func (t *Tracing) agent(cfg TracingConfig, failures, lost prometheus.Counter) er
 	if err != nil {
 		return err
 	}
-	options := []sdk.BatchSpanProcessorOption{sdk.WithMaxQueueSize(settings.Queue), sdk.WithMaxExportBatchSize(min(spanBatch, settings.Queue)), sdk.WithExportTimeout(exportTimeout)}
+	var options []sdk.BatchSpanProcessorOption
 	if settings.Flush > 0 {
 		options = append(options, sdk.WithBatchTimeout(settings.Flush))
 	}
-	t.sdk = sdk.NewTracerProvider(sdk.WithBatcher(counted{exporter, failures}, options...), sampler(cfg))
+	queue := newSpanQueue(counted{exporter, failures, nil}, settings.Queue, lost, options...)
+	t.sdk = sdk.NewTracerProvider(sdk.WithSpanProcessor(queue), sampler(cfg))
 	t.Provider = t.sdk
 	return nil
 }
@@ -82,7 +83,7 @@ func sampler(cfg TracingConfig) sdk.TracerProviderOption {
 }
 
 // otlp sends spans to a collector.
-func (t *Tracing) otlp(ctx context.Context, cfg TracingConfig, failures prometheus.Counter) error {
+func (t *Tracing) otlp(ctx context.Context, cfg TracingConfig, failures, lost prometheus.Counter) error {
 	to := *cfg.Endpoint
 	if to.Path == "" || to.Path == "/" {
 		to.Path = "/v1/traces"
@@ -93,7 +94,7 @@ func (t *Tracing) otlp(ctx context.Context, cfg TracingConfig, failures promethe
 		return fmt.Errorf("set up trace exporter: %w", err)
 	}
 	t.sdk = sdk.NewTracerProvider(
-		sdk.WithBatcher(counted{otlp, failures}, sdk.WithMaxQueueSize(spanQueue), sdk.WithMaxExportBatchSize(spanBatch), sdk.WithExportTimeout(exportTimeout)),
+		sdk.WithSpanProcessor(newSpanQueue(counted{otlp, failures, lost}, otlpQueue, lost)),
 		sampler(cfg),
 		sdk.WithResource(resource.NewSchemaless(attribute.String("service.name", cfg.Service), attribute.String("service.version", cfg.Version),
 			attribute.String("service.instance.id", cfg.Instance))),
@@ -101,6 +102,9 @@ func (t *Tracing) otlp(ctx context.Context, cfg TracingConfig, failures promethe
 	t.Provider = t.sdk
 	return nil
 }
+
+// Exports tells whether anybody is sent the spans.
+func (t *Tracing) Exports() bool { return t.sdk != nil }
 
 // Shutdown sends what is queued, until ctx ends.
 func (t *Tracing) Shutdown(ctx context.Context) error {
@@ -117,11 +121,15 @@ func (t *Tracing) Shutdown(ctx context.Context) error {
 type counted struct {
 	sdk.SpanExporter
 	failures prometheus.Counter
+	lost     prometheus.Counter // the spans of failed batches; nil = the exporter counts them itself
 }
 
 func (c counted) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
 	if err := c.SpanExporter.ExportSpans(ctx, spans); err != nil {
 		c.failures.Inc()
+		if c.lost != nil {
+			c.lost.Add(float64(len(spans)))
+		}
 	}
 	return nil
 }
