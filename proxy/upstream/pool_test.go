@@ -142,11 +142,11 @@ func pool(t *testing.T, address string, dns *nameServer) *Pool {
 }
 
 func ask(p *Pool) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var head framing.Head
 	var body strings.Builder
-	err := p.Exchange(ctx, []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), &head, func(*framing.Head) bool { return true }, func(b []byte) bool { body.Write(b); return true })
+	err := p.Exchange(ctx, time.Now().Add(5*time.Second), []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), &head, func(*framing.Head) bool { return true }, func(b []byte) bool { body.Write(b); return true })
 	return body.String(), err
 }
 
