@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"encoding/json"
 	"strconv"
 	"time"
 
@@ -23,6 +22,9 @@ func appendLine(b []byte, e shadow.Event) ([]byte, bool) {
 			return nil, false
 		}
 	}
+	if v.Amount != nil && !isPlain(string(v.Amount.Currency)) {
+		return nil, false
+	}
 	for _, operation := range v.Operations {
 		if !isPlain(operation) {
 			return nil, false
@@ -37,11 +39,8 @@ func appendLine(b []byte, e shadow.Event) ([]byte, bool) {
 	b = appendText(append(b, ','), "order", v.Order)
 	b = appendText(append(b, ','), "route", v.Route)
 	if v.Amount != nil {
-		amount, err := json.Marshal(v.Amount)
-		if err != nil {
-			return nil, false
-		}
-		b = append(append(b, `,"amount":`...), amount...)
+		b = strconv.AppendInt(append(b, `,"amount":{"minor":`...), v.Amount.Minor, 10)
+		b = append(appendText(append(b, ','), "currency", string(v.Amount.Currency)), '}')
 	}
 	if v.Creates {
 		b = append(b, `,"creates":true`...)
