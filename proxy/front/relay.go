@@ -90,7 +90,7 @@ func hostOf(address string) string {
 // meanwhile, it is sent once more if the service cannot have acted on it.
 func (r *relay) send() shadow.Failure {
 	pool := r.pool()
-	if r.service = pool.Idle(); r.service == nil {
+	if r.service = pool.Kept(); r.service == nil {
 		ctx, cancel := r.background()
 		defer cancel()
 		var err error

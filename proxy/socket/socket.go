@@ -2,6 +2,7 @@ package socket
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -19,12 +20,19 @@ type Socket struct {
 	raw  syscall.RawConn
 
 	asking, reading, writing func(fd uintptr) bool // made once
+	looking                  func(fd uintptr)
 
 	in    half
 	out   half
 	asked bool
+	used  bool      // nothing is written when the connection is not idle
+	idle  bool      // at the last look
+	one   [1]byte   // is looked into
 	until time.Time // of a write that has to wait
 }
+
+// ErrNotIdle is of a connection that is not good for another request.
+var ErrNotIdle = errors.New("the peer has closed the connection, or has written unasked")
 
 // half is one direction.
 type half struct {
@@ -37,34 +45,49 @@ type half struct {
 func Of(conn net.Conn) *Socket {
 	for {
 		switch c := conn.(type) {
-		case *net.TCPConn:
-			raw, err := c.SyscallConn()
-			if err != nil {
-				return nil
-			}
-			return newSocket(c, raw)
 		case *tls.Conn:
 			return nil
 		case interface{ NetConn() net.Conn }:
 			conn = c.NetConn()
 		default:
-			return nil
+			return Beneath(conn)
 		}
 	}
+}
+
+// Beneath gives the connection that carries another one, encrypted or not, to be looked at; nil = it is none of TCP.
+func Beneath(conn net.Conn) *Socket {
+	for {
+		outer, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
+		conn = outer.NetConn()
+	}
+	c, ok := conn.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return newSocket(c, raw)
 }
 
 func newSocket(conn net.Conn, raw syscall.RawConn) *Socket {
 	s := &Socket{conn: conn, raw: raw}
 	s.asking, s.reading = s.ask, s.receive
+	s.looking = func(fd uintptr) { s.idle = isIdle(fd, &s.one) }
 	s.writing = func(fd uintptr) bool { s.send(fd); return true }
 	return s
 }
 
 // Ask writes a message and then waits for the first bytes that come back. A reader that is told so by the kernel need
-// not try in vain first: that call is saved. The connection must have been quiet before: bytes that had come already
-// would be noticed at the read deadline only. A write that has to wait does so until the given time.
-func (s *Socket) Ask(message, room []byte, until time.Time) (wrote int, writeErr error, read int, readErr error) {
-	s.asked, s.until = false, until
+// not try in vain first: that call is saved. On a connection that was used before, nothing is written when the peer has
+// closed it or has written unasked: ErrNotIdle. A write that has to wait does so until the given time.
+func (s *Socket) Ask(message, room []byte, used bool, until time.Time) (wrote int, writeErr error, read int, readErr error) {
+	s.asked, s.used, s.until = false, used, until
 	s.out, s.in = half{p: message}, half{p: room}
 	err := s.raw.Read(s.asking)
 	switch {
@@ -78,17 +101,34 @@ func (s *Socket) Ask(message, room []byte, until time.Time) (wrote int, writeErr
 	return wrote, writeErr, read, readErr
 }
 
-// ask is called once to write, and then whenever the connection can be read. What becomes readable after its first call
-// is not lost: the runtime remembers it.
+// ask is called once to write, and then whenever the connection can be read. What comes after it has looked is not lost:
+// the runtime remembers it, from before this call. What was there before would be, and is read at once.
 func (s *Socket) ask(fd uintptr) (done bool) {
 	if s.asked {
 		return s.receive(fd)
 	}
 	s.asked = true
+	idle := isIdle(fd, &s.one)
+	if !idle && s.used {
+		s.out.err = ErrNotIdle
+		return true
+	}
 	if !s.send(fd) {
 		s.late()
 	}
-	return s.out.err != nil
+	return s.out.err != nil || !idle && s.receive(fd)
+}
+
+// isIdle tells whether there is nothing to read, not even the end.
+func isIdle(fd uintptr, one *[1]byte) bool {
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(one)), 1, syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
+	return errno == syscall.EAGAIN
+}
+
+// Idle tells whether the peer has neither closed the connection nor written to it.
+func (s *Socket) Idle() bool {
+	err := s.raw.Control(s.looking)
+	return err == nil && s.idle
 }
 
 // Read is that of the connection.

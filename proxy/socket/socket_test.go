@@ -49,7 +49,7 @@ func TestAskGivesWhatComesBack(t *testing.T) {
 	s := Of(ours)
 	for i := range 2000 {
 		message, room := []byte{byte(i), byte(i >> 8), 'x'}, make([]byte, 64)
-		if wrote, err, n, readErr := s.Ask(message, room, soon()); wrote != 3 || err != nil || readErr != nil || !bytes.Equal(room[:n], message) {
+		if wrote, err, n, readErr := s.Ask(message, room, true, soon()); wrote != 3 || err != nil || readErr != nil || !bytes.Equal(room[:n], message) {
 			t.Fatalf("ask %d: wrote %d, %v; read %q, %v", i, wrote, err, room[:n], readErr)
 		}
 	}
@@ -59,11 +59,11 @@ func TestAskKeepsTheDeadline(t *testing.T) {
 	ours, _ := ends(t)
 	ours.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
 	s := Of(ours)
-	if wrote, err, n, readErr := s.Ask([]byte("abc"), make([]byte, 8), soon()); wrote != 3 || err != nil || n != 0 || !errors.Is(readErr, os.ErrDeadlineExceeded) {
+	if wrote, err, n, readErr := s.Ask([]byte("abc"), make([]byte, 8), false, soon()); wrote != 3 || err != nil || n != 0 || !errors.Is(readErr, os.ErrDeadlineExceeded) {
 		t.Errorf("wrote %d, %v; read %d, %v", wrote, err, n, readErr)
 	}
 	// Nothing can be written once it is over, so that a request is not sent in vain.
-	if wrote, err, _, _ := s.Ask([]byte("abc"), make([]byte, 8), soon()); wrote != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+	if wrote, err, _, _ := s.Ask([]byte("abc"), make([]byte, 8), false, soon()); wrote != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("after it: wrote %d, %v", wrote, err)
 	}
 }
@@ -80,11 +80,29 @@ func TestAskAPeerThatIsGone(t *testing.T) {
 			ours.SetReadDeadline(soon())
 			leave(theirs)
 			time.Sleep(5 * time.Millisecond)
-			_, err, n, readErr := Of(ours).Ask([]byte("abc"), make([]byte, 8), soon())
+			_, err, n, readErr := Of(ours).Ask([]byte("abc"), make([]byte, 8), false, soon())
 			if n != 0 || (err == nil) == (readErr == nil) || errors.Is(readErr, os.ErrDeadlineExceeded) {
 				t.Errorf("%v; read %d, %v", err, n, readErr)
 			}
+			if wrote, err, _, _ := Of(ours).Ask([]byte("abc"), make([]byte, 8), true, soon()); wrote != 0 || err == nil {
+				t.Errorf("on a connection that was used: wrote %d, %v", wrote, err)
+			}
 		})
+	}
+}
+
+func TestNothingIsAskedWhereSomethingCameUnasked(t *testing.T) {
+	ours, theirs := ends(t)
+	theirs.Write([]byte("408"))
+	for deadline := soon(); Of(ours).Idle() && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	room := make([]byte, 8)
+	if wrote, err, _, _ := Of(ours).Ask([]byte("abc"), room, true, soon()); wrote != 0 || !errors.Is(err, ErrNotIdle) {
+		t.Errorf("wrote %d, %v", wrote, err)
+	}
+	if wrote, _, n, err := Of(ours).Ask([]byte("abc"), room, false, soon()); wrote != 3 || string(room[:n]) != "408" || err != nil {
+		t.Errorf("on a fresh connection: wrote %d; read %q, %v", wrote, room[:n], err)
 	}
 }
 

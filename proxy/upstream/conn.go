@@ -7,7 +7,6 @@ import (
 	"net"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -30,20 +29,12 @@ type Conn struct {
 	hooked   context.Context // that cuts the connection when it ends; nil = none does
 	unhook   func() bool
 	endpoint *endpoint
-	raw      syscall.RawConn // nil = cannot be looked at
+	carrier  *socket.Socket // nil = cannot be looked at
 	used     time.Time
-	quiet    bool
-	one      [1]byte
-	peek     func(fd uintptr) // made once
 }
 
 func newConn(inner net.Conn, e *endpoint) *Conn {
-	c := &Conn{Conn: inner, endpoint: e, raw: rawOf(inner), fast: socket.Of(inner)}
-	c.peek = func(fd uintptr) {
-		_, _, errno := unix.Syscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&c.one[0])), 1, unix.MSG_PEEK|unix.MSG_DONTWAIT, 0, 0)
-		c.quiet = errno == unix.EAGAIN
-	}
-	return c
+	return &Conn{Conn: inner, endpoint: e, carrier: socket.Beneath(inner), fast: socket.Of(inner)}
 }
 
 func rawOf(conn net.Conn) syscall.RawConn {
@@ -67,8 +58,8 @@ func rawOf(conn net.Conn) syscall.RawConn {
 
 const room = 16 << 10
 
-// Ask writes a request, and waits for what comes first where that is cheaper than to try: the next Fill tells of it. A
-// write that has to wait for the service does so until the given time.
+// Ask writes a request, and waits for what comes first where that is cheaper than to try: the next Fill tells of it. On a
+// connection that was used before, and that the service has closed meanwhile, nothing is written. A write that has to wait for the service does so until the given time.
 func (c *Conn) Ask(message []byte, until time.Time) (wrote int, err error) {
 	if c.fast == nil || len(c.Buf) > 0 {
 		if err := c.SetWriteDeadline(until); err != nil {
@@ -77,7 +68,7 @@ func (c *Conn) Ask(message []byte, until time.Time) (wrote int, err error) {
 		return c.Write(message)
 	}
 	c.makeRoom()
-	wrote, err, c.came, c.cameErr = c.fast.Ask(message, c.Buf[:cap(c.Buf)], until)
+	wrote, err, c.came, c.cameErr = c.fast.Ask(message, c.Buf[:cap(c.Buf)], c.Reused, until)
 	c.asked = err == nil
 	return wrote, err
 }
@@ -157,13 +148,7 @@ func (c *Conn) makeRoom() {
 }
 
 // alive tells whether an idle connection was neither closed nor written to by the service.
-func (c *Conn) alive() bool {
-	if c.raw == nil {
-		return true
-	}
-	err := c.raw.Control(c.peek)
-	return err == nil && c.quiet
-}
+func (c *Conn) alive() bool { return c.carrier == nil || c.carrier.Idle() }
 
 // Gone tells whether the peer of a connection has closed it, whatever it sent before.
 func Gone(conn net.Conn) bool {

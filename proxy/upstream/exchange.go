@@ -41,7 +41,7 @@ func (p *Pool) Exchange(ctx context.Context, until time.Time, message []byte, an
 
 // send gets a connection and writes a request.
 func (p *Pool) send(ctx context.Context, until time.Time, message []byte) (*Conn, error) {
-	c := p.Idle()
+	c := p.Kept()
 	for fresh := false; ; fresh = true {
 		if c == nil {
 			var err error

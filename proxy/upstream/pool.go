@@ -57,12 +57,23 @@ func (p *Pool) Target() Target { return p.cfg.Target }
 
 // Idle gives a connection that was used before and is alive; nil = there is none, or an address has to be found first.
 func (p *Pool) Idle() *Conn {
+	for {
+		c := p.Kept()
+		if c == nil || c.alive() {
+			return c
+		}
+		c.Close()
+	}
+}
+
+// Kept is Idle for Ask, which looks by itself whether the connection is alive.
+func (p *Pool) Kept() *Conn {
 	if !p.set.fixed {
 		return nil
 	}
 	for {
 		c := p.take(nil)
-		if c == nil || c.alive() {
+		if c == nil || c.fast != nil || c.alive() {
 			return c
 		}
 		c.Close()
