@@ -29,7 +29,7 @@ func (s *Sidecar) work(ctx context.Context) {
 			return
 		}
 		if s.safely(whereMirror, func() { s.perform(ctx, j) }) {
-			j.run.recycle()
+			s.recycle(j.run)
 		} else {
 			s.close(j.run, inconclusive(shadow.CauseInternal), nil)
 		}
@@ -141,7 +141,7 @@ func shadowFailure(ctx context.Context, err error) shadow.Failure {
 func (s *Sidecar) sendPlain(ctx context.Context, r *run, x *shadow.Exchange) error {
 	limit := s.config.Limits.MaxBody
 	seen := func(h *framing.Head) bool {
-		x.Status, x.ResponseHeader = h.Status, withoutHop(h.Header())
+		x.Status, x.ResponseHeader = h.Status, withoutHop(h.HeaderInto(s.emptyHeader()))
 		if h.Length > limit && r.primary.Method != http.MethodHead {
 			r.answer.Miss(h.Length) // it could not be compared: it is not fetched either
 			return false

@@ -80,7 +80,7 @@ func (b *bytesPassage) Answer(h *framing.Head) (endless bool) {
 	b.sidecar.safely(whereForward, func() {
 		b.head = true
 		b.run.primary.Status = h.Status
-		b.run.primary.ResponseHeader = withoutHop(h.Header())
+		b.run.primary.ResponseHeader = withoutHop(h.HeaderInto(b.sidecar.emptyHeader()))
 		if endless {
 			b.sidecar.endless(b.run, &b.passage)
 		}

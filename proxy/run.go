@@ -116,15 +116,37 @@ func (r *run) release() {
 	}
 }
 
-// recycle gives the rooms of its bodies to other runs. The run is closed, and it was this goroutine's to the end. What
+// recycle gives what a run was kept in to other runs. The run is closed, and it was this goroutine's to the end. What
 // travels as evidence was copied; a transport of net/http may still hold the body of a call.
-func (r *run) recycle() {
+func (s *Sidecar) recycle(r *run) {
 	if r.grpc || r.header != nil {
 		return
 	}
 	for _, b := range []*capture.Buffer{&r.request, &r.response, &r.answer} {
 		b.Recycle()
 	}
+	headers := []shadow.Header{r.primary.ResponseHeader}
+	r.primary.ResponseHeader = nil
+	if r.shadowed != nil {
+		headers = append(headers, r.shadowed.ResponseHeader)
+		r.shadowed.ResponseHeader = nil
+	}
+	for _, h := range headers {
+		if h != nil && len(h) <= keptFields {
+			clear(h)
+			s.headers.Put(h)
+		}
+	}
+}
+
+const keptFields = 32 // of a header whose map is used again
+
+// emptyHeader gives a map for the header of an answer.
+func (s *Sidecar) emptyHeader() shadow.Header {
+	if h, ok := s.headers.Get().(shadow.Header); ok {
+		return h
+	}
+	return make(shadow.Header, 8)
 }
 
 // came takes over the header as net/http passed it on.

@@ -55,6 +55,7 @@ type Sidecar struct {
 
 	passages       sync.Pool      // of *bytesPassage
 	messages       sync.Pool      // of *message
+	headers        sync.Pool      // of shadow.Header, empty
 	unsure         sync.WaitGroup // runs that wait for word of their order
 	sequence       atomic.Uint64
 	opened, closed atomic.Uint64

@@ -22,6 +22,7 @@ type conn struct {
 	client  net.Conn
 	request Request
 	answer  framing.Head
+	relay   relay // of the request that is under way
 
 	in      []byte // read and not used up
 	out     []byte // head under construction

@@ -26,7 +26,8 @@ type relay struct {
 // exchange passes one request on and its answer back. It tells whether the client's connection is good for another one.
 func (c *conn) exchange(message []byte, head int) (again bool) {
 	c.request.Body = message[head:]
-	r := &relay{conn: c, passage: c.port.cfg.Handler.Plain(&c.request), start: time.Now()}
+	c.relay = relay{conn: c, passage: c.port.cfg.Handler.Plain(&c.request), start: time.Now()}
+	r := &c.relay
 	r.last = c.request.Close || c.port.closing.Load()
 	failure := shadow.FailReset // of a panic on the way
 	defer func() {
