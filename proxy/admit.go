@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"net/http"
 	"net/netip"
 	"slices"
 	"time"
@@ -10,22 +9,20 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/seed-3356bd69/touchstone/proxy/capture"
 	"github.com/seed-3356bd69/touchstone/proxy/upstream"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
 // begin decides about a request, opens its sample, and says with which fields it goes on. It never fails: whatever breaks
 // on the way leaves the request untagged.
-func (s *Sidecar) begin(ctx context.Context, in *inbound) *passage {
-	p := &passage{start: s.deps.Now(), ctx: ctx, tagged: taggedNo}
+func (s *Sidecar) begin(p *passage, ctx context.Context, in *inbound) {
+	*p = passage{start: s.deps.Now(), ctx: ctx, tagged: taggedNo}
 	s.safely(whereAdmit, func() {
 		p.route = s.routeOf(in)
 		p.notice = s.noticeOf(p.route, in)
 		p.carried = carried(in)
 		s.admit(p, in)
 	})
-	return p
 }
 
 // routeOf finds the first route that matches; nil = none.
@@ -41,8 +38,11 @@ func (s *Sidecar) routeOf(in *inbound) *Route {
 // forced tells whether a trusted gateway asks for gray: with the plain release name, or with a signed tag of the primary
 // side, which is not used again but replaced by a new one. A copy's stamp asks for nothing, since all copies have it.
 func (s *Sidecar) forced(in *inbound, slice Slice) bool {
+	if s.config.Copies || len(s.config.Trusted) == 0 || !within(s.config.Trusted, in.remote) {
+		return false
+	}
 	values := in.values(shadow.HeaderTag)
-	if s.config.Copies || len(values) != 1 || !within(s.config.Trusted, in.remote) {
+	if len(values) != 1 {
 		return false
 	}
 	tag, err := s.deps.Signer.Verify(values[0], s.deps.Now())
@@ -149,7 +149,9 @@ func (s *Sidecar) admit(p *passage, in *inbound) {
 		return
 	}
 	parent := s.deps.Propagator.Extract(p.ctx, carrier{in})
-	p.ctx, p.span = s.tracer.Start(parent, p.route.Name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attribute.String("touchstone.sample", id)))
+	if p.ctx, p.span = s.tracer.Start(parent, p.route.Name, s.asServer...); p.span.IsRecording() {
+		p.span.SetAttributes(attribute.String("touchstone.sample", id))
+	}
 	sampled := s.newRun(p.route, in, key.order, p.span.SpanContext())
 	sampled.tag = shadow.Tag{Release: slice.Release, Sample: id, Side: shadow.Primary, Time: s.deps.Now(), Epoch: slice.tagged()}
 	sampled.member = slice.member(key)
@@ -162,6 +164,7 @@ func (s *Sidecar) admit(p *passage, in *inbound) {
 		p.carried = s.carry(p.ctx, in, sampled.tag, sampled.uber)
 		p.tagged = taggedYes
 	}
+	sampled.carried = p.carried
 	p.run = sampled
 	s.began(sampled, p.span, shadow.Primary)
 	if s.config.Candidate != nil && sampled.excluded == "" && !sampled.served {
@@ -174,14 +177,13 @@ func (s *Sidecar) admit(p *passage, in *inbound) {
 }
 
 func (s *Sidecar) newRun(route *Route, in *inbound, order string, span trace.SpanContext) *run {
-	limits := s.config.Limits
-	return &run{
-		order: order, route: route, trace: span,
-		request:  capture.NewBuffer(limits.MaxBody, s.budget),
-		response: capture.NewBuffer(limits.MaxBody, s.budget),
-		host:     in.host, length: in.length,
+	r := &run{
+		order: order, route: route, trace: span, host: in.host(), length: in.length,
 		primary: shadow.Exchange{Side: shadow.Primary, Method: in.method, URI: in.uri},
 	}
+	r.request.Init(s.config.Limits.MaxBody, s.budget)
+	r.response.Init(s.config.Limits.MaxBody, s.budget)
+	return r
 }
 
 // rule names why a sampled request is not mirrored; "" = it is. In a database cutover nothing is mirrored anyway.
@@ -199,7 +201,7 @@ func (s *Sidecar) rule(decision admission, route *Route, in *inbound) string {
 
 // finish runs when an exchange ends, also when its handler panics.
 func (s *Sidecar) finish(p *passage, failure func() shadow.Failure) {
-	s.metrics.passed(p.label(), p.tagged, s.deps.Now().Sub(p.start))
+	s.metrics.passed(p.route, p.tagged, s.deps.Now().Sub(p.start))
 	if p.run != nil && !s.safely(whereSettle, func() { s.settle(p, failure()) }) {
 		s.close(p.run, inconclusive(shadow.CauseInternal), nil)
 		s.leave(p.run)
@@ -217,16 +219,9 @@ type passage struct {
 	span    trace.Span      // nil = not sampled
 	route   *Route          // nil = no route names it
 	tagged  string
-	carried http.Header // fields that replace those of the request; nil = none
-	run     *run        // nil = not sampled
-	notice  *notice     // copy of a callback; nil = nobody wants it
+	carried fields  // that replace those of the request; nil = none
+	run     *run    // nil = not sampled
+	notice  *notice // copy of a callback; nil = nobody wants it
 
 	serves *upstream.Pool // the candidate, where it answers; nil = the stable release does
-}
-
-func (p *passage) label() string {
-	if p.route == nil {
-		return routeOther
-	}
-	return p.route.Name
 }

@@ -2,11 +2,7 @@ package proxy
 
 import (
 	"context"
-	"net/http"
-	"slices"
 	"strings"
-
-	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
@@ -32,32 +28,24 @@ func isTag(name string) bool {
 
 // carried gives the fields that replace those of the request: nil = none has to be replaced. What comes from outside
 // loses its word on who is gray.
-func carried(in *inbound) http.Header {
-	var out http.Header
+func carried(in *inbound) fields {
+	var out fields
 	for _, name := range []string{headerBaggage, headerState} {
-		values := in.values(name)
-		if !slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, memberGray) }) {
-			continue
-		}
-		if out == nil {
-			out = http.Header{}
-		}
-		out[name] = nil
-		if kept := without(values); kept != "" {
-			out[name] = []string{kept}
+		if in.mentions(name, memberGray) {
+			out = append(out, field{name, without(in.values(name)...)})
 		}
 	}
 	if in.value(headerUberMember) != "" {
-		if out == nil {
-			out = http.Header{}
-		}
-		out[headerUberMember] = nil
+		out = append(out, field{headerUberMember, ""})
 	}
 	return out
 }
 
 // without joins the members of a list and leaves the gray one out.
-func without(values []string) string {
+func without(values ...string) string {
+	if len(values) == 0 || len(values) == 1 && values[0] == "" {
+		return ""
+	}
 	var kept []string
 	for _, value := range values {
 		for member := range strings.SplitSeq(value, ",") {
@@ -71,28 +59,22 @@ func without(values []string) string {
 }
 
 // carry gives the fields of a tagged request: the tag, its release in the forms that travel by themselves, and the trace.
-func (s *Sidecar) carry(ctx context.Context, in *inbound, tag shadow.Tag, uber bool) http.Header {
-	out := http.Header{}
-	for _, name := range []string{headerBaggage, headerState} {
-		out[name] = nil
-		if kept := without(in.values(name)); kept != "" {
-			out[name] = []string{kept}
-		}
-	}
-	s.stamp(ctx, out, tag, uber)
-	return out
+func (s *Sidecar) carry(ctx context.Context, in *inbound, tag shadow.Tag, uber bool) fields {
+	return s.stamp(ctx, make(fields, 0, carriedMost), strings.Join(in.values(headerBaggage), ","), strings.Join(in.values(headerState), ","), tag, uber)
 }
 
-// stamp sets the fields of one side's run over those that are there.
-func (s *Sidecar) stamp(ctx context.Context, h http.Header, tag shadow.Tag, uber bool) {
-	s.deps.Propagator.Inject(ctx, propagation.HeaderCarrier(h))
-	h[shadow.HeaderTag] = []string{s.deps.Signer.Sign(tag)}
+// stamp adds the fields of one side's run; baggage and state are those that came, and keep what others put there.
+func (s *Sidecar) stamp(ctx context.Context, f fields, baggage, state string, tag shadow.Tag, uber bool) fields {
 	member := memberGray + "=" + tag.Release
-	h[headerBaggage] = []string{joined(without(h[headerBaggage]), member)}
-	h[headerState] = []string{joined(member, without(h[headerState]))} // the last to write stands first
+	f = append(f, field{headerBaggage, baggage}, field{headerState, state})
+	s.deps.Propagator.Inject(ctx, &f)
+	f.Set(shadow.HeaderTag, s.deps.Signer.Sign(tag))
+	f.Set(headerBaggage, joined(without(f.value(headerBaggage)), member))
+	f.Set(headerState, joined(member, without(f.value(headerState)))) // the last to write stands first
 	if uber {
-		h[headerUberMember] = []string{tag.Release}
+		f.Set(headerUberMember, tag.Release)
 	}
+	return f
 }
 
 func joined(a, b string) string {

@@ -56,6 +56,9 @@ type Route struct {
 	Key      KeyRule
 	Mirror   bool // false: a sampled request is excluded(route) in a service cutover
 	Amount   AmountRule
+
+	mirrored string // name of the spans of its shadow runs
+	counted  *routeMetrics
 }
 
 // AmountRule says where a JSON request carries its amount, for the evidence line. Field "" = nowhere.

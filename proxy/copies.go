@@ -33,9 +33,10 @@ func (s *Sidecar) receive(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, reason, http.StatusForbidden)
 		return
 	}
-	p := s.begin(r.Context(), in)
+	p := &passage{}
+	s.begin(p, r.Context(), in)
 	if p.run != nil {
-		p.run.header = s.copyHeader(r.Header, p.carried)
+		p.run.came(s.copyHeader(r.Header, p.carried))
 		p.run.request.Keep(in.body)
 	}
 	s.finish(p, func() shadow.Failure { return shadow.FailNone })
@@ -67,7 +68,7 @@ func epochOf(in *inbound) (uint64, error) {
 }
 
 // copyHeader is the header as the stable release got it, but for the stamps.
-func (s *Sidecar) copyHeader(from, carried http.Header) http.Header {
+func (s *Sidecar) copyHeader(from http.Header, carried fields) http.Header {
 	out := from.Clone()
 	for name := range out {
 		switch {
@@ -77,11 +78,6 @@ func (s *Sidecar) copyHeader(from, carried http.Header) http.Header {
 			delete(out, name)
 		}
 	}
-	for name, values := range carried {
-		delete(out, name)
-		if len(values) > 0 {
-			out[name] = values
-		}
-	}
+	carried.over(out)
 	return out
 }

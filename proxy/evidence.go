@@ -40,6 +40,7 @@ func (s *Sidecar) attach(r *run, e *shadow.Evidence) {
 		return
 	}
 	if r.primary.Method != "" && !s.config.Copies {
+		r.primary.RequestHeader = shadow.Header(r.primaryHeader())
 		e.Primary = s.presentable(r.primary)
 	}
 	if r.shadowed != nil {

@@ -49,7 +49,8 @@ func (s *Sidecar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	in := fromLibrary(r)
 	ahead := s.readAhead(in, r)
-	c := &crossing{passage: s.begin(r.Context(), in), w: w}
+	c := &crossing{passage: &passage{}, w: w}
+	s.begin(c.passage, r.Context(), in)
 	ctx, cancel := context.WithCancelCause(context.WithValue(c.ctx, crossingKey{}, c))
 	c.deadline = time.AfterFunc(s.config.Limits.TotalTimeout, func() { cancel(errTotalTimeout) })
 	s.boundUpload(w, r)
@@ -172,7 +173,11 @@ func (t transports) CloseIdleConnections() {
 }
 
 func isGRPC(h http.Header) bool {
-	return strings.HasPrefix(h.Get("Content-Type"), "application/grpc") && !strings.HasPrefix(h.Get("Content-Type"), "application/grpc-web")
+	return isGRPCType(h.Get("Content-Type"))
+}
+
+func isGRPCType(contentType string) bool {
+	return strings.HasPrefix(contentType, "application/grpc") && !strings.HasPrefix(contentType, "application/grpc-web")
 }
 
 func (s *Sidecar) rewrite(pr *httputil.ProxyRequest) {
@@ -199,14 +204,9 @@ func (s *Sidecar) rewrite(pr *httputil.ProxyRequest) {
 				delete(pr.Out.Header, name)
 			}
 		}
-		for name, values := range c.carried {
-			delete(pr.Out.Header, name)
-			if len(values) > 0 {
-				pr.Out.Header[name] = values
-			}
-		}
+		c.carried.over(pr.Out.Header)
 		if c.run != nil {
-			c.run.header = pr.Out.Header.Clone()
+			c.run.came(pr.Out.Header.Clone())
 		}
 	})
 }

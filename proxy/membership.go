@@ -9,20 +9,22 @@ import (
 // Members is a Membership in memory. What does not fit is forgotten, and is then not born gray.
 type Members struct {
 	mu     sync.Mutex
-	orders *lru.Cache[string, Creation]
+	names  lru.Namer
+	orders *lru.Cache[lru.Name, Creation]
 }
 
 // NewMembers gives a membership of at most bound orders.
 func NewMembers(bound int) *Members {
-	return &Members{orders: lru.New[string, Creation](bound)}
+	return &Members{names: lru.NewNamer(), orders: lru.New[lru.Name, Creation](bound)}
 }
 
 // Add remembers an order.
 func (m *Members) Add(member, _ string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, known := m.orders.Get(member); !known {
-		m.orders.Put(member, CreationOpen)
+	name := m.names.Of(member)
+	if _, known := m.orders.Get(name); !known {
+		m.orders.Put(name, CreationOpen)
 	}
 }
 
@@ -30,7 +32,7 @@ func (m *Members) Add(member, _ string) {
 func (m *Members) Has(member string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	_, ok := m.orders.Get(member)
+	_, ok := m.orders.Get(m.names.Of(member))
 	return ok
 }
 
@@ -38,15 +40,15 @@ func (m *Members) Has(member string) bool {
 func (m *Members) Remove(member string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.orders.Remove(member)
+	m.orders.Remove(m.names.Of(member))
 }
 
 // Created remembers the end of an order's creation. A failed one stays so.
 func (m *Members) Created(member string, how Creation) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if before, known := m.orders.Get(member); known && how > before {
-		m.orders.Put(member, how)
+	if before, known := m.orders.Get(m.names.Of(member)); known && how > before {
+		m.orders.Put(m.names.Of(member), how)
 	}
 }
 
@@ -54,6 +56,6 @@ func (m *Members) Created(member string, how Creation) {
 func (m *Members) Creation(member string) Creation {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	how, _ := m.orders.Get(member)
+	how, _ := m.orders.Get(m.names.Of(member))
 	return how
 }

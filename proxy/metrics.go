@@ -2,7 +2,7 @@ package proxy
 
 import (
 	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,29 +33,31 @@ type metrics struct {
 	notices       *prometheus.CounterVec
 
 	matched prometheus.Counter // of samples; the others are found by their labels
-	tagged  sync.Map           // route to *taggedRoute, for the same reason
+	other   routeMetrics       // of requests that no route names
 }
 
-// taggedRoute is what is counted for each tagged request of a route.
-type taggedRoute struct {
+// routeMetrics is what is counted for each request of a route: its labels are looked up once.
+type routeMetrics [4]atomic.Pointer[passedMetrics]
+
+type passedMetrics struct {
 	requests prometheus.Counter
 	seconds  prometheus.Observer
 }
 
 // passed counts a request and the time of its stable answer.
-func (m *metrics) passed(route, tagged string, took time.Duration) {
-	if tagged != taggedYes {
-		m.requests.WithLabelValues(route, tagged).Inc()
-		m.seconds.WithLabelValues(route).Observe(took.Seconds())
-		return
+func (m *metrics) passed(route *Route, tagged string, took time.Duration) {
+	name, known := routeOther, &m.other
+	if route != nil {
+		name, known = route.Name, route.counted
 	}
-	known, ok := m.tagged.Load(route)
-	if !ok {
-		known, _ = m.tagged.LoadOrStore(route, &taggedRoute{m.requests.WithLabelValues(route, tagged), m.seconds.WithLabelValues(route)})
+	at := &known[slices.Index([]string{taggedYes, taggedNo, taggedServed, noKey}, tagged)]
+	p := at.Load()
+	if p == nil {
+		p = &passedMetrics{m.requests.WithLabelValues(name, tagged), m.seconds.WithLabelValues(name)}
+		at.Store(p)
 	}
-	r := known.(*taggedRoute)
-	r.requests.Inc()
-	r.seconds.Observe(took.Seconds())
+	p.requests.Inc()
+	p.seconds.Observe(took.Seconds())
 }
 
 // closed counts a sample that has its verdict.

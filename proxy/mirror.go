@@ -6,14 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/seed-3356bd69/touchstone/proxy/capture"
 	"github.com/seed-3356bd69/touchstone/proxy/framing"
 	"github.com/seed-3356bd69/touchstone/proxy/upstream"
 	"github.com/seed-3356bd69/touchstone/shadow"
@@ -29,7 +28,9 @@ func (s *Sidecar) work(ctx context.Context) {
 		if !ok {
 			return
 		}
-		if !s.safely(whereMirror, func() { s.perform(ctx, j) }) {
+		if s.safely(whereMirror, func() { s.perform(ctx, j) }) {
+			s.recycle(j.run)
+		} else {
 			s.close(j.run, inconclusive(shadow.CauseInternal), nil)
 		}
 		s.queue.done(j)
@@ -76,14 +77,11 @@ func (s *Sidecar) callback(ctx context.Context, j *job) {
 
 // shadowRun sends the request to the candidate and closes the sample with what came of it.
 func (s *Sidecar) shadowRun(ctx context.Context, r *run) {
-	parent := trace.ContextWithSpanContext(ctx, r.trace)
-	spanned, span := s.tracer.Start(parent, "mirror "+r.route.Name, trace.WithSpanKind(trace.SpanKindClient)) // no link to its parent: Jaeger takes the parent away then
+	spanned, span := s.tracer.Start(trace.ContextWithSpanContext(ctx, r.trace), r.route.mirrored, s.asClient...) // no link to its parent: Jaeger takes the parent away then
 	defer span.End()
 	r.mirrored = span.SpanContext()
 	s.began(r, span, shadow.Shadow)
-	limited, cancel := context.WithTimeout(spanned, s.config.Limits.ShadowTimeout)
-	defer cancel()
-	x := s.send(limited, r)
+	x := s.send(ctx, spanned, r)
 	s.metrics.mirror.Observe(x.Duration.Seconds())
 	r.shadowed = &x
 	if ctx.Err() != nil && x.Failure != shadow.FailNone {
@@ -102,25 +100,28 @@ func (s *Sidecar) shadowRun(ctx context.Context, r *run) {
 	s.close(r, v, bindings)
 }
 
-// send makes the mirrored request and reads the answer, without ever failing.
-func (s *Sidecar) send(ctx context.Context, r *run) shadow.Exchange {
+// send makes the mirrored request and reads the answer, without ever failing. It is cut by ctx, and traced by spanned.
+func (s *Sidecar) send(ctx, spanned context.Context, r *run) shadow.Exchange {
 	start := s.deps.Now()
 	tag := r.tag
 	tag.Side, tag.Time = shadow.Shadow, start
-	r.stamped = http.Header{headerBaggage: r.header[headerBaggage], headerState: r.header[headerState]}
-	s.stamp(ctx, r.stamped, tag, r.uber)
+	r.stamped = s.stamp(spanned, make(fields, 0, carriedMost), r.carried.value(headerBaggage), r.carried.value(headerState), tag, r.uber)
 	x := shadow.Exchange{Side: shadow.Shadow, Method: r.primary.Method, URI: r.primary.URI, Request: r.primary.Request, Start: start}
-	r.answer = capture.NewBuffer(s.config.Limits.MaxBody, s.budget)
-	var err error
-	if isGRPC(r.header) {
-		err = s.sendGRPC(ctx, r, &x)
-	} else {
-		err = s.sendPlain(ctx, r, &x)
-	}
+	r.answer.Init(s.config.Limits.MaxBody, s.budget)
+	err := s.ask(ctx, spanned, r, &x)
 	x.Response, _ = r.answer.Snapshot()
 	x.Duration = s.deps.Now().Sub(start)
 	x.Failure = shadowFailure(ctx, err)
 	return x
+}
+
+func (s *Sidecar) ask(ctx, spanned context.Context, r *run, x *shadow.Exchange) error {
+	if !r.grpc {
+		return s.sendPlain(ctx, r, x)
+	}
+	limited, cancel := context.WithTimeout(spanned, s.config.Limits.ShadowTimeout)
+	defer cancel()
+	return s.sendGRPC(limited, r, x)
 }
 
 func shadowFailure(ctx context.Context, err error) shadow.Failure {
@@ -129,7 +130,7 @@ func shadowFailure(ctx context.Context, err error) shadow.Failure {
 		return shadow.FailNone
 	case errors.Is(err, upstream.ErrDial):
 		return shadow.FailUnreachable
-	case ctx.Err() != nil, errors.Is(err, os.ErrDeadlineExceeded):
+	case ctx.Err() != nil, errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return shadow.FailTimeout
 	}
 	return shadow.FailReset
@@ -137,26 +138,31 @@ func shadowFailure(ctx context.Context, err error) shadow.Failure {
 
 // sendPlain sends the request as bytes: method, target, host, header and body are the stable release's.
 func (s *Sidecar) sendPlain(ctx context.Context, r *run, x *shadow.Exchange) error {
-	var head framing.Head
 	limit := s.config.Limits.MaxBody
 	seen := func(h *framing.Head) bool {
-		x.Status, x.ResponseHeader = h.Status, withoutHop(h.Header())
+		x.Status, x.ResponseHeader = h.Status, withoutHop(h.HeaderInto(s.emptyHeader()))
 		if h.Length > limit && r.primary.Method != http.MethodHead {
 			r.answer.Miss(h.Length) // it could not be compared: it is not fetched either
 			return false
 		}
 		return true
 	}
-	room, ok := s.messages.Get().(*[]byte)
+	m, ok := s.messages.Get().(*message)
 	if !ok {
-		room = new([]byte)
+		m = &message{}
 	}
-	*room = r.message((*room)[:0])
-	err := s.shadowed.Exchange(ctx, *room, &head, seen, r.answer.KeepUpTo)
-	if cap(*room) <= keptMessage {
-		s.messages.Put(room)
+	m.bytes = r.message(m.bytes[:0])
+	err := s.shadowed.Exchange(ctx, time.Now().Add(s.config.Limits.ShadowTimeout), m.bytes, &m.answer, seen, r.answer.KeepUpTo)
+	if cap(m.bytes) <= keptMessage {
+		s.messages.Put(m)
 	}
 	return err
+}
+
+// message is the room of one mirrored request, which is used again.
+type message struct {
+	bytes  []byte
+	answer framing.Head
 }
 
 const keptMessage = 64 << 10 // bytes of a written request whose room is used again
@@ -166,23 +172,21 @@ func (r *run) message(out []byte) []byte {
 	body := r.primary.Request.Bytes
 	out = append(append(append(append(out, r.primary.Method...), ' '), r.primary.URI...), " HTTP/1.1\r\nHost: "...)
 	out = append(append(out, r.host...), "\r\n"...)
+	out = append(out, r.lines...)
 	for name, values := range r.header {
-		if _, replaced := r.stamped[name]; replaced || name == "Content-Length" || name == "Transfer-Encoding" || name == "Expect" {
-			continue
+		if !r.stamped.has(name) && name != "Content-Length" && name != "Transfer-Encoding" && name != "Expect" {
+			out = appendFields(out, name, values)
 		}
-		out = appendFields(out, name, values)
 	}
-	for name, values := range r.stamped {
-		out = appendFields(out, name, values)
-	}
+	out = r.stamped.lines(out)
 	switch {
 	case r.length < 0 && len(body) > 0:
 		out = fmt.Appendf(out, "Transfer-Encoding: chunked\r\n\r\n%x\r\n", len(body))
 		return append(append(out, body...), "\r\n0\r\n\r\n"...)
 	case r.length < 0:
 		return append(out, "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"...)
-	case r.length > 0 || r.header.Get("Content-Length") != "":
-		out = fmt.Appendf(out, "Content-Length: %d\r\n", r.length)
+	case r.length > 0 || r.told:
+		out = append(strconv.AppendInt(append(out, "Content-Length: "...), r.length, 10), "\r\n"...)
 	}
 	return append(append(out, "\r\n"...), body...)
 }
@@ -196,8 +200,8 @@ func appendFields(out []byte, name string, values []string) []byte {
 
 // shadowHeader is the header of the mirrored request.
 func (r *run) shadowHeader() http.Header {
-	out := r.header.Clone()
-	maps.Copy(out, r.stamped)
+	out := r.primaryHeader()
+	r.stamped.over(out)
 	out.Del("Expect")
 	return out
 }

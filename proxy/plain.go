@@ -2,8 +2,6 @@ package proxy
 
 import (
 	"context"
-	"net/http"
-	"strings"
 
 	"github.com/seed-3356bd69/touchstone/proxy/framing"
 	"github.com/seed-3356bd69/touchstone/proxy/front"
@@ -11,9 +9,10 @@ import (
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
 
-// bytesPassage is a passage of plain bytes.
+// bytesPassage is a passage of plain bytes. It is used again after its end.
 type bytesPassage struct {
-	*passage
+	passage
+	in      inbound
 	sidecar *Sidecar
 	request *front.Request
 	head    bool // the stable release gave one
@@ -21,7 +20,12 @@ type bytesPassage struct {
 
 // Plain decides about a plain request.
 func (s *Sidecar) Plain(r *front.Request) front.Passage {
-	b := &bytesPassage{passage: s.begin(context.Background(), fromPlain(r)), sidecar: s, request: r}
+	b, ok := s.passages.Get().(*bytesPassage)
+	if !ok {
+		b = &bytesPassage{}
+	}
+	b.sidecar, b.request, b.in = s, r, fromPlain(r)
+	s.begin(&b.passage, context.Background(), &b.in)
 	if b.run != nil {
 		s.safely(whereForward, b.copyRequest)
 	}
@@ -36,25 +40,19 @@ func (s *Sidecar) Plain(r *front.Request) front.Passage {
 
 // copyRequest keeps the request as the stable release gets it.
 func (b *bytesPassage) copyRequest() {
-	header := http.Header(b.request.Header())
-	for name := range header {
-		switch name {
-		case "Connection", "Keep-Alive", "Proxy-Connection", "Host":
-			delete(header, name)
+	r := b.run
+	for i := range b.request.Fields {
+		f := &b.request.Fields[i]
+		switch {
+		case f.Is("Connection"), f.Is("Keep-Alive"), f.Is("Proxy-Connection"), f.Is("Host"), !b.Passes(*f):
+		case f.Is("Content-Length"):
+			r.told = true
 		default:
-			if isTag(name) {
-				delete(header, name)
-			}
+			r.lines = append(r.lines, f.Line...)
 		}
 	}
-	for name, values := range b.carried {
-		delete(header, name)
-		if len(values) > 0 {
-			header[name] = values
-		}
-	}
-	b.run.header = header
-	b.run.request.Keep(b.request.Body)
+	r.grpc = isGRPCType(string(b.request.Value("Content-Type")))
+	r.request.Keep(b.request.Body)
 }
 
 // Passes holds back the tags of others, and what is replaced.
@@ -62,8 +60,8 @@ func (b *bytesPassage) Passes(f framing.Field) bool {
 	if isTag(string(f.Name)) {
 		return false
 	}
-	for name := range b.carried {
-		if f.Is(name) {
+	for i := range b.carried {
+		if f.Is(b.carried[i].name) {
 			return false
 		}
 	}
@@ -71,15 +69,7 @@ func (b *bytesPassage) Passes(f framing.Field) bool {
 }
 
 // Fields adds the tag and its trace.
-func (b *bytesPassage) Fields(dst []byte) []byte {
-	for name, values := range b.carried {
-		if len(values) > 0 {
-			dst = append(append(dst, name...), ": "...)
-			dst = append(append(dst, strings.Join(values, ",")...), "\r\n"...)
-		}
-	}
-	return dst
-}
+func (b *bytesPassage) Fields(dst []byte) []byte { return b.carried.lines(dst) }
 
 // Answer copies the head of a sampled answer.
 func (b *bytesPassage) Answer(h *framing.Head) (endless bool) {
@@ -90,9 +80,9 @@ func (b *bytesPassage) Answer(h *framing.Head) (endless bool) {
 	b.sidecar.safely(whereForward, func() {
 		b.head = true
 		b.run.primary.Status = h.Status
-		b.run.primary.ResponseHeader = withoutHop(h.Header())
+		b.run.primary.ResponseHeader = withoutHop(h.HeaderInto(b.sidecar.emptyHeader()))
 		if endless {
-			b.sidecar.endless(b.run, b.passage)
+			b.sidecar.endless(b.run, &b.passage)
 		}
 	})
 	return endless
@@ -117,7 +107,10 @@ func (b *bytesPassage) Service() *upstream.Pool { return b.serves }
 
 // End settles the sample.
 func (b *bytesPassage) End(failure shadow.Failure) {
-	b.sidecar.finish(b.passage, func() shadow.Failure { return failure })
+	s := b.sidecar
+	s.finish(&b.passage, func() shadow.Failure { return failure })
+	*b = bytesPassage{}
+	s.passages.Put(b)
 }
 
 var _ front.Handler = (*Sidecar)(nil)

@@ -3,6 +3,8 @@ package proxy
 import (
 	"context"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel/trace"
@@ -24,20 +26,24 @@ type run struct {
 	trace    trace.SpanContext
 	mirrored trace.SpanContext // of its shadow run
 
-	request, response *capture.Buffer
+	request, response capture.Buffer
 	host              string
-	header            http.Header // as the stable release got it
-	stamped           http.Header // what the candidate gets instead: tag and trace
-	uber              bool        // it came with a trace in jaeger-client's form
-	length            int64       // Content-Length; -1 = chunked
+	lines             []byte      // of the header as the stable release got it, but for what carried replaces and Content-Length; or
+	header            http.Header // all of it, where net/http passed it on
+	told              bool        // it came with a Content-Length
+	carried           fields      // the tag and trace of the stable release
+	stamped           fields      // what the candidate gets instead
+	grpc              bool
+	uber              bool  // it came with a trace in jaeger-client's form
+	length            int64 // Content-Length; -1 = chunked
 
 	seq      uint64       // order of arrival
 	place    *job         // in the queue; nil = it gets no shadow run
 	amount   *recon.Money // of the request, where the route says where it is
 	primary  shadow.Exchange
 	shadowed *shadow.Exchange
-	answer   *capture.Buffer // of the shadow run
-	calls    []shadow.Call   // of both sides, once taken
+	answer   capture.Buffer // of the shadow run
+	calls    []shadow.Call  // of both sides, once taken
 	taken    bool
 	closed   atomic.Bool
 }
@@ -107,11 +113,64 @@ func (s *Sidecar) fetch(ctx context.Context, r *run) (primary, shadowed []shadow
 }
 
 func (r *run) release() {
-	for _, b := range []*capture.Buffer{r.request, r.response, r.answer} {
-		if b != nil {
-			b.Release()
+	for _, b := range []*capture.Buffer{&r.request, &r.response, &r.answer} {
+		b.Release()
+	}
+}
+
+// recycle gives what a run was kept in to other runs. The run is closed, and it was this goroutine's to the end. What
+// travels as evidence was copied; a transport of net/http may still hold the body of a call.
+func (s *Sidecar) recycle(r *run) {
+	if r.grpc || r.header != nil {
+		return
+	}
+	for _, b := range []*capture.Buffer{&r.request, &r.response, &r.answer} {
+		b.Recycle()
+	}
+	headers := []shadow.Header{r.primary.ResponseHeader}
+	r.primary.ResponseHeader = nil
+	if r.shadowed != nil {
+		headers = append(headers, r.shadowed.ResponseHeader)
+		r.shadowed.ResponseHeader = nil
+	}
+	for _, h := range headers {
+		if h != nil && len(h) <= keptFields {
+			clear(h)
+			s.headers.Put(h)
 		}
 	}
+}
+
+const keptFields = 32 // of a header whose map is used again
+
+// emptyHeader gives a map for the header of an answer.
+func (s *Sidecar) emptyHeader() shadow.Header {
+	if h, ok := s.headers.Get().(shadow.Header); ok {
+		return h
+	}
+	return make(shadow.Header, 8)
+}
+
+// came takes over the header as net/http passed it on.
+func (r *run) came(h http.Header) {
+	r.header, r.told, r.grpc = h, h.Get("Content-Length") != "", isGRPC(h)
+}
+
+// primaryHeader makes the header as the stable release got it.
+func (r *run) primaryHeader() http.Header {
+	if r.header != nil {
+		return r.header.Clone()
+	}
+	out := http.Header{}
+	for line := range strings.Lines(string(r.lines)) {
+		name, value, _ := strings.Cut(line, ":")
+		out.Add(name, strings.Trim(value, " \t\r\n"))
+	}
+	if r.told {
+		out.Set("Content-Length", strconv.FormatInt(r.length, 10))
+	}
+	r.carried.over(out)
+	return out
 }
 
 func traceID(sc trace.SpanContext) string {

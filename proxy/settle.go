@@ -62,7 +62,6 @@ func (s *Sidecar) leave(r *run) {
 
 func (s *Sidecar) recordPrimary(p *passage, failure shadow.Failure) (requestEnd capture.End) {
 	r := p.run
-	r.primary.RequestHeader = shadow.Header(r.header)
 	r.primary.Request, requestEnd = r.request.Snapshot()
 	if r.length == 0 || r.primary.Request.Size == r.length {
 		requestEnd = capture.Complete

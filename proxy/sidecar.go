@@ -51,7 +51,11 @@ type Sidecar struct {
 	callbacks bool           // some route is one: the ends of creations are told
 	notices   *notices       // copies of callbacks
 
-	messages       sync.Pool      // of *[]byte, in which mirrored requests are written
+	asServer, asClient []trace.SpanStartOption
+
+	passages       sync.Pool      // of *bytesPassage
+	messages       sync.Pool      // of *message
+	headers        sync.Pool      // of shadow.Header, empty
 	unsure         sync.WaitGroup // runs that wait for word of their order
 	sequence       atomic.Uint64
 	opened, closed atomic.Uint64
@@ -60,6 +64,10 @@ type Sidecar struct {
 // New wires a sidecar; the configuration has passed Validate.
 func New(config Config, deps Deps) *Sidecar {
 	config.Limits = config.Limits.withDefaults()
+	config.Routes = slices.Clone(config.Routes)
+	for i := range config.Routes {
+		config.Routes[i].mirrored, config.Routes[i].counted = "mirror "+config.Routes[i].Name, &routeMetrics{}
+	}
 	if deps.Calls == nil {
 		deps.Calls = noCalls{}
 	}
@@ -75,6 +83,9 @@ func New(config Config, deps Deps) *Sidecar {
 		tracer:  deps.Tracer.Tracer(tracerName),
 		masker:  privacy.New(config.Salt),
 		draw:    shadow.NewDraw(config.Salt),
+
+		asServer: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)},
+		asClient: []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)},
 	}
 	s.callbacks = config.Candidate != nil && slices.ContainsFunc(config.Routes, func(r Route) bool { return r.Callback })
 	s.notices = newNotices(config.Limits, func(outcome string) { s.metrics.notices.WithLabelValues(outcome).Inc() })

@@ -58,7 +58,7 @@ type Signer struct {
 
 type signingKey struct {
 	key    []byte
-	hashes sync.Pool // of hash.Hash, keyed: making one costs more than using it
+	hashes sync.Pool // of *work
 }
 
 // NewSigner takes a deployment secret and the age up to which a tag is accepted. The secret is one key of at least 16
@@ -83,8 +83,22 @@ func (s *Signer) Rotate(secret []byte) error {
 
 // Sign gives the header value of a tag: "v2;id=...;side=primary;t=<unix ms>;ep=1;sig=<base64url>".
 func (s *Signer) Sign(t Tag) string {
-	text := t.Release + ";id=" + t.Sample + ";side=" + string(t.Side) + ";t=" + strconv.FormatInt(t.Time.UnixMilli(), 10) + ";ep=" + strconv.FormatUint(t.Epoch, 10)
-	return text + ";sig=" + (*s.keys.Load())[0].mac(text)
+	key := (*s.keys.Load())[0]
+	w := key.take()
+	defer key.hashes.Put(w)
+	w.text = appendTag(w.text[:0], t)
+	w.sum(w.text)
+	w.text = append(w.text, ";sig="...)
+	w.text = base64.RawURLEncoding.AppendEncode(w.text, w.mac[:])
+	return string(w.text)
+}
+
+// appendTag writes what is signed.
+func appendTag(b []byte, t Tag) []byte {
+	b = append(append(append(b, t.Release...), ";id="...), t.Sample...)
+	b = append(append(append(b, ";side="...), t.Side...), ";t="...)
+	b = append(strconv.AppendInt(b, t.Time.UnixMilli(), 10), ";ep="...)
+	return strconv.AppendUint(b, t.Epoch, 10)
 }
 
 // Verify reads a header value; anything but a well-formed, signed, fresh tag is an error and means untagged.
@@ -111,16 +125,33 @@ func (s *signingKey) mac(text string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-func (s *signingKey) sum(text string) (sum [sha256.Size]byte) {
-	h, ok := s.hashes.Get().(hash.Hash)
+func (s *signingKey) sum(text string) [sha256.Size]byte {
+	w := s.take()
+	defer s.hashes.Put(w)
+	w.text = append(w.text[:0], text...)
+	w.sum(w.text)
+	return w.mac
+}
+
+// work is what one sum is made with: a keyed hash, since making one costs more than using it, and room.
+type work struct {
+	hash hash.Hash
+	text []byte
+	mac  [sha256.Size]byte
+}
+
+func (s *signingKey) take() *work {
+	w, ok := s.hashes.Get().(*work)
 	if !ok {
-		h = hmac.New(sha256.New, s.key)
+		w = &work{hash: hmac.New(sha256.New, s.key)}
 	}
-	defer s.hashes.Put(h)
-	h.Reset()
-	h.Write([]byte(text))
-	h.Sum(sum[:0])
-	return sum
+	return w
+}
+
+func (w *work) sum(text []byte) {
+	w.hash.Reset()
+	w.hash.Write(text)
+	w.hash.Sum(w.mac[:0])
 }
 
 func parseTag(text string) (Tag, error) {

@@ -228,7 +228,7 @@ http:
   stable: http://%s
   candidate: http://%s
   queue: 1000
-  workers: 16
+  workers: 64
   routes:
     - {name: pay, method: POST, path: /payments, creates: true, key: {header: X-Order-Id}, amount: {field: amount, unit: major, currency: CNY}}
 egress:

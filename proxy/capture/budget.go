@@ -1,11 +1,15 @@
 package capture
 
-import "sync/atomic"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // Budget bounds the bytes that all captures hold together. It is safe for concurrent use.
 type Budget struct {
 	limit int64
 	used  atomic.Int64
+	rooms sync.Pool // of *room
 }
 
 // NewBudget takes the bound in bytes.
@@ -23,3 +27,23 @@ func (b *Budget) take(n int64) bool {
 }
 
 func (b *Budget) give(n int64) { b.used.Add(-n) }
+
+// room is memory for one body, which bodies use one after the other.
+type room struct{ bytes []byte }
+
+const keptRoom = 16 << 10 // bytes of a room that is worth keeping
+
+func (b *Budget) room() *room {
+	r, ok := b.rooms.Get().(*room)
+	if !ok {
+		r = &room{}
+	}
+	return r
+}
+
+// grew remembers where a body lies now.
+func (r *room) grew(bytes []byte) {
+	if cap(bytes) <= keptRoom {
+		r.bytes = bytes[:0]
+	}
+}

@@ -30,10 +30,14 @@ type Buffer struct {
 	truncated bool
 	end       End
 	released  bool
+	room      *room // what bytes lies in
 }
 
 // NewBuffer gives a buffer that keeps at most limit bytes and takes them from the budget.
 func NewBuffer(limit int64, budget *Budget) *Buffer { return &Buffer{limit: limit, budget: budget} }
+
+// Init makes a zero buffer that is part of something else usable.
+func (b *Buffer) Init(limit int64, budget *Budget) { b.limit, b.budget = limit, budget }
 
 // Body wraps a body so that what is read from it is copied into the buffer.
 func (b *Buffer) Body(inner io.ReadCloser) io.ReadCloser { return &body{inner: inner, buffer: b} }
@@ -50,9 +54,21 @@ func (b *Buffer) Snapshot() (shadow.Body, End) {
 func (b *Buffer) Release() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.released {
+	if !b.released && b.budget != nil {
 		b.budget.give(int64(len(b.bytes)))
 		b.bytes, b.released, b.truncated = nil, true, true
+	}
+}
+
+// Recycle is Release, for an owner who knows that nobody looks at a snapshot any more: other bodies are kept in its room
+// from now on.
+func (b *Buffer) Recycle() {
+	b.Release()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.room != nil {
+		b.budget.rooms.Put(b.room)
+		b.room = nil
 	}
 }
 
@@ -96,7 +112,12 @@ func (b *Buffer) keep(p []byte) {
 		b.truncated = true
 		return
 	}
+	if b.room == nil {
+		b.room = b.budget.room()
+		b.bytes = b.room.bytes[:0]
+	}
 	b.bytes = append(b.bytes, p...)
+	b.room.grew(b.bytes)
 }
 
 type body struct {

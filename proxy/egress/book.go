@@ -21,7 +21,8 @@ type book struct {
 
 	mu      sync.Mutex
 	samples *lru.Cache[string, *sample]
-	gone    *lru.Cache[string, struct{}]
+	names   lru.Namer
+	gone    *lru.Cache[lru.Name, struct{}]
 }
 
 type sample struct {
@@ -49,7 +50,8 @@ func newBook(limits Limits, now func() time.Time, onGone func()) *book {
 	return &book{
 		limits: limits, budget: capture.NewBudget(limits.MaxCaptured), now: now, onGone: onGone,
 		samples: lru.New[string, *sample](limits.MaxSamples),
-		gone:    lru.New[string, struct{}](limits.MaxSamples),
+		names:   lru.NewNamer(),
+		gone:    lru.New[lru.Name, struct{}](limits.MaxSamples),
 	}
 }
 
@@ -154,7 +156,7 @@ func (b *book) take(id string) (primary, shadowed []shadow.Call) {
 // sample finds or makes the entry of a sample; nil = it is gone.
 func (b *book) sample(id string) *sample {
 	b.expire()
-	if _, gone := b.gone.Get(id); gone {
+	if _, gone := b.gone.Get(b.names.Of(id)); gone {
 		return nil
 	}
 	if s, ok := b.samples.Get(id); ok {
@@ -182,7 +184,7 @@ func (b *book) expire() {
 
 func (b *book) forget(id string, s *sample) {
 	b.samples.Remove(id)
-	b.gone.Put(id, struct{}{})
+	b.gone.Put(b.names.Of(id), struct{}{})
 	if s == nil {
 		return
 	}

@@ -63,7 +63,11 @@ func (h *Head) Count(name string) int {
 
 // Header gives a copy of all fields with canonical names.
 func (h *Head) Header() map[string][]string {
-	out := make(map[string][]string, len(h.Fields))
+	return h.HeaderInto(make(map[string][]string, len(h.Fields)))
+}
+
+// HeaderInto is Header in an empty map, which it gives back.
+func (h *Head) HeaderInto(out map[string][]string) map[string][]string {
 	values := make([]string, len(h.Fields))
 	text := h.text()
 	for i, f := range h.Fields {

@@ -88,6 +88,7 @@ type metrics struct {
 	connections prometheus.Gauge
 	refused     *prometheus.CounterVec
 	requests    *prometheus.CounterVec
+	plain       prometheus.Counter // of requests
 	panics      prometheus.Counter
 }
 
@@ -110,6 +111,7 @@ func New(cfg Config) *Front {
 			Help: "Plain requests, and connections handed to net/http."}, []string{"path"}),
 		panics: f.NewCounter(prometheus.CounterOpts{Name: "touchstone_http_panics_total", Help: "Panics on a client's connection that were contained."}),
 	}
+	p.metrics.plain = p.metrics.requests.WithLabelValues(pathPlain)
 	p.library = newLibrary(p)
 	return p
 }

@@ -26,7 +26,8 @@ type relay struct {
 // exchange passes one request on and its answer back. It tells whether the client's connection is good for another one.
 func (c *conn) exchange(message []byte, head int) (again bool) {
 	c.request.Body = message[head:]
-	r := &relay{conn: c, passage: c.port.cfg.Handler.Plain(&c.request), start: time.Now()}
+	c.relay = relay{conn: c, passage: c.port.cfg.Handler.Plain(&c.request), start: time.Now()}
+	r := &c.relay
 	r.last = c.request.Close || c.port.closing.Load()
 	failure := shadow.FailReset // of a panic on the way
 	defer func() {
@@ -90,7 +91,7 @@ func hostOf(address string) string {
 // meanwhile, it is sent once more if the service cannot have acted on it.
 func (r *relay) send() shadow.Failure {
 	pool := r.pool()
-	if r.service = pool.Idle(); r.service == nil {
+	if r.service = pool.Kept(); r.service == nil {
 		ctx, cancel := r.background()
 		defer cancel()
 		var err error
@@ -98,7 +99,7 @@ func (r *relay) send() shadow.Failure {
 			return dialFailure(err)
 		}
 	}
-	n, err := r.transmit()
+	n, err := r.transmit(r.start)
 	if err == nil {
 		return shadow.FailNone
 	}
@@ -124,11 +125,16 @@ func dialFailure(err error) shadow.Failure {
 	return shadow.FailUnreachable
 }
 
-func (r *relay) transmit() (int, error) {
-	if err := r.service.SetDeadline(time.Now().Add(r.port.cfg.Bounds.Total)); err != nil {
+func (r *relay) transmit(now time.Time) (int, error) {
+	if err := r.service.ReadBy(now, r.answerBy(), lookEvery); err != nil {
 		return 0, err
 	}
-	return r.service.Write(r.out)
+	return r.service.Ask(r.out, now.Add(r.port.cfg.Bounds.Total))
+}
+
+// answerBy is when the head of the answer has to be there.
+func (r *relay) answerBy() time.Time {
+	return r.start.Add(min(r.port.cfg.Bounds.AnswerWait, r.port.cfg.Bounds.Total))
 }
 
 func (r *relay) resend() shadow.Failure {
@@ -142,7 +148,7 @@ func (r *relay) resend() shadow.Failure {
 	}
 	r.service = fresh
 	// An answer may have come before the connection broke: reading shows it.
-	_, _ = r.transmit()
+	_, _ = r.transmit(time.Now())
 	return shadow.FailNone
 }
 
@@ -179,7 +185,7 @@ func (r *relay) receive() shadow.Failure {
 
 // answerHead reads up to the end of a head.
 func (r *relay) answerHead() (int, shadow.Failure) {
-	until := time.Now().Add(min(r.port.cfg.Bounds.AnswerWait, r.port.cfg.Bounds.Total))
+	until := r.answerBy()
 	for {
 		if len(r.service.Buf) > 0 {
 			n, err := r.answer.ParseAnswer(r.service.Buf)
@@ -207,11 +213,7 @@ const lookEvery = time.Second
 // fill reads more of the answer. While nothing comes it looks whether the client is still there.
 func (r *relay) fill(until time.Time) shadow.Failure {
 	for {
-		deadline := time.Now().Add(lookEvery)
-		if !r.endless && until.Before(deadline) {
-			deadline = until
-		}
-		if err := r.service.SetReadDeadline(deadline); err != nil {
+		if err := r.patience(until); err != nil {
 			return shadow.FailReset
 		}
 		n, err := r.service.Fill()
@@ -220,12 +222,24 @@ func (r *relay) fill(until time.Time) shadow.Failure {
 			return shadow.FailNone
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return shadow.FailReset
-		case upstream.Gone(r.client):
+		case socket.Gone(r.client):
 			return shadow.FailClientGone
 		case !r.endless && !time.Now().Before(until):
 			return shadow.FailTimeout
 		}
 	}
+}
+
+// patience bounds the next read of the service.
+func (r *relay) patience(until time.Time) error {
+	if r.service.Asked() {
+		return nil
+	}
+	now := time.Now()
+	if r.endless {
+		until = now.Add(lookEvery)
+	}
+	return r.service.ReadBy(now, until, lookEvery)
 }
 
 // pass sends head and body of the final answer to the client.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/proxy/framing"
@@ -17,45 +18,76 @@ var (
 
 const maxAnswerHead = 64 << 10
 
-// Exchange sends one whole request and reads the answer within the bound of ctx: its head is in answer until the next
-// call, and each piece of its body is handed out, good until piece returns. Either may say that the rest is not wanted: the
-// connection is then closed. Nothing is sent twice, unless the service closed
-// a connection that was used before and has not seen a byte of the request.
-func (p *Pool) Exchange(ctx context.Context, message []byte, answer *framing.Head, seen func(*framing.Head) bool, piece func([]byte) bool) error {
-	c, err := p.Get(ctx)
+// Exchange sends one whole request and reads the answer until the given time, or until ctx ends: its head is in answer
+// until the next call, and each piece of its body is handed out, good until piece returns. Either may say that the rest is
+// not wanted: the connection is then closed. Nothing is sent twice, unless the service closed a connection that was used
+// before and has not seen a byte of the request.
+//
+// Connections remember the ctx that may cut them: many exchanges under one cost less than each under its own.
+func (p *Pool) Exchange(ctx context.Context, until time.Time, message []byte, answer *framing.Head, seen func(*framing.Head) bool, piece func([]byte) bool) error {
+	c, err := p.send(ctx, until, message)
 	if err != nil {
 		return err
 	}
-	for {
-		bound, ok := ctx.Deadline()
-		if !ok {
-			bound = time.Time{}
-		}
-		if err = c.SetDeadline(bound); err != nil {
-			break
-		}
-		n, wrote := c.Write(message)
-		if wrote == nil || n > 0 || !c.Reused {
-			err = nil // it may have answered before it closed
-			break
-		}
-		c.Close()
-		if c, err = p.Fresh(ctx); err != nil {
-			return err
-		}
-	}
-	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) }) // a closed connection shows it by itself
-	defer stop()
-	whole := false
-	if err == nil {
-		whole, err = c.answer(string(message[:methodEnd(message)]), answer, seen, piece)
-	}
-	if err == nil && whole && stop() {
+	x := exchange{Conn: c, ctx: ctx, until: until}
+	whole, err := x.answer(message[:methodEnd(message)], answer, seen, piece)
+	if err == nil && whole && ctx.Err() == nil {
 		p.Put(c)
 		return nil
 	}
 	c.Close()
 	return err
+}
+
+// send gets a connection and writes a request.
+func (p *Pool) send(ctx context.Context, until time.Time, message []byte) (*Conn, error) {
+	c := p.Kept()
+	for fresh := false; ; fresh = true {
+		if c == nil {
+			var err error
+			if c, err = p.connect(ctx, until, fresh); err != nil {
+				return nil, err
+			}
+		}
+		n, err := c.transmit(ctx, time.Now(), until, message)
+		switch {
+		case err == nil, n > 0, !c.Reused && ctx.Err() == nil:
+			return c, nil // it may have answered before it closed
+		case !c.Reused:
+			c.Close()
+			return nil, err
+		}
+		c.Close()
+		c = nil
+	}
+}
+
+// connect gets a connection within the bound of an exchange.
+func (p *Pool) connect(ctx context.Context, until time.Time, fresh bool) (*Conn, error) {
+	dial, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	if fresh {
+		return p.Fresh(dial)
+	}
+	return p.Get(dial)
+}
+
+func (c *Conn) transmit(ctx context.Context, now, until time.Time, message []byte) (int, error) {
+	c.cutBy(ctx)
+	if err := c.ReadBy(now, until, until.Sub(now)); err != nil {
+		return 0, err
+	}
+	if err := ctx.Err(); err != nil { // its end came before the deadline was set
+		return 0, err
+	}
+	return c.Ask(message, until)
+}
+
+// exchange is a connection on which an answer is waited for.
+type exchange struct {
+	*Conn
+	ctx   context.Context
+	until time.Time
 }
 
 func methodEnd(message []byte) int {
@@ -68,7 +100,7 @@ func methodEnd(message []byte) int {
 }
 
 // answer reads one answer; whole = the connection is good for another exchange.
-func (c *Conn) answer(method string, h *framing.Head, seen func(*framing.Head) bool, piece func([]byte) bool) (whole bool, err error) {
+func (c *exchange) answer(method []byte, h *framing.Head, seen func(*framing.Head) bool, piece func([]byte) bool) (whole bool, err error) {
 	for {
 		n, err := c.answerHead(h)
 		if err != nil {
@@ -84,7 +116,7 @@ func (c *Conn) answer(method string, h *framing.Head, seen func(*framing.Head) b
 	}
 	wanted := seen(h)
 	each := func(p []byte) { wanted = wanted && piece(p) }
-	kind := h.AnswerBody([]byte(method))
+	kind := h.AnswerBody(method)
 	keep := kind != framing.BodyClose && !h.Close
 	for b := h.Payload(kind); ; {
 		n, err := b.Follow(c.Buf, each)
@@ -106,7 +138,7 @@ func (c *Conn) answer(method string, h *framing.Head, seen func(*framing.Head) b
 	}
 }
 
-func (c *Conn) answerHead(h *framing.Head) (int, error) {
+func (c *exchange) answerHead(h *framing.Head) (int, error) {
 	for {
 		if len(c.Buf) > 0 {
 			n, err := h.ParseAnswer(c.Buf)
@@ -126,10 +158,22 @@ func (c *Conn) answerHead(h *framing.Head) (int, error) {
 	}
 }
 
-func (c *Conn) more() error {
-	n, err := c.Fill()
-	if n > 0 {
-		return nil
+// more reads more of the answer. A deadline that comes early is set anew.
+func (c *exchange) more() error {
+	for {
+		n, err := c.Fill()
+		if n > 0 {
+			return nil
+		}
+		now := time.Now()
+		if !errors.Is(err, os.ErrDeadlineExceeded) || !now.Before(c.until) || c.ctx.Err() != nil {
+			return fmt.Errorf("%w: %w", errBroken, err)
+		}
+		if err := c.ReadBy(now, c.until, c.until.Sub(now)); err != nil {
+			return fmt.Errorf("%w: %w", errBroken, err)
+		}
+		if c.ctx.Err() != nil { // its end came before the deadline was set
+			return fmt.Errorf("%w: %w", errBroken, c.ctx.Err())
+		}
 	}
-	return fmt.Errorf("%w: %w", errBroken, err)
 }

@@ -47,7 +47,7 @@ func NewPool(cfg Config) *Pool {
 		cfg.Now = time.Now
 	}
 	return &Pool{
-		cfg: cfg, set: &set{target: cfg.Target, resolver: cfg.Resolver, now: cfg.Now},
+		cfg: cfg, set: newSet(cfg),
 		dialer: net.Dialer{Timeout: cfg.Dial, KeepAlive: 15 * time.Second},
 	}
 }
@@ -57,15 +57,23 @@ func (p *Pool) Target() Target { return p.cfg.Target }
 
 // Idle gives a connection that was used before and is alive; nil = there is none, or an address has to be found first.
 func (p *Pool) Idle() *Conn {
-	p.set.mu.Lock()
-	ready := len(p.set.endpoints) == 1 && p.set.fixed()
-	p.set.mu.Unlock()
-	if !ready {
+	for {
+		c := p.Kept()
+		if c == nil || c.alive() {
+			return c
+		}
+		c.Close()
+	}
+}
+
+// Kept is Idle for Ask, which looks by itself whether the connection is alive.
+func (p *Pool) Kept() *Conn {
+	if !p.set.fixed {
 		return nil
 	}
 	for {
-		c := p.take(p.set.endpoints[0])
-		if c == nil || c.alive() {
+		c := p.take(nil)
+		if c == nil || c.fast != nil || c.alive() {
 			return c
 		}
 		c.Close()
@@ -136,11 +144,15 @@ func closeAll(conns []*Conn) {
 	}
 }
 
-// take gives the idle connection that was used last, and closes those that were idle for too long.
+// take gives the idle connection of an address that was used last, and closes those that were idle for too long; nil = of
+// the only address there is.
 func (p *Pool) take(e *endpoint) *Conn {
 	p.set.mu.Lock()
 	defer p.set.mu.Unlock()
-	if len(e.idle) == 0 {
+	if e == nil && len(p.set.endpoints) == 1 {
+		e = p.set.endpoints[0]
+	}
+	if e == nil || len(e.idle) == 0 {
 		return nil
 	}
 	now, old := p.cfg.Now(), 0

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -142,11 +143,11 @@ func pool(t *testing.T, address string, dns *nameServer) *Pool {
 }
 
 func ask(p *Pool) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var head framing.Head
 	var body strings.Builder
-	err := p.Exchange(ctx, []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), &head, func(*framing.Head) bool { return true }, func(b []byte) bool { body.Write(b); return true })
+	err := p.Exchange(ctx, time.Now().Add(5*time.Second), []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), &head, func(*framing.Head) bool { return true }, func(b []byte) bool { body.Write(b); return true })
 	return body.String(), err
 }
 
@@ -257,5 +258,89 @@ func TestURLsThatNameNoService(t *testing.T) {
 		if _, err := Parse(u, nil); !errors.Is(err, ErrURL) {
 			t.Errorf("%s: %v", text, err)
 		}
+	}
+}
+
+// silent is a service that takes requests and answers as it is told to.
+func silent(t *testing.T, answer func(net.Conn)) *Pool {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { conn.Close() })
+			go func() {
+				for buf := make([]byte, 4096); ; {
+					if _, err := conn.Read(buf); err != nil {
+						return
+					}
+					answer(conn)
+				}
+			}()
+		}
+	}()
+	return pool(t, "http://"+ln.Addr().String(), nil)
+}
+
+const shortAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+func exchangeWith(ctx context.Context, p *Pool, until time.Time) error {
+	var head framing.Head
+	return p.Exchange(ctx, until, []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), &head, func(*framing.Head) bool { return true }, func([]byte) bool { return true })
+}
+
+func TestExchangeIsCut(t *testing.T) {
+	answers := make(chan bool, 1)
+	answers <- true
+	p := silent(t, func(c net.Conn) {
+		if <-answers {
+			io.WriteString(c, shortAnswer)
+		}
+	})
+	ctx, cut := context.WithCancel(t.Context())
+	if err := exchangeWith(ctx, p, time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(20*time.Millisecond, cut) // on the connection of the first exchange, under the same ctx
+	start := time.Now()
+	if err := exchangeWith(ctx, p, time.Now().Add(time.Minute)); err == nil || time.Since(start) > 5*time.Second {
+		t.Errorf("cut: %v after %s", err, time.Since(start))
+	}
+	if err := exchangeWith(ctx, p, time.Now().Add(time.Minute)); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the cut: %v", err)
+	}
+	answers <- true
+	answers <- true
+	if err := exchangeWith(t.Context(), p, time.Now().Add(5*time.Second)); err != nil {
+		t.Errorf("under another ctx: %v", err)
+	}
+}
+
+// TestDeadlineOfAnEarlierExchange shows that each has its own: it ends neither early nor late.
+func TestDeadlineOfAnEarlierExchange(t *testing.T) {
+	delays := make(chan time.Duration, 3)
+	p := silent(t, func(c net.Conn) {
+		time.Sleep(<-delays)
+		io.WriteString(c, shortAnswer)
+	})
+	delays <- 0
+	if err := exchangeWith(t.Context(), p, time.Now().Add(200*time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	delays <- 300 * time.Millisecond
+	if err := exchangeWith(t.Context(), p, time.Now().Add(350*time.Millisecond)); err != nil {
+		t.Errorf("cut by the deadline before: %v", err)
+	}
+	delays <- time.Second
+	start := time.Now()
+	if err := exchangeWith(t.Context(), p, start.Add(100*time.Millisecond)); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) > 500*time.Millisecond {
+		t.Errorf("%v after %s", err, time.Since(start))
 	}
 }

@@ -45,11 +45,17 @@ type set struct {
 	target   Target
 	resolver Resolver
 	now      func() time.Time
+	fixed    bool // the host is an address, which needs no lookup
 
 	mu        sync.Mutex
 	endpoints []*endpoint // by priority
 	resolved  time.Time
 	under     bool // a lookup is under way
+}
+
+func newSet(cfg Config) *set {
+	host, _, _ := net.SplitHostPort(cfg.Target.Host)
+	return &set{target: cfg.Target, resolver: cfg.Resolver, now: cfg.Now, fixed: !cfg.Target.SRV && net.ParseIP(host) != nil}
 }
 
 var errNoAddress = errors.New("no address is known")
@@ -118,7 +124,7 @@ func (s *set) works(e *endpoint) {
 func (s *set) refresh(ctx context.Context) error {
 	s.mu.Lock()
 	known, due := len(s.endpoints) > 0, s.now().Sub(s.resolved) >= resolveEvery && !s.under
-	if known && (!due || s.fixed()) {
+	if known && (!due || s.fixed) {
 		s.mu.Unlock()
 		return nil
 	}
@@ -129,12 +135,6 @@ func (s *set) refresh(ctx context.Context) error {
 		return nil
 	}
 	return s.lookUp(ctx)
-}
-
-// fixed tells whether the host is an address, which needs no lookup.
-func (s *set) fixed() bool {
-	host, _, _ := net.SplitHostPort(s.target.Host)
-	return !s.target.SRV && net.ParseIP(host) != nil
 }
 
 func (s *set) lookUp(ctx context.Context) error {

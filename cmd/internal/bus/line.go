@@ -1,8 +1,8 @@
 package bus
 
 import (
-	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/shadow"
@@ -23,6 +23,9 @@ func appendLine(b []byte, e shadow.Event) ([]byte, bool) {
 			return nil, false
 		}
 	}
+	if v.Amount != nil && !isPlain(string(v.Amount.Currency)) {
+		return nil, false
+	}
 	for _, operation := range v.Operations {
 		if !isPlain(operation) {
 			return nil, false
@@ -37,11 +40,8 @@ func appendLine(b []byte, e shadow.Event) ([]byte, bool) {
 	b = appendText(append(b, ','), "order", v.Order)
 	b = appendText(append(b, ','), "route", v.Route)
 	if v.Amount != nil {
-		amount, err := json.Marshal(v.Amount)
-		if err != nil {
-			return nil, false
-		}
-		b = append(append(b, `,"amount":`...), amount...)
+		b = strconv.AppendInt(append(b, `,"amount":{"minor":`...), v.Amount.Minor, 10)
+		b = append(appendText(append(b, ','), "currency", string(v.Amount.Currency)), '}')
 	}
 	if v.Creates {
 		b = append(b, `,"creates":true`...)
@@ -75,11 +75,21 @@ func appendLine(b []byte, e shadow.Event) ([]byte, bool) {
 // isPlain tells whether a text stands in JSON as it is.
 func isPlain(text string) bool {
 	for i := range len(text) {
-		if b := text[i]; b < ' ' || b > '~' || b == '"' || b == '\\' || b == '<' || b == '>' || b == '&' {
+		if !plainByte[text[i]] {
 			return false
 		}
 	}
 	return true
+}
+
+// plainByte tells the bytes that stand in JSON as they are.
+var plainByte = plainBytes()
+
+func plainBytes() (table [256]bool) {
+	for b := ' '; b <= '~'; b++ {
+		table[b] = !strings.ContainsRune(`"\<>&`, b)
+	}
+	return table
 }
 
 func appendText(b []byte, name, text string) []byte {
@@ -91,6 +101,6 @@ func appendText(b []byte, name, text string) []byte {
 func appendTime(b []byte, name string, t time.Time) ([]byte, bool) {
 	_, zone := t.Zone()
 	plain := t.Year() >= 0 && t.Year() <= 9999 && zone%60 == 0 && zone > -24*3600 && zone < 24*3600
-	b = strconv.AppendQuote(b, name)
-	return append(t.AppendFormat(append(b, `:"`...), time.RFC3339Nano), '"'), plain
+	b = append(append(append(b, '"'), name...), `":"`...)
+	return append(t.AppendFormat(b, time.RFC3339Nano), '"'), plain
 }
