@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-3356bd69/touchstone/proxy/framing"
+	"github.com/seed-3356bd69/touchstone/proxy/socket"
 	"github.com/seed-3356bd69/touchstone/proxy/upstream"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
