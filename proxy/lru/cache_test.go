@@ -80,9 +80,10 @@ func TestNamesDiffer(t *testing.T) {
 	seen := map[Name]string{}
 	for i := range 100_000 {
 		text := fmt.Sprint("order-", i)
-		if other, twice := seen[n.Of(text)]; twice || n.Of(text) != n.Of(text) {
+		name := n.Of(text)
+		if other, twice := seen[name]; twice || name != n.Of(text) {
 			t.Fatalf("%s and %s share a name, or one has two", text, other)
 		}
-		seen[n.Of(text)] = text
+		seen[name] = text
 	}
 }
