@@ -30,6 +30,7 @@ type conn struct {
 	waiting atomic.Bool
 	worked  atomic.Bool    // it brought a request
 	armed   clock          // the client's read deadline
+	writing clock          // the client's write deadline, where it is encrypted
 	fast    *socket.Socket // nil = the client's connection is encrypted
 }
 
@@ -266,13 +267,15 @@ func (c *conn) refuse(err error) {
 }
 
 func (c *conn) write(p []byte) error {
-	until := time.Now().Add(c.port.cfg.Bounds.Total)
+	now, total := time.Now(), c.port.cfg.Bounds.Total
 	if c.fast != nil {
-		_, err := c.fast.Write(p, until)
+		_, err := c.fast.Write(p, now.Add(total))
 		return err
 	}
-	if err := c.client.SetWriteDeadline(until); err != nil {
-		return err
+	if c.writing.due(now, total) {
+		if err := c.client.SetWriteDeadline(now.Add(total)); err != nil {
+			return err
+		}
 	}
 	_, err := c.client.Write(p)
 	return err

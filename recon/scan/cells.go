@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// take takes in the line at the front of b, which ends at limit at the latest, and finds its cells. n is its length without
-// its end; width that with a '\r' that belongs to the end. On false it is a reject.
+// take takes in the line at the front of b, which ends at limit at the latest, and finds its cells. width is its length up to
+// the '\n'; a '\r' before that is part of its end too. On false it is a reject.
 func (p *parser) take(b []byte, limit int) (width int, ok bool) {
 	found := 0
 	if p.simple {

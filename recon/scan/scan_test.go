@@ -457,6 +457,30 @@ func TestHundredthsOfEveryAmountToAThousand(t *testing.T) {
 	}
 }
 
+func TestHundredthsOfLongAmounts(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for range 100_000 {
+		fen := rng.Int64N(1_000_000_000_000_000) >> rng.IntN(50)
+		text := fmt.Sprintf("%d.%02d", fen/100, fen%100)
+		line := "9876543," + text + ",padding"
+		if n, ok := hundredths([]byte(line), 8, 8+len(text)); !ok || n != fen {
+			t.Fatalf("%s: got %d, %v", text, n, ok)
+		}
+		wrong := []byte(line)
+		if at := 8 + rng.IntN(len(text)); wrong[at] != '.' {
+			wrong[at] = "/:,- x"[rng.IntN(6)]
+			if n, ok := hundredths(wrong, 8, 8+len(text)); ok {
+				t.Fatalf("%s: got %d", wrong[8:8+len(text)], n)
+			}
+		}
+	}
+	if _, ok := hundredths([]byte("9876543,12345678901234.56,padding"), 8, 25); ok {
+		t.Error("seventeen bytes are not read")
+	}
+}
+
 func FuzzHundredths(f *testing.F) {
 	f.Add([]byte("19.99"))
 	f.Add([]byte("1234.5x"))

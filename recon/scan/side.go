@@ -20,7 +20,8 @@ import (
 )
 
 // Side is one statement: it is scanned once (or again, for a part of its keys), and then any record can be read by its
-// place. A plain file is mapped into memory; what is unpacked or streamed is written to a spool file beside the parsing.
+// place. A plain file is read in blocks, and mapped for the lines that are looked up; what is unpacked or streamed is written to
+// a spool file beside the parsing.
 type Side struct {
 	opts    Options
 	mapping               // once it is a file
