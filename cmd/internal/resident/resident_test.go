@@ -10,8 +10,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"golang.org/x/sys/unix"
 )
 
@@ -80,12 +83,26 @@ func TestProgramGivesBackAndGoesOn(t *testing.T) {
 	}
 }
 
-func TestRunEndsWithItsContext(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := New(slog.New(slog.DiscardHandler), prometheus.NewRegistry()).Run(ctx); err != nil {
-		t.Fatal(err)
-	}
+func TestRunGivesBackOnceStartingIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := New(slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- p.Run(ctx) }()
+		time.Sleep(settled / 2)
+		if n := testutil.ToFloat64(p.resident); n != 0 {
+			t.Errorf("%.0f bytes were given back while the process starts", n)
+		}
+		time.Sleep(settled)
+		synctest.Wait()
+		if n := testutil.ToFloat64(p.resident); n == 0 {
+			t.Error("nothing was given back after the start")
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestCleanPagesAreGivenBack(t *testing.T) {
