@@ -59,6 +59,7 @@ type Route struct {
 
 	mirrored string // name of the spans of its shadow runs
 	counted  *routeMetrics
+	lengths  *lengths
 }
 
 // AmountRule says where a JSON request carries its amount, for the evidence line. Field "" = nowhere.

@@ -77,6 +77,19 @@ func (s *Sidecar) callback(ctx context.Context, j *job) {
 
 // shadowRun sends the request to the candidate and closes the sample with what came of it.
 func (s *Sidecar) shadowRun(ctx context.Context, r *run) {
+	judged, ok := r.route.lengths.allow()
+	if !ok {
+		s.close(r, dropped(shadow.ReasonBodyTooLarge), nil)
+		return
+	}
+	var v shadow.Verdict
+	defer func() { judged(v) }() // also of a panic
+	v, bindings := s.compared(ctx, r)
+	s.close(r, v, bindings)
+}
+
+// compared runs the request on the candidate and gives the verdict.
+func (s *Sidecar) compared(ctx context.Context, r *run) (shadow.Verdict, []shadow.Binding) {
 	spanned, span := s.tracer.Start(trace.ContextWithSpanContext(ctx, r.trace), r.route.mirrored, s.asClient...) // no link to its parent: Jaeger takes the parent away then
 	defer span.End()
 	r.mirrored = span.SpanContext()
@@ -85,19 +98,16 @@ func (s *Sidecar) shadowRun(ctx context.Context, r *run) {
 	s.metrics.mirror.Observe(x.Duration.Seconds())
 	r.shadowed = &x
 	if ctx.Err() != nil && x.Failure != shadow.FailNone {
-		s.close(r, dropped(shadow.ReasonShutdown), nil)
-		return
+		return dropped(shadow.ReasonShutdown), nil
 	}
 	primary, shadowed, err := s.fetch(ctx, r)
 	if err != nil {
-		s.close(r, inconclusive(shadow.CauseGuard), nil)
-		return
+		return inconclusive(shadow.CauseGuard), nil
 	}
-	v, bindings := s.judge(shadow.Pair{
+	return s.judge(shadow.Pair{
 		Tag: r.tag, Order: r.order, Route: r.route.Name, Primary: r.primary, Shadow: x,
 		PrimaryCalls: primary, ShadowCalls: shadowed, Amount: r.amount,
 	})
-	s.close(r, v, bindings)
 }
 
 // send makes the mirrored request and reads the answer, without ever failing. It is cut by ctx, and traced by spanned.

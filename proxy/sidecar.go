@@ -66,7 +66,8 @@ func New(config Config, deps Deps) *Sidecar {
 	config.Limits = config.Limits.withDefaults()
 	config.Routes = slices.Clone(config.Routes)
 	for i := range config.Routes {
-		config.Routes[i].mirrored, config.Routes[i].counted = "mirror "+config.Routes[i].Name, &routeMetrics{}
+		r := &config.Routes[i]
+		r.mirrored, r.counted, r.lengths = "mirror "+r.Name, &routeMetrics{}, newLengths()
 	}
 	if deps.Calls == nil {
 		deps.Calls = noCalls{}

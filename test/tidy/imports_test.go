@@ -58,6 +58,7 @@ func owners() map[string]string {
 		"modernc.org/sqlite":                         "recon/store",
 		"github.com/pressly/goose":                   "recon/store",
 		"github.com/sethvargo/go-retry":              "recon/store",
+		"github.com/sony/gobreaker":                  "proxy",
 		"google.golang.org/protobuf/types/dynamicpb": "comparer/response",
 		"github.com/transparency-dev":                "recon/audit",
 		"k8s.io/klog":                                "recon/audit",

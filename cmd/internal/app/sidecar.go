@@ -20,6 +20,7 @@ import (
 	"github.com/seed-3356bd69/touchstone/cmd/internal/bus"
 	"github.com/seed-3356bd69/touchstone/cmd/internal/config"
 	"github.com/seed-3356bd69/touchstone/cmd/internal/daemon"
+	"github.com/seed-3356bd69/touchstone/cmd/internal/resident"
 	"github.com/seed-3356bd69/touchstone/cmd/internal/telemetry"
 	"github.com/seed-3356bd69/touchstone/proxy"
 	"github.com/seed-3356bd69/touchstone/proxy/egress"
@@ -71,6 +72,7 @@ func RunSidecar(ctx context.Context, cfg *config.Sidecar, p Process) (err error)
 		return fmt.Errorf("tag key: %w", err)
 	}
 	s.part("keys", partBound, s.keys)
+	s.part("program", partBound, resident.New(s.log, s.registry).Run)
 	s.tracing, err = telemetry.NewTracing(ctx, telemetry.TracingConfig{
 		Endpoint: cfg.Telemetry.OTLPEndpoint, Agent: string(cfg.Telemetry.JaegerAgent), PerMillion: uint32(cfg.Telemetry.Sample), Service: "touchstone-sidecar",
 		Version: p.Version, Instance: instance, Registerer: s.registry,
