@@ -1,7 +1,10 @@
 GO          ?= go
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS     := -s -w -X main.version=$(VERSION)
-BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+# The engine is compiled by a profile of its calls, by which the hot ones are inlined: make profile.
+PROFILE     := recon/match/reconcile.profile
+PROFILED    := $(foreach package,entry scan match,-gcflags=github.com/seed-3356bd69/touchstone/recon/$(package)=-pgoprofile=$(PROFILE))
+BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' $(PROFILED)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 10s
 RECORDS     ?= 10000000
@@ -15,7 +18,7 @@ JAEGER   := github.com/jaegertracing/jaeger/cmd/jaeger
 JAEGERED := ./cmd/internal/telemetry ./cmd/touchstone
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-simd check lint race bench bench-adapters bench-control bench-day bench-recon plot-recon test-oracle test-envoy test-jaeger jaeger build build-simd fuzz generate deps gcc
+.PHONY: help demo test test-simd check lint race bench bench-adapters bench-control bench-day bench-recon plot-recon test-oracle test-envoy test-jaeger jaeger build build-simd profile fuzz generate deps gcc
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +37,12 @@ build-simd: ## build bin/touchstone-simd, which reads with AVX2: for processors 
 
 test-simd: ## run the engine's tests on the SIMD build, whose answers are those of the plain one
 	GOAMD64=v3 GOEXPERIMENT=simd $(GO) test -timeout 10m ./recon/scan ./recon/match ./recon/digest
+
+profile: ## measure anew by which calls the engine is built, in both builds (recon/match/reconcile.profile)
+	dir=$$(mktemp -d) && trap 'rm -rf '$$dir EXIT && \
+		$(GO) test -run '^$$' -bench Reconcile -benchtime 4x -cpuprofile $$dir/plain -o $$dir/plain.test ./recon/match && \
+		GOAMD64=v3 GOEXPERIMENT=simd $(GO) test -run '^$$' -bench Reconcile -benchtime 4x -cpuprofile $$dir/simd -o $$dir/simd.test ./recon/match && \
+		$(GO) tool pprof -proto -output $$dir/both $$dir/plain $$dir/simd && $(GO) tool preprofile -i $$dir/both -o $(PROFILE)
 
 test: deps ## run every test, with a private MariaDB
 	$(GO) test -timeout 20m ./...

@@ -91,15 +91,20 @@ func TestOrderAndWorkersDoNotMatter(t *testing.T) {
 	want := written(t, digestOf(t, h, all))
 	for workers := 1; workers <= 4; workers++ {
 		rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-		c := NewCollector(h, 0, workers)
-		for batch := range slices.Chunk(all, 100) {
-			if err := c.Take(rng.IntN(workers), batch); err != nil {
+		tables := make([]*Table, workers)
+		for i := range tables {
+			tables[i] = New(h, 0)
+		}
+		for i := range all {
+			if err := tables[rng.IntN(workers)].Add(&all[i]); err != nil {
 				t.Fatal(err)
 			}
 		}
-		table, err := c.Table()
-		if err != nil {
-			t.Fatal(err)
+		table := tables[0]
+		for _, other := range tables[1:] {
+			if err := table.Merge(other); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if !bytes.Equal(written(t, table), want) {
 			t.Errorf("%d workers give another digest", workers)
@@ -418,29 +423,6 @@ func FuzzOpen(f *testing.F) {
 			t.Error(err)
 		}
 	})
-}
-
-func BenchmarkTake(b *testing.B) {
-	h := hasher(1)
-	rng := rand.New(rand.NewPCG(1, 0))
-	batch := make([]entry.Entry, 1<<20)
-	label, _ := entry.NewLabel(recon.KindPayment, recon.StatusSuccess, "CNY")
-	for i := range batch {
-		batch[i] = entry.Entry{Tag: rng.Uint64(), Rest: rng.Uint64(), Amount: rng.Int64N(1e6), At: entry.NewAt(uint64(i), label)}
-	}
-	c := NewCollector(h, 0, 1)
-	if err := c.Take(0, batch[:1]); err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	b.ResetTimer()
-	for n := 0; n < b.N; n += 1024 {
-		at := n % len(batch)
-		if err := c.Take(0, batch[at:min(at+1024, at+b.N-n)]); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N), "ns/entry")
 }
 
 func BenchmarkDirty(b *testing.B) {

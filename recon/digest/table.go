@@ -111,7 +111,6 @@ type Table struct {
 	known    [1 << 12]uint8 // by label.place: the number of its column, from 1
 	stride   int            // words of a bucket
 	words    []uint64
-	touched  uint64
 }
 
 // New makes an empty digest of a whole side.
@@ -181,7 +180,19 @@ func (t *Table) widen() {
 }
 
 // Add adds one entry. After an error the digest is as it was.
-func (t *Table) Add(e *entry.Entry) error { return t.add(e, t.hashOf(e)) }
+func (t *Table) Add(e *entry.Entry) error {
+	row, column, err := t.find(e)
+	if err != nil {
+		return err
+	}
+	sum, ok := cellIn(row, column).plus(cell{1, e.Amount})
+	if !ok {
+		return t.overflow(column, Of(e.Tag)-t.span.First)
+	}
+	putCell(row, column, sum)
+	putHash(row, hashIn(row).plus(t.hashOf(e)))
+	return nil
+}
 
 // Sub takes one entry away: a row that changed is Sub of the old and Add of the new. After an error the digest is as it was.
 func (t *Table) Sub(e *entry.Entry) error {
@@ -198,54 +209,9 @@ func (t *Table) Sub(e *entry.Entry) error {
 	return nil
 }
 
-// Take adds many entries. The buckets of some of them are brought into the cache together, before the first is changed:
-// one after the other, each would be waited for (half the time in all, where other processes use the cache too).
-func (t *Table) Take(batch []entry.Entry) error {
-	var hashes [64]hash
-	for len(batch) > 0 {
-		some := batch[:min(len(batch), len(hashes))]
-		for i := range some {
-			hashes[i] = t.hashOf(&some[i])
-		}
-		t.touch(some)
-		for i := range some {
-			if err := t.add(&some[i], hashes[i]); err != nil {
-				return err
-			}
-		}
-		batch = batch[len(some):]
-	}
-	return nil
-}
-
-// touch reads a word of each entry's bucket and keeps the sum, so that no compiler leaves the reading out.
-func (t *Table) touch(some []entry.Entry) {
-	sum := uint64(0)
-	for i := range some {
-		if at := Of(some[i].Tag) - t.span.First; uint(at) < uint(t.span.Len) {
-			sum += t.words[at*t.stride]
-		}
-	}
-	t.touched = sum
-}
-
 func (t *Table) hashOf(e *entry.Entry) hash {
 	lo, hi := t.hasher.Record(e)
 	return hash{lo, hi}
-}
-
-func (t *Table) add(e *entry.Entry, h hash) error {
-	row, column, err := t.find(e)
-	if err != nil {
-		return err
-	}
-	sum, ok := cellIn(row, column).plus(cell{1, e.Amount})
-	if !ok {
-		return t.overflow(column, Of(e.Tag)-t.span.First)
-	}
-	putCell(row, column, sum)
-	putHash(row, hashIn(row).plus(h))
-	return nil
 }
 
 // find gives an entry's bucket and column.

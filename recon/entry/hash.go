@@ -40,12 +40,13 @@ func ParseSecret(text string) (Secret, error) {
 // hashes, all 127 bits are equal with probability 2^-127, which is proved and not only believed. Such a hash adds up in ways
 // that can be foreseen, so nothing is ever summed that has not been through SipHash-2-4, a pseudorandom function, as well.
 type Hasher struct {
-	keys  *multilinear
-	long  subkey // of what is too long for keys
-	texts subkey
-	whole subkey
-	sums  subkey
-	print [16]byte
+	keys    *multilinear
+	factors *multilinear
+	long    subkey // of what is too long for keys
+	texts   subkey
+	whole   subkey
+	sums    subkey
+	print   [16]byte
 }
 
 type subkey struct{ k0, k1 uint64 }
@@ -59,7 +60,9 @@ func NewHasher(s Secret) *Hasher {
 		k0, k1 := master.hash([]byte(name))
 		return subkey{k0, k1}
 	}
-	h := &Hasher{keys: newMultilinear(derive("keys")), long: derive("long keys"), texts: derive("texts"), whole: derive("record"), sums: derive("checksum")}
+	h := &Hasher{
+		keys: newMultilinear(derive("keys")), factors: newMultilinear(derive("factors")), long: derive("long keys"), texts: derive("texts"), whole: derive("record"), sums: derive("checksum"),
+	}
 	print := derive("fingerprint of multilinear keys")
 	binary.LittleEndian.PutUint64(h.print[:], print.k0)
 	binary.LittleEndian.PutUint64(h.print[8:], print.k1)

@@ -24,13 +24,21 @@ type arena struct {
 
 // newArena reserves room for n chunks.
 func newArena(chunks int) (*arena, error) {
-	size := chunks * chunkEntries * entry.Size
+	raw, err := reserve(chunks * chunkEntries * entry.Size)
+	if err != nil {
+		return nil, err
+	}
+	return &arena{raw: raw, entries: unsafe.Slice((*entry.Entry)(unsafe.Pointer(unsafe.SliceData(raw))), chunks*chunkEntries)}, nil
+}
+
+// reserve gives memory outside of the garbage-collected heap, of large pages where the kernel has them: it is used at random.
+func reserve(size int) ([]byte, error) {
 	raw, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
 	if err != nil {
-		return nil, fmt.Errorf("reserve %d bytes for entries: %w", size, err)
+		return nil, fmt.Errorf("reserve %d bytes: %w", size, err)
 	}
 	_ = unix.Madvise(raw, unix.MADV_HUGEPAGE) // advice: where the kernel has none it is slower, not wrong
-	return &arena{raw: raw, entries: unsafe.Slice((*entry.Entry)(unsafe.Pointer(unsafe.SliceData(raw))), chunks*chunkEntries)}, nil
+	return raw, nil
 }
 
 // take gives a chunk's number, or false when all are in use.
@@ -55,11 +63,11 @@ func (a *arena) chunk(number uint32) []entry.Entry {
 
 func (a *arena) close() error { return unix.Munmap(a.raw) }
 
-// asBytes gives the memory of entries as bytes. Spill files live as long as one run on one machine, so its own byte order
-// will do.
-func asBytes(entries []entry.Entry) []byte {
-	if len(entries) == 0 {
+// asBytes gives the memory of entries, or of words, as bytes. Spill files live as long as one run on one machine, so its own
+// byte order will do.
+func asBytes[T entry.Entry | uint32](all []T) []byte {
+	if len(all) == 0 {
 		return nil
 	}
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(entries))), len(entries)*entry.Size)
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(all))), len(all)*int(unsafe.Sizeof(all[0])))
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"golang.org/x/sys/unix"
 
 	"github.com/seed-3356bd69/touchstone/recon/entry"
 	"github.com/seed-3356bd69/touchstone/recon/scan"
@@ -299,7 +300,7 @@ func (p *Parts) begin(ctx context.Context) error {
 		}
 		next.Sides = append(next.Sides, s)
 	}
-	next.Partitions = p.cfg.partitions(p.sides)
+	next.Partitions = p.cfg.partitions(mostRecords(p.sides))
 	next.Joins = 1
 	for all := p.estimate(); next.Joins < next.Partitions && int64(next.Joins)*next.PartSize/2 < all; {
 		next.Joins *= 2
@@ -360,4 +361,13 @@ func (p *Parts) room() error {
 		return fmt.Errorf("parts need about %s in %s, where %s are free; try: a folder with more room", humanize.IBytes(uint64(need)), p.dir, humanize.IBytes(uint64(free)))
 	}
 	return nil
+}
+
+// freeBytes is the room on a folder's disk; 0 if nobody knows.
+func freeBytes(dir string) int64 {
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return 0
+	}
+	return int64(s.Bavail) * s.Bsize
 }

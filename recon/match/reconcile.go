@@ -19,10 +19,10 @@ type Plan string
 
 // The plans.
 const (
-	PlanAuto   Plan = ""       // by sizes, memory and room on the disk
+	PlanAuto   Plan = ""       // digest, or with Unique join
 	PlanJoin   Plan = "join"   // every entry is kept until the join
-	PlanDigest Plan = "digest" // digests first; then the entries of buckets that differ, in a second scan
-	PlanSpill  Plan = "spill"  // as join, and what exceeds the memory goes to disk
+	PlanDigest Plan = "digest" // digests first; then the lines of buckets that differ are read again, and joined
+	PlanSpill  Plan = "spill"  // what became of a join whose entries exceed the memory: they go to disk
 	PlanParts  Plan = "parts"  // of Parts: what is done is kept in a folder; nobody chooses it here
 )
 
@@ -121,12 +121,12 @@ func Reconcile(ctx context.Context, cfg Config, sides ...*scan.Side) (result *Re
 
 // reconciliation is the state of one Reconcile.
 type reconciliation struct {
-	cfg      *Config
-	sides    []*scan.Side
-	scatter  *scatter
-	sorter   *sorter
-	digested *digested // where the plan has digests
-	result   *Result
+	cfg     *Config
+	sides   []*scan.Side
+	scatter *scatter
+	sorter  *sorter
+	marks   *marks // where the plan has them
+	result  *Result
 }
 
 func (r *reconciliation) close() error {
@@ -136,6 +136,9 @@ func (r *reconciliation) close() error {
 	}
 	if r.sorter != nil {
 		errs = append(errs, r.sorter.close())
+	}
+	if r.marks != nil {
+		errs = append(errs, r.marks.close())
 	}
 	return errors.Join(errs...)
 }
@@ -148,14 +151,15 @@ func (r *reconciliation) progress(p Progress) {
 
 // scan reads the sides one after the other, each with all threads, as the plan says.
 func (r *reconciliation) scan(ctx context.Context) error {
-	plan := r.choose(freeBytes(r.cfg.Temp))
+	plan := r.cfg.choose()
 	if plan == PlanDigest {
-		if err := r.digest(ctx); err != nil {
+		if err := r.mark(ctx); err != nil {
 			return err
 		}
 	}
 	var err error
-	if r.scatter, err = newScatter(len(r.sides), r.cfg.Threads, r.parts(), r.cfg.entryMemory(), r.cfg.Temp); err != nil {
+	parts, memory := r.room()
+	if r.scatter, err = newScatter(len(r.sides), r.cfg.Threads, parts, memory, r.cfg.Temp); err != nil {
 		return err
 	}
 	if plan == PlanDigest {
@@ -168,10 +172,25 @@ func (r *reconciliation) scan(ctx context.Context) error {
 		}
 	}
 	r.result.Plan, r.result.Spilled = plan, r.scatter.spilled()
-	if plan == PlanJoin && r.result.Spilled > 0 {
+	switch {
+	case r.marks != nil:
+		r.result.Spilled += r.marks.spilled()
+	case plan == PlanJoin && r.result.Spilled > 0:
 		r.result.Plan = PlanSpill
 	}
 	return err
+}
+
+// room is the number of partitions and the memory for the entries that are joined.
+func (r *reconciliation) room() (parts int, memory int64) {
+	most := mostRecords(r.sides)
+	if r.marks == nil {
+		return r.cfg.partitions(most), r.cfg.entryMemory()
+	}
+	for _, s := range r.result.Sides {
+		most = max(most, s.Records)
+	}
+	return r.cfg.partitions(most * int64(r.marks.dirty.count()) >> (64 - r.marks.shift)), r.cfg.entryMemory() / 2
 }
 
 // scanSide reads one side for the first time.
@@ -199,13 +218,20 @@ func newSideResult(name string, scanned *scan.Result) (SideResult, error) {
 // partBytes is how large a partition of one side should be: it is joined in the second cache.
 const partBytes = 512 << 10
 
-// parts chooses the number of partitions.
-func (r *reconciliation) parts() int { return r.cfg.partitions(r.sides) }
-
-func (c *Config) partitions(sides []*scan.Side) int {
+// partitions is how many are made for sides with so many records at most.
+func (c *Config) partitions(records int64) int {
 	if c.Parts > 0 {
 		return c.Parts
 	}
+	parts := 16
+	for int64(parts)*partBytes < records*entry.Size && parts < 4096 {
+		parts *= 2
+	}
+	return parts
+}
+
+// mostRecords guesses how many records the longest side has.
+func mostRecords(sides []*scan.Side) int64 {
 	most := int64(0)
 	for _, s := range sides {
 		if n := s.Estimate(); n < 0 {
@@ -214,11 +240,7 @@ func (c *Config) partitions(sides []*scan.Side) int {
 			most = max(most, n)
 		}
 	}
-	parts := 16
-	for int64(parts)*partBytes < most*entry.Size && parts < 4096 {
-		parts *= 2
-	}
-	return parts
+	return most
 }
 
 // join joins all partitions.
@@ -230,7 +252,7 @@ func (r *reconciliation) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.digested != nil {
+	if r.marks != nil {
 		clean, err := r.clean()
 		if err := errors.Join(err, all.matched.Merge(clean)); err != nil {
 			return err

@@ -222,14 +222,15 @@ func TestOneAnswer(t *testing.T) {
 			rng.Shuffle(len(rows), func(x, y int) { rows[x], rows[y] = rows[y], rows[x] })
 			shuffled[i] = text(rows)
 		}
-		want, first := answer(t, Config{}, true, texts...)
+		want, first := answer(t, Config{Plan: PlanJoin}, true, texts...)
 		if first.Plan != PlanJoin || len(first.Breaks) < 3 {
 			t.Fatalf("got plan %s, %d breaks", first.Plan, len(first.Breaks))
 		}
 		spilled := false
 		for _, cfg := range []Config{
-			{Threads: 2}, {Threads: 5, Parts: 256}, {Parts: 2}, {Parts: 4, Memory: 1}, {Threads: 3, Parts: 8, Memory: 100 << 10},
-			{Plan: PlanDigest}, {Plan: PlanDigest, Threads: 3, Parts: 16}, {Plan: PlanSpill, Parts: 4, Memory: 1}, {Threads: 2, Memory: 1},
+			{Threads: 2, Plan: PlanJoin}, {Threads: 5, Parts: 256, Plan: PlanJoin}, {Parts: 2, Plan: PlanJoin}, {Parts: 4, Memory: 1, Plan: PlanJoin},
+			{Threads: 3, Parts: 8, Memory: 100 << 10, Plan: PlanJoin}, {Threads: 2, Memory: 1, Plan: PlanJoin}, {Plan: PlanSpill, Parts: 4, Memory: 1},
+			{}, {Threads: 3, Parts: 16}, {Threads: 2, Memory: 1}, {Plan: PlanDigest, Parts: 2},
 		} {
 			got, result := answer(t, cfg, true, texts...)
 			if got != want {
@@ -452,26 +453,16 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, errBroken }
 
-func TestPlanFollowsFromSizesMemoryAndDisk(t *testing.T) {
-	sides := openSides(t, 1, text(someRows(1000)), text(someRows(1000)))
+func TestEveryEntryIsKeptOnlyWhereItIsNeeded(t *testing.T) {
 	for _, c := range []struct {
 		cfg  Config
-		free int64
 		want Plan
 	}{
-		{Config{Memory: 1 << 20}, 0, PlanJoin},
-		{Config{Memory: 16 << 10}, 1 << 20, PlanSpill},
-		{Config{Memory: 16 << 10}, 64 << 10, PlanDigest}, // 2000 entries are 64,000 bytes: room without any to spare
-		{Config{Memory: 16 << 10, Unique: true}, 0, PlanJoin},
-		{Config{Memory: 1 << 20, Plan: PlanDigest}, 1 << 20, PlanDigest},
+		{Config{}, PlanDigest}, {Config{Unique: true}, PlanJoin}, {Config{Plan: PlanJoin}, PlanJoin}, {Config{Plan: PlanDigest}, PlanDigest},
 	} {
-		r := &reconciliation{cfg: &c.cfg, sides: sides}
-		if got := r.choose(c.free); got != c.want {
-			t.Errorf("%+v with %d bytes free: %q, want %q", c.cfg, c.free, got, c.want)
+		if got := c.cfg.choose(); got != c.want {
+			t.Errorf("%+v: %q, want %q", c.cfg, got, c.want)
 		}
-	}
-	if freeBytes(t.TempDir()) <= 0 || freeBytes("/nowhere/at/all") != 0 {
-		t.Error("the room on a disk is not known")
 	}
 }
 

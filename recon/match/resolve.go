@@ -44,6 +44,9 @@ func (r *resolver) run(dirty []sided) error {
 		for end < len(dirty) && dirty[end].Tag == dirty[start].Tag {
 			end++
 		}
+		for i := start + lookAhead; i < min(end+lookAhead, len(dirty)); i++ {
+			r.readers[dirty[i].side].Prefetch(dirty[i].At.Place())
+		}
 		if err := r.group(dirty[start:end]); err != nil {
 			return err
 		}

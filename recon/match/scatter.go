@@ -6,7 +6,6 @@ import (
 	"math/bits"
 	"slices"
 
-	"github.com/seed-3356bd69/touchstone/recon/digest"
 	"github.com/seed-3356bd69/touchstone/recon/entry"
 )
 
@@ -33,8 +32,6 @@ type sideParts struct {
 	next   []uint32 // where a partition's next entry goes; a multiple of chunkEntries: a new chunk is needed
 	chunks [][]uint32
 	spills [][]extent
-	only   *digest.Buckets // nil = every entry
-	sums   sums            // of what came through only
 }
 
 // extent is a run of a partition's entries in a spill file.
@@ -86,12 +83,6 @@ func (k sideSink) Take(worker int, batch []entry.Entry) error {
 	shift, entries := k.scatter.shift, w.arena.entries
 	for i := range batch {
 		e := &batch[i]
-		if p.only != nil {
-			if !p.only.Has(digest.Of(e.Tag)) {
-				continue
-			}
-			p.sums.count(e)
-		}
 		part := e.Tag >> shift
 		at := p.next[part]
 		if at%chunkEntries == 0 {
@@ -145,7 +136,7 @@ func (s *scatter) load(to []entry.Entry, side, part int) ([]entry.Entry, error) 
 		for _, x := range w.sides[side].spills[part] {
 			start := len(to)
 			to = append(to, make([]entry.Entry, x.count)...)
-			if err := w.spill.read(to[start:], x.offset); err != nil {
+			if err := w.spill.read(asBytes(to[start:]), x.offset); err != nil {
 				return nil, err
 			}
 		}
@@ -159,7 +150,7 @@ func (s *scatter) each(side, part int, room *[]entry.Entry, do func([]entry.Entr
 		w.held(side, part, do)
 		for _, x := range w.sides[side].spills[part] {
 			*room = slices.Grow((*room)[:0], x.count)[:x.count]
-			if err := w.spill.read(*room, x.offset); err != nil {
+			if err := w.spill.read(asBytes(*room), x.offset); err != nil {
 				return err
 			}
 			do(*room)

@@ -28,17 +28,24 @@ func newSpillFile(dir string) (*spillFile, error) {
 
 func newSpillWriter(f *os.File) *bufio.Writer { return bufio.NewWriterSize(f, spillBuffer) }
 
-func (f *spillFile) write(entries []entry.Entry) error {
-	n, err := f.out.Write(asBytes(entries))
+func (f *spillFile) write(b []byte) error {
+	n, err := f.out.Write(b)
 	f.size += int64(n)
-	if err != nil {
-		return fmt.Errorf("write spill file: %w; try: --memory for less spilling, or --temp for a folder with more room", err)
-	}
-	return nil
+	return full(err)
 }
 
-func (f *spillFile) read(to []entry.Entry, offset int64) error {
-	if _, err := f.file.ReadAt(asBytes(to), offset); err != nil {
+// flush writes what is still in the buffer. What was flushed can be read.
+func (f *spillFile) flush() error { return full(f.out.Flush()) }
+
+func full(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("write spill file: %w; try: --memory for less spilling, or --temp for a folder with more room", err)
+}
+
+func (f *spillFile) read(to []byte, offset int64) error {
+	if _, err := f.file.ReadAt(to, offset); err != nil {
 		return fmt.Errorf("read spill file: %w", err)
 	}
 	return nil
@@ -63,7 +70,7 @@ func (w *scatterWorker) spillAll() error {
 			var err error
 			w.held(side, part, func(e []entry.Entry) {
 				if err == nil {
-					err = w.spill.write(e)
+					err = w.spill.write(asBytes(e))
 					x.count += len(e)
 				}
 			})
@@ -75,8 +82,5 @@ func (w *scatterWorker) spillAll() error {
 			p.chunks[part], p.next[part] = chunks[:0], 0
 		}
 	}
-	if err := w.spill.out.Flush(); err != nil {
-		return fmt.Errorf("write spill file: %w; try: --memory for less spilling, or --temp for a folder with more room", err)
-	}
-	return nil
+	return w.spill.flush()
 }

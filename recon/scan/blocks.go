@@ -83,13 +83,13 @@ func (c *cutter) next(room *[]byte) (segment, error) {
 	return s, nil
 }
 
-// read reads text[from:to] of the file into a worker's room.
-func (c *cutter) read(room *[]byte, from, to int) ([]byte, error) {
+// read reads text[from:to], at most a block and its overhang, from the file into a worker's room.
+func (m *mapping) read(room *[]byte, from, to int) ([]byte, error) {
 	if *room == nil {
 		*room = make([]byte, 1+blockSize+overhang+wordBytes)
 	}
 	b := (*room)[:to-from]
-	if n, err := c.file.ReadAt(b, int64(from)); n < len(b) {
+	if n, err := m.file.ReadAt(b, int64(from)); n < len(b) {
 		return nil, fmt.Errorf("%w (%w at byte %d)", errFaulted, err, from+n)
 	}
 	return b, nil

@@ -108,7 +108,7 @@ func (s *Side) columnIn(k keptReject) int {
 		return 0
 	}
 	r := s.Reader()
-	if !r.take(r.parser, s.text[k.place:]) {
+	if !r.parser.takeLine(s.text[k.place:], &r.index) {
 		return 0
 	}
 	return r.parser.columnOf(k.fault.column)

@@ -1,11 +1,12 @@
 package scan
 
 import (
-	"bytes"
 	"fmt"
 	"time"
+	"unsafe"
 
 	"github.com/seed-3356bd69/touchstone/recon"
+	"github.com/seed-3356bd69/touchstone/recon/cpu"
 )
 
 // Reader reads single records again, inside of Guard. It serves one goroutine.
@@ -49,44 +50,21 @@ func (r *Reader) Key(place uint64) ([]byte, error) {
 	return r.brief.id, err
 }
 
+// Prefetch tells that the record at a place is read soon.
+func (r *Reader) Prefetch(place uint64) {
+	if place < uint64(len(r.side.text)) {
+		cpu.Prefetch(unsafe.Pointer(&r.side.text[place]))
+	}
+}
+
 func (r *Reader) read(p *parser, place uint64) error {
 	if place >= uint64(len(r.side.text)) {
 		return fmt.Errorf("read record of %s again: no place %d", r.side.opts.Name, place)
 	}
-	if !r.take(p, r.side.text[place:]) || !p.read() {
+	if !p.takeLine(r.side.text[place:], &r.index) || !p.read() {
 		return fmt.Errorf("read record of %s at %d again: %s: %w", r.side.opts.Name, place, p.fault.reason, errFaulted)
 	}
 	return nil
-}
-
-// take finds the cells of the line at the front of a text.
-func (r *Reader) take(p *parser, text []byte) bool {
-	n := bytes.IndexByte(text, '\n')
-	if n < 0 {
-		n = len(text)
-	}
-	if r.side.opts.Format.Lines.Quote && bytes.IndexByte(text[:n], '"') >= 0 {
-		end := quotedEnd(text)
-		line := bytes.TrimSuffix(text[:end], []byte{'\r'})
-		r.index.build(line, p.sep, true)
-		return p.takeIndexed(line, r.index.sep, 0, true)
-	}
-	_, ok := p.take(text, n)
-	return ok
-}
-
-// quotedEnd is the place of the first line end outside of quotes, or the text's length.
-func quotedEnd(text []byte) int {
-	inside := false
-	for i, c := range text {
-		switch {
-		case c == '"':
-			inside = !inside
-		case c == '\n' && !inside:
-			return i
-		}
-	}
-	return len(text)
 }
 
 // record is the whole record of the line that was read.
