@@ -60,7 +60,7 @@ type compareCmd struct {
 	Unique     bool              `help:"Report copies that every side has as often, too."`
 	Pushdown   bool              `help:"Two tables: their servers sum them up, and only rows that may differ are read."`
 	Recheck    time.Duration     `placeholder:"30s" help:"Two live tables: look at breaks again after so long."`
-	Memory     string            `default:"4GiB" help:"For what is joined; beyond it files are read twice or partitions go to disk."`
+	Memory     string            `default:"4GiB" help:"For what is kept and joined; what exceeds it goes to disk."`
 	Threads    int               `help:"Workers (default: the processors there are)."`
 	Pin        bool              `help:"Workers stand on one processor each (files only)."`
 	Temp       string            `type:"existingdir" help:"Folder for what does not fit in memory."`

@@ -1,7 +1,6 @@
-// Package cpu places workers on processors.
-//
-// In:    a worker's number.
-// Out:   its goroutine on a thread of its own, and that thread on one of the processors the process may use.
+// Package cpu places workers on processors, and asks for memory in advance.
+// In:    a worker's number; an address.
+// Out:   its goroutine on a thread of its own, and that thread on one of the processors the process may use; memory in the cache.
 // Never: for a goroutine that waits for a network; a thread that stays pinned after its work.
 package cpu
 
