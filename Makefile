@@ -79,7 +79,7 @@ plot-recon: build gcc ## measure time and memory against records anew and draw r
 
 test-oracle: deps gcc ## hold reconciliation against DuckDB, row by row; SEEDS= how many, SEED= the first
 	cd test/bench && CGO_ENABLED=1 $(GO) vet ./... && CGO_ENABLED=1 $(GO) run $(STATICCHECK) ./... && \
-		CGO_ENABLED=1 $(GO) test . && CGO_ENABLED=1 $(GO) test ./oracle $(if $(SEEDS),-seeds=$(SEEDS) -limit=24h -timeout=24h) $(if $(SEED),-seed=$(SEED))
+		CGO_ENABLED=1 $(GO) test . && CGO_ENABLED=1 $(GO) test -count=1 ./oracle $(if $(SEEDS),-seeds=$(SEEDS) -limit=24h -timeout=24h) $(if $(SEED),-seed=$(SEED))
 
 test-envoy: ## drive a real Envoy by the control plane; ENVOY_BIN= where it is, if not on PATH
 	$(GO) vet -tags envoy ./test/envoy

@@ -21,9 +21,9 @@ func (p Product) Times(o Product) Product {
 	h10, l10 := bits.Mul64(p.hi, o.lo)
 	h11, l11 := bits.Mul64(p.hi, o.hi)
 	l01, carry := bits.Add64(l01, l10, 0)
-	h01, over := bits.Add64(h01, h10, carry) // both below 2^63: over is 0
+	h01, _ = bits.Add64(h01, h10, carry) // both are below 2^63
 	l11, carry = bits.Add64(l11, h01, 0)
-	h11 += carry + over
+	h11 += carry
 	l01, carry = bits.Add64(l01, h00, 0)
 	l11, carry = bits.Add64(l11, 0, carry)
 	h11 += carry

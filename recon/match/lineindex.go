@@ -1,8 +1,6 @@
 package match
 
 import (
-	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"sync/atomic"
@@ -187,8 +185,3 @@ func (p *picker) chunk(w *picking) error {
 	}
 	return io.EOF
 }
-
-// errChanged is a line that is not the record any more which it was in the first pass.
-var errChanged = errors.New("it changed between two readings; try: a copy that nobody writes to")
-
-func changed(side string) error { return fmt.Errorf("%s: %w", side, errChanged) }

@@ -41,10 +41,21 @@ const (
 	mostBuckets   = 20 // leaves 12 bits for the distance of two lines in an index
 )
 
-// newMarks prepares the marks of sides sides with about records records each. memory bounds what the indexes of lines hold
-// at a time; the rest goes to files in dir.
-func newMarks(h *entry.Hasher, sides, workers int, records, memory int64, dir string) (*marks, error) {
-	n := uint(min(max(bits.Len64(uint64(records/bucketRecords)), leastBuckets), mostBuckets))
+// bucketBits is the number of buckets, as bits, for sides with so many records. All tables together, one a side and one a
+// worker, take an eighth of the memory.
+func (c *Config) bucketBits(sides int, records int64) uint {
+	n := min(bits.Len64(uint64(records/bucketRecords)), mostBuckets)
+	for n > leastBuckets && int64(sides+c.Threads)*productSize<<n > c.Memory/8 {
+		n--
+	}
+	return uint(max(n, leastBuckets))
+}
+
+const productSize = int64(unsafe.Sizeof(entry.Product{}))
+
+// newMarks prepares the marks of sides sides with 2^n buckets. memory bounds what the indexes of lines hold at a time; the
+// rest goes to files in dir.
+func newMarks(h *entry.Hasher, sides, workers int, n uint, memory int64, dir string) (*marks, error) {
 	m := &marks{hasher: h, shift: 64 - n, sides: make([]sideMarks, sides), own: make([][]entry.Product, workers), dirty: newBitset(1 << n)}
 	budget := newIndexBudget(memory)
 	for side := range m.sides {
@@ -53,7 +64,7 @@ func newMarks(h *entry.Hasher, sides, workers int, records, memory int64, dir st
 		}
 	}
 	for i := range m.own {
-		raw, err := reserve(int(unsafe.Sizeof(entry.Product{})) << n)
+		raw, err := reserve(int(productSize) << n)
 		if err != nil {
 			return nil, errors.Join(err, m.close())
 		}
@@ -75,13 +86,18 @@ func (m *marks) begin() {
 // whole gives the products of all workers.
 func (m *marks) whole() []entry.Product {
 	all := make([]entry.Product, len(m.own[0]))
-	copy(all, m.own[0])
-	for _, table := range m.own[1:] {
-		for i := range table {
-			all[i] = all[i].Times(table[i])
-		}
+	for bucket := range all {
+		all[bucket] = m.product(bucket)
 	}
 	return all
+}
+
+func (m *marks) product(bucket int) entry.Product {
+	p := m.own[0][bucket]
+	for _, table := range m.own[1:] {
+		p = p.Times(table[bucket])
+	}
+	return p
 }
 
 // compare finds the buckets in which not all sides agree.

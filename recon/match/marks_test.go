@@ -154,3 +154,20 @@ func TestFileThatChangesBetweenTwoReadings(t *testing.T) {
 		}
 	}
 }
+
+func TestTablesKeepToTheMemory(t *testing.T) {
+	for _, c := range []struct {
+		threads int
+		memory  int64
+		records int64
+		want    uint
+	}{
+		{2, 1 << 30, 10_000_000, 19}, {2, 1 << 30, 1 << 40, mostBuckets}, {2, 1 << 30, 100, leastBuckets},
+		{126, 1 << 30, 1 << 40, 16}, {2, 1, 1 << 40, leastBuckets},
+	} {
+		cfg := Config{Threads: c.threads, Memory: c.memory}
+		if got := cfg.bucketBits(2, c.records); got != c.want {
+			t.Errorf("%+v: %d bits", c, got)
+		}
+	}
+}

@@ -10,7 +10,7 @@ import (
 
 // mark reads every side once and finds the buckets in which they differ.
 func (r *reconciliation) mark(ctx context.Context) error {
-	m, err := newMarks(r.sides[0].Hasher(), len(r.sides), r.cfg.Threads, mostRecords(r.sides), r.cfg.entryMemory()/2, r.cfg.Temp)
+	m, err := newMarks(r.sides[0].Hasher(), len(r.sides), r.cfg.Threads, r.cfg.bucketBits(len(r.sides), mostRecords(r.sides)), r.cfg.entryMemory()/2, r.cfg.Temp)
 	if err != nil {
 		return err
 	}
@@ -34,6 +34,9 @@ func (r *reconciliation) mark(ctx context.Context) error {
 // again reads the lines of dirty buckets a second time, and scatters their entries.
 func (r *reconciliation) again(ctx context.Context) error {
 	m := r.marks
+	if m.dirty.count() == 0 {
+		return nil
+	}
 	for i, side := range r.sides {
 		r.progress(Progress{Side: side.Name()})
 		sink := &againSink{marks: m, to: sideSink{r.scatter, i}, side: side.Name(), sums: make([]sums, r.cfg.Threads)}
@@ -51,10 +54,15 @@ func (r *reconciliation) again(ctx context.Context) error {
 	return nil
 }
 
+// errChanged is a line that is not the record any more which it was in the first reading.
+var errChanged = errors.New("it changed between two readings; try: a copy that nobody writes to")
+
+func changed(side string) error { return fmt.Errorf("%s: %w", side, errChanged) }
+
 // dirtyAs tells whether the dirty buckets have the products that they had before.
 func (m *marks) dirtyAs(before []entry.Product) bool {
-	for bucket, product := range m.whole() {
-		if m.dirty.has(uint64(bucket)) && !product.Equal(before[bucket]) {
+	for bucket := range before {
+		if m.dirty.has(uint64(bucket)) && !m.product(bucket).Equal(before[bucket]) {
 			return false
 		}
 	}
