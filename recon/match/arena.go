@@ -65,7 +65,7 @@ func (a *arena) close() error { return unix.Munmap(a.raw) }
 
 // asBytes gives the memory of entries, or of words, as bytes. Spill files live as long as one run on one machine, so its own
 // byte order will do.
-func asBytes[T entry.Entry | uint32](all []T) []byte {
+func asBytes[T entry.Entry | uint64](all []T) []byte {
 	if len(all) == 0 {
 		return nil
 	}

@@ -8,39 +8,62 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon/entry"
 )
 
-// lineIndex says of each record that one worker read on one side in which bucket it is and where its line begins, in four
-// bytes. Records that follow one another in the text are a run:
+// A trace is what the first reading keeps of a record, in eight bytes. Records of one key share the tag; records that differ
+// mostly have different marks.
 //
-//	words: | place, low | place, high | records | bucket and distance from the line before | … | next run
+//	tag's high bits 32 | mark 20 | distance from the line before 12
+type trace uint64
+
+const (
+	distanceBits = 12
+	markBits     = 20
+)
+
+// traceOf leaves the distance out.
+func traceOf(tag, mark uint64) trace {
+	return trace(tag>>32<<32 | mark<<(64-markBits)>>(64-markBits)<<distanceBits)
+}
+
+func (t trace) distance() uint64 { return uint64(t) & (1<<distanceBits - 1) }
+
+// record is the trace without the distance.
+func (t trace) record() trace { return t >> distanceBits << distanceBits }
+
+// lineIndex has a trace of each record that one worker read on one side, and where its line is. Records that follow one
+// another in the text are a run:
 //
-// Chunks of words are held in memory as long as the budget lasts; others go to a file without a name.
+//	| place | traces | trace | trace | … next run
+//
+// Chunks of traces are held in memory as long as the budget lasts; others go to a file without a name.
 type lineIndex struct {
-	bits   uint // of a bucket's number; the rest of a word is the distance
 	budget *indexBudget
 	dir    string
-	held   [][]uint32
-	last   []uint32 // the chunk that is being filled
+	held   [][]uint64
+	last   []uint64 // the chunk that is being filled
 	spill  *spillFile
 }
 
-// indexChunk is the number of words of a chunk: 1 MiB.
-const indexChunk = 256 << 10
+const (
+	// indexChunk is the number of words of a chunk: 1 MiB.
+	indexChunk = 128 << 10
 
-// runHead is the number of words in front of a run.
-const runHead = 3
+	chunkBytes = 8 * indexChunk
+
+	// runHead is the number of words in front of a run.
+	runHead = 2
+)
 
 // indexBudget is what all indexes may hold, in chunks.
 type indexBudget struct{ left atomic.Int64 }
 
 func newIndexBudget(bytes int64) *indexBudget {
 	b := &indexBudget{}
-	b.left.Store(bytes / (4 * indexChunk))
+	b.left.Store(bytes / chunkBytes)
 	return b
 }
 
-// add notes a batch of entries, whose places ascend.
-func (x *lineIndex) add(batch []entry.Entry) error {
-	distanceBits := 32 - x.bits
+// add notes a batch of entries, whose places ascend, with their traces.
+func (x *lineIndex) add(batch []entry.Entry, traces []trace) error {
 	for len(batch) > 0 {
 		if len(x.last)+runHead >= indexChunk {
 			if err := x.next(); err != nil {
@@ -51,21 +74,20 @@ func (x *lineIndex) add(batch []entry.Entry) error {
 		x.last = slices.Grow(x.last, runHead+n)
 		start, place := len(x.last), batch[0].At.Place()
 		words := x.last[start : start+runHead+n]
-		words[0], words[1] = uint32(place), uint32(place>>32)
+		words[0] = place
 		at := runHead
 		for i := range batch[:n] {
-			e := &batch[i]
-			distance := e.At.Place() - place
+			distance := batch[i].At.Place() - place
 			if distance>>distanceBits != 0 {
 				break // a run of its own
 			}
 			place += distance
-			words[at] = uint32(e.Tag>>(64-x.bits))<<distanceBits | uint32(distance)
+			words[at] = uint64(traces[i]) | distance
 			at++
 		}
-		words[2] = uint32(at - runHead)
+		words[1] = uint64(at - runHead)
 		x.last = x.last[:start+at]
-		batch = batch[at-runHead:]
+		batch, traces = batch[at-runHead:], traces[at-runHead:]
 	}
 	return nil
 }
@@ -73,7 +95,7 @@ func (x *lineIndex) add(batch []entry.Entry) error {
 // next puts the full chunk away and begins another one.
 func (x *lineIndex) next() error {
 	if x.budget.left.Add(-1) >= 0 {
-		x.held, x.last = append(x.held, x.last), make([]uint32, 0, indexChunk)
+		x.held, x.last = append(x.held, x.last), make([]uint64, 0, indexChunk)
 		return nil
 	}
 	if x.spill == nil {
@@ -111,75 +133,53 @@ func (x *lineIndex) spilled() int64 {
 	return x.spill.size
 }
 
-// picker gives the places of the lines of dirty buckets, chunk by chunk, to several workers.
-type picker struct {
-	dirty   bitset
+// indexReader gives the runs of some indexes, chunk by chunk, to several workers.
+type indexReader struct {
 	indexes []*lineIndex
 	next    atomic.Int64 // chunk, over all indexes
-	workers []picking
+	workers []indexPlace
 }
 
-// picking is where one worker is.
-type picking struct {
-	bits  uint
-	words []uint32
-	room  []uint32 // for a chunk from a file
+// indexPlace is where one worker is.
+type indexPlace struct {
+	words []uint64 // of the chunk that is left
+	room  []uint64 // for a chunk from a file
 }
 
-func newPicker(dirty bitset, indexes []*lineIndex) *picker {
-	return &picker{dirty: dirty, indexes: indexes, workers: make([]picking, len(indexes))}
+func newIndexReader(indexes []*lineIndex) *indexReader {
+	return &indexReader{indexes: indexes, workers: make([]indexPlace, len(indexes))}
 }
 
-// places is a scan.Places.
-func (p *picker) places(worker int, room []uint64) ([]uint64, error) {
-	w := &p.workers[worker]
-	for {
-		for len(w.words) > 0 {
-			if room = w.run(p.dirty, room[:0]); len(room) > 0 {
-				return room, nil
-			}
-		}
-		if err := p.chunk(w); err != nil {
-			return nil, err
+// run gives the place of the next run's first line and the traces of its records, or io.EOF.
+func (r *indexReader) run(worker int) (uint64, []uint64, error) {
+	w := &r.workers[worker]
+	for len(w.words) <= runHead { // what is left at the end of a chunk is no run
+		if err := r.chunk(w); err != nil {
+			return 0, nil, err
 		}
 	}
-}
-
-// run takes the next run, and gives its places in dirty buckets.
-func (w *picking) run(dirty bitset, room []uint64) []uint64 {
-	place, n := uint64(w.words[0])|uint64(w.words[1])<<32, int(w.words[2])
-	words := w.words[runHead : runHead+n]
+	place, n := w.words[0], int(w.words[1])
+	traces := w.words[runHead : runHead+n]
 	w.words = w.words[runHead+n:]
-	if len(w.words) <= runHead { // left over at the end of a chunk
-		w.words = nil
-	}
-	distanceBits := 32 - w.bits
-	for _, word := range words {
-		place += uint64(word & (1<<distanceBits - 1))
-		if dirty.has(uint64(word >> distanceBits)) {
-			room = append(room, place)
-		}
-	}
-	return room
+	return place, traces, nil
 }
 
 // chunk takes the next chunk, or io.EOF.
-func (p *picker) chunk(w *picking) error {
-	number := int(p.next.Add(1)) - 1
-	for _, x := range p.indexes {
-		w.bits = x.bits
+func (r *indexReader) chunk(w *indexPlace) error {
+	number := int(r.next.Add(1)) - 1
+	for _, x := range r.indexes {
 		if number < len(x.held) {
 			w.words = x.held[number]
 			return nil
 		}
 		number -= len(x.held)
-		spilled := int(x.spilled() / (4 * indexChunk))
+		spilled := int(x.spilled() / chunkBytes)
 		if number < spilled {
 			if w.room == nil {
-				w.room = make([]uint32, indexChunk)
+				w.room = make([]uint64, indexChunk)
 			}
 			w.words = w.room
-			return x.spill.read(asBytes(w.room), int64(number)*4*indexChunk)
+			return x.spill.read(asBytes(w.room), int64(number)*chunkBytes)
 		}
 		number -= spilled
 	}

@@ -3,6 +3,7 @@ package match
 import (
 	"errors"
 	"math/bits"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -11,41 +12,45 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon/entry"
 )
 
-// marks are what the first of two passes keeps of the sides: for each bucket of tags the product of its records' factors,
-// and for each record its bucket and where its line is. Buckets whose products agree on every side hold the same multiset
+// marks are what the first of two readings keeps of the sides: for each bucket of tags the product of its records' factors,
+// and for each record a trace and where its line is. Buckets whose products agree on every side hold the same multiset
 // of records on every side.
 //
 //	side 0   products by bucket                        side 1   products by bucket   …
-//	         worker 0: bucket, place | bucket, place | …        …
+//	         worker 0: trace, trace, trace …                    …
 //	         worker 1: …
 type marks struct {
 	hasher *entry.Hasher
-	shift  uint // tag >> shift is the bucket
+	shift  uint   // tag >> shift is the bucket
+	coarse uint64 // bits that the traces' marks lack: none, but in tests
 	sides  []sideMarks
 	own    [][]entry.Product // by worker: of the side that is read now
 	raw    [][]byte          // their memory
+	traces [][]trace         // by worker: of a batch
 	dirty  bitset
+	cells  *cells // of the dirty buckets
 }
 
 type sideMarks struct {
 	products []entry.Product
-	lines    []*lineIndex // by worker
-	again    []sum        // of the lines that were read again
+	lines    []*lineIndex    // by worker
+	again    []entry.Product // of the lines that were read again
+	totals   []sum           // of these
 }
 
-// The number of buckets is that of the records of a side by bucketRecords, within bounds: more fall out of the cache, fewer
-// have more lines read again for each difference.
+// The number of buckets is that of the records of a side by bucketRecords, within bounds: many fall out of the nearer
+// caches, of few most have a difference in them.
 const (
-	bucketRecords = 32
+	bucketRecords = 512
 	leastBuckets  = 10 // as bits
-	mostBuckets   = 20 // leaves 12 bits for the distance of two lines in an index
+	mostBuckets   = 20
 )
 
-// bucketBits is the number of buckets, as bits, for sides with so many records. All tables together, one a side and one a
+// bucketBits is the number of buckets, as bits, for sides with so many records. All tables together, two a side and one a
 // worker, take an eighth of the memory.
 func (c *Config) bucketBits(sides int, records int64) uint {
 	n := min(bits.Len64(uint64(records/bucketRecords)), mostBuckets)
-	for n > leastBuckets && int64(sides+c.Threads)*productSize<<n > c.Memory/8 {
+	for n > leastBuckets && int64(2*sides+c.Threads)*productSize<<n > c.Memory/8 {
 		n--
 	}
 	return uint(max(n, leastBuckets))
@@ -53,14 +58,14 @@ func (c *Config) bucketBits(sides int, records int64) uint {
 
 const productSize = int64(unsafe.Sizeof(entry.Product{}))
 
-// newMarks prepares the marks of sides sides with 2^n buckets. memory bounds what the indexes of lines hold at a time; the
+// newMarks prepares the marks of sides sides with 2^n buckets. memory bounds what the traces of all lines hold at a time; the
 // rest goes to files in dir.
 func newMarks(h *entry.Hasher, sides, workers int, n uint, memory int64, dir string) (*marks, error) {
 	m := &marks{hasher: h, shift: 64 - n, sides: make([]sideMarks, sides), own: make([][]entry.Product, workers), dirty: newBitset(1 << n)}
 	budget := newIndexBudget(memory)
 	for side := range m.sides {
 		for range workers {
-			m.sides[side].lines = append(m.sides[side].lines, &lineIndex{bits: n, budget: budget, dir: dir})
+			m.sides[side].lines = append(m.sides[side].lines, &lineIndex{budget: budget, dir: dir})
 		}
 	}
 	for i := range m.own {
@@ -70,8 +75,20 @@ func newMarks(h *entry.Hasher, sides, workers int, n uint, memory int64, dir str
 		}
 		m.raw = append(m.raw, raw)
 		m.own[i] = unsafe.Slice((*entry.Product)(unsafe.Pointer(unsafe.SliceData(raw))), 1<<n)
+		m.traces = append(m.traces, nil)
 	}
 	return m, nil
+}
+
+// bucket gives the bucket of a trace.
+func (m *marks) bucket(t trace) uint64 { return uint64(t) >> m.shift }
+
+// share is how much of a side is read again.
+func (m *marks) share() float64 {
+	if m.cells == nil {
+		return 0
+	}
+	return m.dirty.share() * m.cells.share()
 }
 
 // begin empties the workers' products.
@@ -112,6 +129,23 @@ func (m *marks) compare() {
 	}
 }
 
+// missed gives the dirty buckets in which a difference is left among the lines that were not read again: where the quotients of
+// what was read and what was read again are not the same on all sides.
+func (m *marks) missed() bitset {
+	missed, first := newBitset(len(m.own[0])), &m.sides[0]
+	for bucket := range m.own[0] {
+		if !m.dirty.has(uint64(bucket)) {
+			continue
+		}
+		for _, side := range m.sides[1:] {
+			if !first.products[bucket].Times(side.again[bucket]).Equal(side.products[bucket].Times(first.again[bucket])) {
+				missed.put(uint64(bucket))
+			}
+		}
+	}
+	return missed
+}
+
 func (m *marks) close() error {
 	var errs []error
 	for _, side := range m.sides {
@@ -121,6 +155,9 @@ func (m *marks) close() error {
 	}
 	for _, raw := range m.raw {
 		errs = append(errs, unix.Munmap(raw))
+	}
+	if m.cells != nil {
+		errs = append(errs, m.cells.close())
 	}
 	return errors.Join(errs...)
 }
@@ -135,25 +172,36 @@ func (m *marks) spilled() (n int64) {
 	return n
 }
 
-// lookAhead is how many records before its turn a bucket is asked into the cache: without that, each would be waited for.
+// lookAhead is how many records before its turn a bucket is asked into the cache, if it is likely to be far: without that,
+// each would be waited for.
 const lookAhead = 32
 
-// multiply takes a batch into a worker's products.
-func (m *marks) multiply(worker int, batch []entry.Entry) {
+// nearBuckets is how many buckets, as bits, stay in the second cache.
+const nearBuckets = 14
+
+// multiply takes a batch into a worker's products, and gives the traces of its records.
+func (m *marks) multiply(worker int, batch []entry.Entry) []trace {
 	table, shift, hasher := m.own[worker], m.shift, m.hasher
-	for i := range batch[:min(lookAhead, len(batch))] {
-		cpu.Prefetch(unsafe.Pointer(&table[batch[i].Tag>>shift]))
+	if m.shift < 64-nearBuckets {
+		for i := range batch[:min(lookAhead, len(batch))] {
+			cpu.Prefetch(unsafe.Pointer(&table[batch[i].Tag>>shift]))
+		}
 	}
+	traces := slices.Grow(m.traces[worker][:0], len(batch))[:len(batch)]
 	for i := range batch {
-		if ahead := i + lookAhead; ahead < len(batch) {
+		if ahead := i + lookAhead; m.shift < 64-nearBuckets && ahead < len(batch) {
 			cpu.Prefetch(unsafe.Pointer(&table[batch[ahead].Tag>>shift]))
 		}
+		factor := hasher.Factor(&batch[i])
+		traces[i] = traceOf(batch[i].Tag, factor.Low()&^m.coarse)
 		bucket := &table[batch[i].Tag>>shift]
-		*bucket = bucket.Times(hasher.Factor(&batch[i]))
+		*bucket = bucket.Times(factor)
 	}
+	m.traces[worker] = traces
+	return traces
 }
 
-// markSink is the scan.Sink of one side's first pass.
+// markSink is the scan.Sink of one side's first reading.
 type markSink struct {
 	marks *marks
 	side  int
@@ -161,8 +209,7 @@ type markSink struct {
 
 // Take marks a batch.
 func (k markSink) Take(worker int, batch []entry.Entry) error {
-	k.marks.multiply(worker, batch)
-	return k.marks.sides[k.side].lines[worker].add(batch)
+	return k.marks.sides[k.side].lines[worker].add(batch, k.marks.multiply(worker, batch))
 }
 
 // bitset is a set of small numbers.
@@ -173,6 +220,9 @@ func newBitset(n int) bitset { return make(bitset, (n+63)/64) }
 func (b bitset) has(n uint64) bool { return b[n>>6]>>(n&63)&1 != 0 }
 
 func (b bitset) put(n uint64) { b[n>>6] |= 1 << (n & 63) }
+
+// share is how much of all numbers are in the set.
+func (b bitset) share() float64 { return float64(b.count()) / float64(64*len(b)) }
 
 func (b bitset) count() int {
 	n := 0

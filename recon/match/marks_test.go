@@ -1,8 +1,10 @@
 package match
 
 import (
+	"cmp"
 	"errors"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -14,36 +16,36 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon/scan"
 )
 
-func TestLineIndexGivesBackThePlacesOfDirtyBuckets(t *testing.T) {
+func TestLineIndexGivesBackPlacesAndTraces(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	for name, budget := range map[string]int64{"in memory": 1 << 30, "some on disk": 1 << 20, "on disk": 0} {
+	type line struct {
+		place uint64
+		trace trace
+	}
+	for name, budget := range map[string]int64{"in memory": 1 << 30, "some on disk": 2 * chunkBytes, "on disk": 0} {
 		rng := rand.New(rand.NewPCG(seed, 0))
-		const bits, workers = 12, 2
-		dirty := newBitset(1 << bits)
-		for range 200 {
-			dirty.put(rng.Uint64() >> (64 - bits))
-		}
+		const workers = 2
 		shared := newIndexBudget(budget)
 		var indexes []*lineIndex
-		var want []uint64
+		var want, got []line
 		place, spilled := uint64(0), int64(0)
 		for range workers {
-			x := &lineIndex{bits: bits, budget: shared, dir: t.TempDir()}
+			x := &lineIndex{budget: shared, dir: t.TempDir()}
 			defer x.close()
 			indexes = append(indexes, x)
 			for range 1000 {
 				batch := make([]entry.Entry, 1+rng.IntN(1024))
+				traces := make([]trace, len(batch))
 				for i := range batch {
 					batch[i] = entry.Entry{Tag: rng.Uint64(), At: entry.NewAt(place, 0)}
-					if dirty.has(batch[i].Tag >> (64 - bits)) {
-						want = append(want, place)
-					}
+					traces[i] = traceOf(batch[i].Tag, rng.Uint64())
+					want = append(want, line{place, traces[i]})
 					if place += uint64(1 + rng.IntN(300)); rng.IntN(500) == 0 {
-						place += 1 << (20 + rng.IntN(16)) // farther than a word can say
+						place += 1 << (20 + rng.IntN(16)) // farther than a trace can say
 					}
 				}
-				if err := x.add(batch); err != nil {
+				if err := x.add(batch, traces); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -52,27 +54,24 @@ func TestLineIndexGivesBackThePlacesOfDirtyBuckets(t *testing.T) {
 			}
 			spilled += x.spilled()
 		}
-		p, got := newPicker(dirty, indexes), []uint64(nil)
-		for worker := 0; ; worker = 1 - worker {
-			some, err := p.places(worker, nil)
+		reader := newIndexReader(indexes)
+		ended := [workers]bool{}
+		for worker := 0; !ended[0] || !ended[1]; worker = 1 - worker {
+			at, traces, err := reader.run(worker)
 			if err == io.EOF {
-				break
+				ended[worker] = true
+				continue
 			} else if err != nil {
 				t.Fatal(err)
 			}
-			if !slices.IsSorted(some) {
-				t.Fatalf("%s: places do not ascend", name)
-			}
-			got = append(got, some...)
-		}
-		for worker := range workers { // what the other worker has begun
-			for some, err := p.places(worker, nil); err == nil; some, err = p.places(worker, nil) {
-				got = append(got, some...)
+			for _, word := range traces {
+				at += trace(word).distance()
+				got = append(got, line{at, trace(word).record()})
 			}
 		}
-		slices.Sort(got)
+		slices.SortFunc(got, func(a, b line) int { return cmp.Compare(a.place, b.place) })
 		if !slices.Equal(got, want) {
-			t.Errorf("%s: %d places, want %d", name, len(got), len(want))
+			t.Errorf("%s: %d lines, want %d", name, len(got), len(want))
 		}
 		if (spilled > 0) != (name != "in memory") {
 			t.Errorf("%s: %d bytes on disk", name, spilled)
@@ -88,10 +87,10 @@ func TestAnIndexThatCannotBeWrittenEndsTheRun(t *testing.T) {
 	spill := &spillFile{file: full}
 	spill.out = newSpillWriter(full)
 	defer full.Close()
-	x := &lineIndex{bits: 10, budget: newIndexBudget(0), spill: spill}
-	batch := make([]entry.Entry, 1024)
+	x := &lineIndex{budget: newIndexBudget(0), spill: spill}
+	batch, traces := make([]entry.Entry, 1024), make([]trace, 1024)
 	for range 2000 {
-		if err = x.add(batch); err != nil {
+		if err = x.add(batch, traces); err != nil {
 			break
 		}
 	}
@@ -106,10 +105,16 @@ func TestFileThatChangesBetweenTwoReadings(t *testing.T) {
 	rows := someRows(3000)
 	other := slices.Clone(rows)
 	other[1500].amount++
-	for name, change := range map[string]func(line string) string{
-		"another amount": func(line string) string { return strings.Replace(line, ",101,", ",109,", 1) },
-		"another key":    func(line string) string { return "Q" + line[1:] },
-		"no record":      func(line string) string { return strings.Repeat("x", len(line)) },
+	amount := func(line string) string { return strings.Replace(line, ",101,", ",109,", 1) }
+	for name, c := range map[string]struct {
+		change func(line string) string
+		coarse uint64
+	}{
+		"another amount":                  {amount, 0},
+		"another amount that hides":       {amount, math.MaxUint64},
+		"the other side's amount, hidden": {func(line string) string { return strings.Replace(line, ",101,", ",100,", 1) }, math.MaxUint64},
+		"another key":                     {func(line string) string { return "Q" + line[1:] }, 0},
+		"no record":                       {func(line string) string { return strings.Repeat("x", len(line)) }, 0},
 	} {
 		path := filepath.Join(t.TempDir(), "day.csv")
 		content := text(other)
@@ -122,7 +127,7 @@ func TestFileThatChangesBetweenTwoReadings(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer changing.Close()
-		r := &reconciliation{cfg: &Config{Threads: 1, Memory: 1 << 20, Compared: compared}, sides: append(sides, changing), result: &Result{}}
+		r := &reconciliation{cfg: &Config{Threads: 1, Memory: 1 << 20, Compared: compared, coarse: c.coarse}, sides: append(sides, changing), result: &Result{}}
 		defer r.close()
 		if err := r.mark(t.Context()); err != nil {
 			t.Fatal(err)
@@ -136,7 +141,7 @@ func TestFileThatChangesBetweenTwoReadings(t *testing.T) {
 			t.Fatal("the row is not in the file")
 		}
 		end := strings.TrimRight(lines[at], "\r\n")
-		lines[at] = change(end) + lines[at][len(end):]
+		lines[at] = c.change(end) + lines[at][len(end):]
 		if changed := strings.Join(lines, ""); len(changed) != len(content) || changed == content {
 			t.Fatalf("%s: the file did not change, or its length did", name)
 		} else if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
@@ -155,6 +160,42 @@ func TestFileThatChangesBetweenTwoReadings(t *testing.T) {
 	}
 }
 
+// TestCellsTellWhichRecordsDiffer holds cells against what was put into them, with fewer and more cells than keys.
+func TestCellsTellWhichRecordsDiffer(t *testing.T) {
+	for sides := 2; sides <= maxSides; sides++ {
+		for _, memory := range []int64{1 << 10, 1 << 20} {
+			c, err := newCells(5000, memory)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.close()
+			if got := int64(8 * len(c.sums)); got > max(memory, 8<<leastCells) {
+				t.Errorf("%d bytes within %d", got, memory)
+			}
+			rng := rand.New(rand.NewPCG(1, uint64(sides)))
+			odd := map[*uint64]bool{}
+			for range 5000 {
+				tag, mark := rng.Uint64(), rng.Uint64()
+				differs := rng.IntN(100) == 0
+				for side := range sides {
+					if differs && side == sides-1 {
+						mark++
+					}
+					c.add(traceOf(tag, mark)|trace(rng.IntN(1<<distanceBits)), weight(side, sides))
+				}
+				if differs {
+					odd[c.of(traceOf(tag, 0))] = true
+				}
+			}
+			for i := range c.sums {
+				if (c.sums[i] != 0) != odd[&c.sums[i]] {
+					t.Fatalf("%d sides: cell %d is %x", sides, i, c.sums[i])
+				}
+			}
+		}
+	}
+}
+
 func TestTablesKeepToTheMemory(t *testing.T) {
 	for _, c := range []struct {
 		threads int
@@ -162,8 +203,8 @@ func TestTablesKeepToTheMemory(t *testing.T) {
 		records int64
 		want    uint
 	}{
-		{2, 1 << 30, 10_000_000, 19}, {2, 1 << 30, 1 << 40, mostBuckets}, {2, 1 << 30, 100, leastBuckets},
-		{126, 1 << 30, 1 << 40, 16}, {2, 1, 1 << 40, leastBuckets},
+		{2, 1 << 30, 10_000_000, 15}, {2, 1 << 30, 1 << 40, mostBuckets}, {2, 1 << 30, 100, leastBuckets},
+		{126, 1 << 30, 1 << 40, 15}, {2, 1, 1 << 40, leastBuckets},
 	} {
 		cfg := Config{Threads: c.threads, Memory: c.memory}
 		if got := cfg.bucketBits(2, c.records); got != c.want {

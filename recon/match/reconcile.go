@@ -39,6 +39,7 @@ type Config struct {
 	PartSize int64                   // of Parts: bytes of text in a part; 0 = 256 MiB
 	Each     func(*Difference) error // gets every difference, by key and copy; nil = only numbers
 	Progress func(Progress)          // is told now and then; may be nil
+	coarse   uint64                  // see marks
 }
 
 // Progress is how far a run is.
@@ -183,14 +184,10 @@ func (r *reconciliation) scan(ctx context.Context) error {
 
 // room is the number of partitions and the memory for the entries that are joined.
 func (r *reconciliation) room() (parts int, memory int64) {
-	most := mostRecords(r.sides)
 	if r.marks == nil {
-		return r.cfg.partitions(most), r.cfg.entryMemory()
+		return r.cfg.partitions(mostRecords(r.sides)), r.cfg.entryMemory()
 	}
-	for _, s := range r.result.Sides {
-		most = max(most, s.Records)
-	}
-	return r.cfg.partitions(most * int64(r.marks.dirty.count()) >> (64 - r.marks.shift)), r.cfg.entryMemory() / 2
+	return r.cfg.partitions(int64(float64(r.mostRead()) * r.marks.share())), r.cfg.entryMemory() / 2
 }
 
 // scanSide reads one side for the first time.

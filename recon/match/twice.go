@@ -8,12 +8,13 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon/entry"
 )
 
-// mark reads every side once and finds the buckets in which they differ.
+// mark reads every side once and finds the buckets in which they differ, and in those the cells.
 func (r *reconciliation) mark(ctx context.Context) error {
 	m, err := newMarks(r.sides[0].Hasher(), len(r.sides), r.cfg.Threads, r.cfg.bucketBits(len(r.sides), mostRecords(r.sides)), r.cfg.entryMemory()/2, r.cfg.Temp)
 	if err != nil {
 		return err
 	}
+	m.coarse = r.cfg.coarse
 	r.marks = m
 	for i, side := range r.sides {
 		m.begin()
@@ -27,65 +28,112 @@ func (r *reconciliation) mark(ctx context.Context) error {
 			}
 		}
 	}
-	m.compare()
-	return nil
+	if m.compare(); m.dirty.count() == 0 {
+		return nil
+	}
+	return m.divide(ctx, r.mostRead(), r.cfg.Memory/16)
 }
 
-// again reads the lines of dirty buckets a second time, and scatters their entries.
+// mostRead is the number of records of the longest side, once all are read.
+func (r *reconciliation) mostRead() (most int64) {
+	for _, s := range r.result.Sides {
+		most = max(most, s.Records)
+	}
+	return most
+}
+
+// again reads the lines of cells that differ a second time, and scatters their entries. What is left of a dirty bucket has to
+// have the same product on all sides then; else the rest of it is read as well.
 func (r *reconciliation) again(ctx context.Context) error {
 	m := r.marks
 	if m.dirty.count() == 0 {
 		return nil
 	}
+	if err := r.readAgain(ctx, m.dirty, true); err != nil {
+		return err
+	}
+	missed := m.missed()
+	if missed.count() == 0 {
+		return nil
+	}
+	if err := r.readAgain(ctx, missed, false); err != nil {
+		return err
+	}
 	for i, side := range r.sides {
-		r.progress(Progress{Side: side.Name()})
-		sink := &againSink{marks: m, to: sideSink{r.scatter, i}, side: side.Name(), sums: make([]sums, r.cfg.Threads)}
-		m.begin()
-		if err := side.ScanAgain(ctx, newPicker(m.dirty, m.sides[i].lines).places, sink); err != nil {
-			return fmt.Errorf("read lines of %s again: %w", side.Name(), err)
-		}
-		if !m.dirtyAs(m.sides[i].products) {
-			return changed(side.Name())
-		}
-		for _, s := range sink.sums {
-			m.sides[i].again = append(m.sides[i].again, s.all...)
+		if !m.sides[i].readWhole(missed) {
+			return fmt.Errorf("%s: %w", side.Name(), errChanged)
 		}
 	}
 	return nil
 }
 
-// errChanged is a line that is not the record any more which it was in the first reading.
-var errChanged = errors.New("it changed between two readings; try: a copy that nobody writes to")
+// readAgain reads the lines of some buckets again: those of cells that differ, or those of cells that do not.
+func (r *reconciliation) readAgain(ctx context.Context, some bitset, differ bool) error {
+	m := r.marks
+	for i, side := range r.sides {
+		r.progress(Progress{Side: side.Name()})
+		sink := &againSink{marks: m, to: sideSink{r.scatter, i}, sums: make([]uint64, r.cfg.Threads), totals: make([]sums, r.cfg.Threads)}
+		picker := newPicker(m, i, some, differ)
+		m.begin()
+		if err := side.ScanAgain(ctx, picker.places, sink); err != nil {
+			return fmt.Errorf("read lines of %s again: %w", side.Name(), err)
+		}
+		if total(sink.sums) != total(picker.sums) {
+			return fmt.Errorf("%s: %w", side.Name(), errChanged)
+		}
+		m.sides[i].readAgain(m.whole())
+		for _, s := range sink.totals {
+			m.sides[i].totals = append(m.sides[i].totals, s.all...)
+		}
+	}
+	return nil
+}
 
-func changed(side string) error { return fmt.Errorf("%s: %w", side, errChanged) }
+// readAgain notes products of lines that were read again.
+func (s *sideMarks) readAgain(products []entry.Product) {
+	if s.again == nil {
+		s.again = products
+		return
+	}
+	for i := range products {
+		s.again[i] = s.again[i].Times(products[i])
+	}
+}
 
-// dirtyAs tells whether the dirty buckets have the products that they had before.
-func (m *marks) dirtyAs(before []entry.Product) bool {
-	for bucket := range before {
-		if m.dirty.has(uint64(bucket)) && !m.product(bucket).Equal(before[bucket]) {
+// readWhole tells whether some buckets have the products that they had in the first reading.
+func (s *sideMarks) readWhole(some bitset) bool {
+	for bucket, product := range s.products {
+		if some.has(uint64(bucket)) && !product.Equal(s.again[bucket]) {
 			return false
 		}
 	}
 	return true
 }
 
+func total(sums []uint64) (all uint64) {
+	for _, sum := range sums {
+		all += sum
+	}
+	return all
+}
+
+// errChanged is a line that is not the record any more which it was in the first reading.
+var errChanged = errors.New("it changed between two readings; try: a copy that nobody writes to")
+
 // againSink takes the entries of the lines that are read twice.
 type againSink struct {
-	marks *marks
-	to    sideSink
-	side  string
-	sums  []sums // by worker
+	marks  *marks
+	to     sideSink
+	sums   []uint64 // by worker: of their traces
+	totals []sums   // by worker
 }
 
 // Take scatters a batch.
 func (k *againSink) Take(worker int, batch []entry.Entry) error {
-	for i := range batch {
-		if !k.marks.dirty.has(batch[i].Tag >> k.marks.shift) {
-			return changed(k.side)
-		}
-		k.sums[worker].count(&batch[i])
+	for i, t := range k.marks.multiply(worker, batch) {
+		k.sums[worker] += hashed(t)
+		k.totals[worker].count(&batch[i])
 	}
-	k.marks.multiply(worker, batch)
 	return k.to.Take(worker, batch)
 }
 
@@ -95,7 +143,7 @@ func (r *reconciliation) clean() (Totals, error) {
 	var first Totals
 	for i := range r.sides {
 		var out Totals
-		if err := errors.Join(out.Merge(r.result.Sides[i].In), out.subtract(r.marks.sides[i].again)); err != nil {
+		if err := errors.Join(out.Merge(r.result.Sides[i].In), out.subtract(r.marks.sides[i].totals)); err != nil {
 			return Totals{}, err
 		}
 		if i == 0 {

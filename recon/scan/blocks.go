@@ -3,7 +3,6 @@ package scan
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -20,6 +19,7 @@ const overhang = 4 << 10
 // cutter cuts a mapped file into segments of whole lines. A line belongs to the block in which it begins.
 type cutter struct {
 	mapping
+	ahead ahead
 	body  int
 	quote bool
 	first int // block
@@ -34,7 +34,7 @@ type cutter struct {
 }
 
 func newCutter(m mapping, body int, quote bool) *cutter {
-	c := &cutter{mapping: m, body: body, quote: quote}
+	c := &cutter{mapping: m, ahead: ahead{opened: m.opened, pieces: map[int]*piece{}}, body: body, quote: quote}
 	c.ready.L = &c.mu
 	c.end = c.blocks()
 	if quote {
@@ -70,7 +70,7 @@ func (c *cutter) next(room *[]byte) (segment, error) {
 	}
 	from, to := c.start(block), c.start(block+1)
 	base := max(0, from-1) // whether a line begins at from shows in the byte before
-	text, err := c.read(room, base, min(to+overhang, len(c.text)))
+	text, p, err := c.load(room, block, base, min(to+overhang, len(c.text)))
 	if err != nil {
 		c.count(block, nil) // nobody waits for it
 		return segment{}, err
@@ -80,19 +80,31 @@ func (c *cutter) next(room *[]byte) (segment, error) {
 	if !ok { // its lines are long
 		s, _ = c.segment(c.text, 0, block, open, openAtEnd)
 	}
+	s.piece = p
 	return s, nil
 }
 
-// read reads text[from:to], at most a block and its overhang, from the file into a worker's room.
-func (m *mapping) read(room *[]byte, from, to int) ([]byte, error) {
-	if *room == nil {
-		*room = make([]byte, 1+blockSize+overhang+wordBytes)
+// load gives text[from:to], which is a block with what is around it, in a worker's room or in a piece.
+func (c *cutter) load(room *[]byte, block, from, to int) ([]byte, *piece, error) {
+	if c.way(from) == buffered {
+		text, err := c.read(room, from, to)
+		return text, nil, err
 	}
-	b := (*room)[:to-from]
-	if n, err := m.file.ReadAt(b, int64(from)); n < len(b) {
-		return nil, fmt.Errorf("%w (%w at byte %d)", errFaulted, err, from+n)
+	p, err := c.ahead.take(c, block)
+	if err != nil {
+		return nil, nil, err
 	}
-	return b, nil
+	return p.text[from-p.base : to-p.base], p, nil
+}
+
+// close waits for what is still read ahead.
+func (c *cutter) close() { c.ahead.reads.Wait() }
+
+// done gives back what a segment's text is in.
+func (c *cutter) done(s *segment) {
+	if s.piece != nil {
+		c.ahead.done(s.piece)
+	}
 }
 
 // segment finds the lines that begin in a block. text holds the block, and begins at base. On false it does not hold them

@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"github.com/klauspost/compress/gzip"
-	"golang.org/x/sys/unix"
 )
 
 // errDamaged is packed text that cannot be unpacked to its end.
@@ -66,44 +65,4 @@ func (b *bounded) Read(p []byte) (int, error) {
 func (b *bounded) Close() error {
 	_ = b.r.Close()
 	return nil
-}
-
-// mapping is a file's content as it was when it was opened: text to look single lines up in, and the file to read all of it
-// from. Reading blocks takes less time than touching the pages of a mapping, which have to be put into its page table first.
-type mapping struct {
-	text []byte
-	file *os.File // nil: it is empty
-}
-
-// mapFile maps a file's present content. The mapping does not need the file it was given.
-func mapFile(f *os.File) (*mapping, error) {
-	info, err := f.Stat()
-	if err != nil || info.Size() == 0 {
-		return &mapping{}, err
-	}
-	text, err := unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
-	if err != nil {
-		return nil, err
-	}
-	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return nil, errors.Join(err, unix.Munmap(text))
-	}
-	_ = unix.Fadvise(fd, 0, 0, unix.FADV_SEQUENTIAL) // advice: without it everything is slower, not wrong
-	return &mapping{text, os.NewFile(uintptr(fd), f.Name())}, nil
-}
-
-// scattered tells that only single lines will be looked up from now on. Unadvised, the kernel reads as much before a page as
-// behind it: of files larger than the memory, two and a half times what they hold was read.
-func (m *mapping) scattered() {
-	if len(m.text) > 0 {
-		_ = unix.Madvise(m.text, unix.MADV_RANDOM)
-	}
-}
-
-func (m *mapping) close() error {
-	if m.file == nil {
-		return nil
-	}
-	return errors.Join(unix.Munmap(m.text), m.file.Close())
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 
 	"github.com/seed-3356bd69/touchstone/recon"
@@ -45,18 +44,9 @@ func (s *Side) again(ctx context.Context, e *each) error {
 	w.lenient, w.refused, w.batch = !s.layout.full, e.reject, make([]entry.Entry, 0, 1)
 	e.parser = w.parser
 	cutter := newCutter(s.mapping, s.head.body, s.opts.Format.Lines.Quote)
+	defer cutter.close()
 	return Guard(func() error {
-		for {
-			segment, err := cutter.next(&w.room)
-			if err == io.EOF {
-				return nil
-			} else if err != nil {
-				return err
-			}
-			if stat, err := w.run(ctx, segment); err != nil || stat.summary {
-				return err
-			}
-		}
+		return w.runAll(ctx, cutter, func(_ *segment, stat segmentStat) bool { return !stat.summary })
 	})
 }
 

@@ -164,6 +164,7 @@ func (s *Side) scanMapped(ctx context.Context, sink Sink) (*Result, error) {
 // scanBlocks has the workers read the cutter's blocks. stats takes what is remembered of each, from the first on.
 func (s *Side) scanBlocks(ctx context.Context, workers []*worker, cutter *cutter, stats []segmentStat) error {
 	defer s.scattered()
+	defer cutter.close()
 	group, ctx := errgroup.WithContext(ctx)
 	for _, w := range workers {
 		group.Go(func() error {
@@ -175,20 +176,11 @@ func (s *Side) scanBlocks(ctx context.Context, workers []*worker, cutter *cutter
 				defer free()
 			}
 			return Guard(func() error {
-				for {
-					segment, err := cutter.next(&w.room)
-					if err == io.EOF {
-						return nil
-					} else if err != nil {
-						return err
-					}
-					stat, err := w.run(ctx, segment)
-					if err != nil {
-						return err
-					}
+				return w.runAll(ctx, cutter, func(segment *segment, stat segmentStat) bool {
 					stats[segment.number-cutter.first] = stat
 					s.read.Add(int64(segment.to - segment.from))
-				}
+					return true
+				})
 			})
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 
@@ -22,7 +23,8 @@ type segment struct {
 	place  uint64 // of text[0]
 	from   int
 	to     int
-	quoted bool // it holds quotes
+	quoted bool   // it holds quotes
+	piece  *piece // that the text is in; nil: in a worker's room
 }
 
 // segmentStat is what is remembered of each segment.
@@ -92,6 +94,23 @@ func newWorker(number int, l *layout, o *Options, sink Sink) *worker {
 		}
 	}
 	return w
+}
+
+// runAll reads segments as long as there are more, and each says so.
+func (w *worker) runAll(ctx context.Context, c *cutter, each func(*segment, segmentStat) bool) error {
+	for {
+		s, err := c.next(&w.room)
+		if err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		stat, err := w.run(ctx, s)
+		c.done(&s)
+		if err != nil || !each(&s, stat) {
+			return err
+		}
+	}
 }
 
 // run reads one segment.
