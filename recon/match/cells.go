@@ -119,12 +119,10 @@ type picker struct {
 	marks  *marks
 	some   bitset
 	differ bool
-	sums   []uint64 // by worker: of the traces that were picked
 }
 
 func newPicker(m *marks, side int, some bitset, differ bool) *picker {
-	r := newIndexReader(m.sides[side].lines)
-	return &picker{indexReader: r, marks: m, some: some, differ: differ, sums: make([]uint64, len(r.workers))}
+	return &picker{indexReader: newIndexReader(m.sides[side].lines), marks: m, some: some, differ: differ}
 }
 
 // places is a scan.Places.
@@ -139,7 +137,6 @@ func (p *picker) places(worker int, room []uint64) ([]uint64, error) {
 			place += t.distance()
 			if p.some.has(p.marks.bucket(t)) && p.marks.cells.differ(t) == p.differ {
 				room = append(room, place)
-				p.sums[worker] += hashed(t)
 			}
 		}
 		if len(room) > 0 {
