@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
+
+	"github.com/seed-3356bd69/touchstone/recon/cpu"
 )
 
 // cells divide the records of dirty buckets further, by the traces that are kept of them, so that few lines have to be read
@@ -97,8 +99,9 @@ func (m *marks) divide(ctx context.Context, records, memory int64) error {
 					} else if err = errors.Join(err, ctx.Err()); err != nil {
 						return err
 					}
-					for _, t := range traces {
-						if t := trace(t); m.dirty.has(m.bucket(t)) {
+					for i := range traces {
+						m.prefetch(traces, i)
+						if t := trace(traces[i]); m.dirty.has(m.bucket(t)) {
 							m.cells.add(t, weight)
 						}
 					}
@@ -110,6 +113,15 @@ func (m *marks) divide(ctx context.Context, records, memory int64) error {
 		}
 	}
 	return nil
+}
+
+// prefetch asks for the cell of a trace that comes soon, if it will be looked at.
+func (m *marks) prefetch(traces []uint64, i int) {
+	if ahead := i + lookAhead; ahead < len(traces) {
+		if t := trace(traces[ahead]); m.dirty.has(m.bucket(t)) {
+			cpu.Prefetch(unsafe.Pointer(m.cells.of(t)))
+		}
+	}
 }
 
 // picker gives the places of lines that are read again: those in some buckets whose cells differ, or those whose cells do
@@ -132,8 +144,9 @@ func (p *picker) places(worker int, room []uint64) ([]uint64, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, t := range traces {
-			t := trace(t)
+		for i := range traces {
+			p.marks.prefetch(traces, i)
+			t := trace(traces[i])
 			place += t.distance()
 			if p.some.has(p.marks.bucket(t)) && p.marks.cells.differ(t) == p.differ {
 				room = append(room, place)

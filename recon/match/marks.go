@@ -162,6 +162,16 @@ func (m *marks) close() error {
 	return errors.Join(errs...)
 }
 
+// held is the number of bytes of traces that are in memory.
+func (m *marks) held() (n int64) {
+	for _, side := range m.sides {
+		for _, lines := range side.lines {
+			n += int64(len(lines.held)) * chunkBytes
+		}
+	}
+	return n
+}
+
 // spilled is the number of bytes that went to disk.
 func (m *marks) spilled() (n int64) {
 	for _, side := range m.sides {

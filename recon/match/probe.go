@@ -16,8 +16,11 @@ type probe struct {
 	base  []entry.Entry // of side 0; At notes which other sides have the same
 	slots []uint64      // tag's low half << 32 | index in base + 1; 0 = empty
 	other []entry.Entry // spilled or gathered entries of another side
-	dirty []uint64      // tags, sorted
+	dirty []uint64      // tags, some of them more than once
+	set   tagSet        // the same tags
 	out   []sided
+	room  []sided // for what out is sorted into
+	ends  []uint32
 	sums  sums // of what agrees
 }
 
@@ -27,7 +30,7 @@ type sided struct {
 	side int
 }
 
-// run joins a partition and gives the entries of its dirty tags, sorted by tag, side and place.
+// run joins a partition and gives the entries of its dirty tags: those of each tag together, by side and place.
 func (p *probe) run(s partitions, part int) ([]sided, error) {
 	var err error
 	if p.base, err = s.load(p.base[:0], 0, part); err != nil {
@@ -44,15 +47,14 @@ func (p *probe) run(s partitions, part int) ([]sided, error) {
 	if len(p.dirty) == 0 {
 		return nil, nil
 	}
-	slices.Sort(p.dirty)
-	p.dirty = slices.Compact(p.dirty)
+	p.set.fill(p.dirty)
 	p.settleDirty()
 	for side := 1; side < p.sides; side++ {
 		if err := s.each(side, part, &p.other, func(entries []entry.Entry) { p.gather(side, entries) }); err != nil {
 			return nil, err
 		}
 	}
-	slices.SortFunc(p.out, compareSided)
+	p.group()
 	return p.out, nil
 }
 
@@ -134,7 +136,7 @@ func (p *probe) settle() {
 // settleDirty counts what agrees, and gathers the dirty entries of side 0.
 func (p *probe) settleDirty() {
 	for i := range p.base {
-		if p.isDirty(p.base[i].Tag) {
+		if p.set.has(p.base[i].Tag) {
 			p.out = append(p.out, sided{p.base[i], 0})
 		} else {
 			p.sums.count(&p.base[i])
@@ -144,19 +146,46 @@ func (p *probe) settleDirty() {
 
 func (p *probe) gather(side int, entries []entry.Entry) {
 	for i := range entries {
-		if p.isDirty(entries[i].Tag) {
+		if p.set.has(entries[i].Tag) {
 			p.out = append(p.out, sided{entries[i], side})
 		}
 	}
 }
 
-// isDirty looks a tag up. A few tags are compared one by one, more are searched for.
-func (p *probe) isDirty(tag uint64) bool {
-	if len(p.dirty) <= 4 {
-		return slices.Contains(p.dirty, tag)
+// group sorts what is dirty: by as many low bits of the tags as make runs of a few entries, then each run.
+func (p *probe) group() {
+	n := len(p.out)
+	width := uint(bits.Len(uint(n)))
+	mask := uint64(1)<<width - 1
+	p.ends = slices.Grow(p.ends[:0], 1<<width)[:1<<width]
+	p.room = slices.Grow(p.room[:0], n)[:n]
+	clear(p.ends)
+	for i := range p.out {
+		p.ends[p.out[i].Tag&mask]++
 	}
-	_, found := slices.BinarySearch(p.dirty, tag)
-	return found
+	at := uint32(0)
+	for i, count := range p.ends {
+		p.ends[i] = at
+		at += count
+	}
+	for i := range p.out {
+		end := &p.ends[p.out[i].Tag&mask]
+		p.room[*end] = p.out[i]
+		*end++
+	}
+	p.out, p.room = p.room, p.out
+	start := uint32(0)
+	for _, end := range p.ends {
+		switch run := p.out[start:end]; {
+		case len(run) == 2: // as a rule
+			if compareSided(run[0], run[1]) > 0 {
+				run[0], run[1] = run[1], run[0]
+			}
+		case len(run) > 2:
+			slices.SortFunc(run, compareSided)
+		}
+		start = end
+	}
 }
 
 func compareSided(a, b sided) int {

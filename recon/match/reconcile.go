@@ -187,7 +187,7 @@ func (r *reconciliation) room() (parts int, memory int64) {
 	if r.marks == nil {
 		return r.cfg.partitions(mostRecords(r.sides)), r.cfg.entryMemory()
 	}
-	return r.cfg.partitions(int64(float64(r.mostRead()) * r.marks.share())), r.cfg.entryMemory() / 2
+	return r.cfg.partitions(int64(float64(r.mostRead()) * r.marks.share())), r.cfg.entryMemory() - r.marks.held()
 }
 
 // scanSide reads one side for the first time.
@@ -305,7 +305,7 @@ func (r *reconciliation) joinSome(ctx context.Context, from partitions, next *at
 	for {
 		part := int(next.Add(1)) - 1
 		if part >= end {
-			return to.tally.sums(p.sums.all)
+			return errors.Join(to.tally.sums(p.sums.all), to.tally.settle())
 		}
 		if err := ctx.Err(); err != nil {
 			return err

@@ -37,7 +37,7 @@ func newResolver(cfg *Config, sides []*scan.Side, emit func(Difference) error) *
 	return r
 }
 
-// run resolves the dirty entries of a partition, sorted by tag.
+// run resolves the dirty entries of a partition, those of each tag together.
 func (r *resolver) run(dirty []sided) error {
 	for start := 0; start < len(dirty); {
 		end := start + 1
@@ -63,7 +63,8 @@ func (r *resolver) group(g []sided) error {
 			return err
 		}
 		if same {
-			return r.tally.entries(r.cfg, g)
+			r.tally.entries(r.cfg, g)
+			return nil
 		}
 	}
 	agreed, rest := r.cancel(g)

@@ -3,7 +3,6 @@ package match
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/recon/entry"
@@ -14,8 +13,17 @@ type tally struct {
 	matched Totals
 	breaks  map[recon.Break]*BreakTotals
 	classes map[recon.Class]int64
+	counted []counted // what is not in breaks yet
+	has     []bool    // sides, of one booking
 	sides   int
 	err     error
+}
+
+// counted are bookings with one break, by their entries.
+type counted struct {
+	name  recon.Break
+	count int64
+	sides []sums
 }
 
 // BreakTotals says how many bookings have one break, and what each side has of them.
@@ -66,29 +74,60 @@ func (t *tally) difference(d *Difference) error {
 }
 
 // entries counts one booking by its entries, whose keys are the same: at most one a side, and not all equal.
-func (t *tally) entries(c *Config, g []sided) error {
-	has := make([]bool, t.sides)
+func (t *tally) entries(c *Config, g []sided) {
+	to := t.countedAs(t.brokenAs(c, g))
+	to.count++
+	for i := range g {
+		to.sides[g[i].side].count(&g[i].Entry)
+	}
+}
+
+// brokenAs names the break.
+func (t *tally) brokenAs(c *Config, g []sided) recon.Break {
+	if len(g) < t.sides {
+		t.has = append(t.has[:0], make([]bool, t.sides)...)
+		for i := range g {
+			t.has[g[i].side] = true
+		}
+		return c.missing(t.has)
+	}
 	broken := recon.FieldMismatch
 	for i := range g {
-		has[g[i].side] = true
-		a, b := &g[0], &g[i]
-		switch la, lb := a.At.Label(), b.At.Label(); {
-		case a.Amount != b.Amount || la.Currency() != lb.Currency():
-			broken = recon.AmountMismatch
-		case la.Status() != lb.Status() && broken != recon.AmountMismatch:
+		a, b := g[0].At.Label(), g[i].At.Label()
+		switch {
+		case g[0].Amount != g[i].Amount || (a != b && a.Currency() != b.Currency()):
+			return recon.AmountMismatch
+		case a != b && a.Status() != b.Status():
 			broken = recon.StatusMismatch
 		}
 	}
-	if slices.Contains(has, false) {
-		broken = c.missing(has)
-	}
-	to := t.of(broken)
-	to.Count++
-	for i := range g {
-		if err := to.Sides[g[i].side].add(totalOf(&g[i].Entry)); err != nil {
-			return err
+	return broken
+}
+
+func (t *tally) countedAs(name recon.Break) *counted {
+	for i := range t.counted {
+		if t.counted[i].name == name {
+			return &t.counted[i]
 		}
 	}
+	t.counted = append(t.counted, counted{name: name, sides: make([]sums, t.sides)})
+	return &t.counted[len(t.counted)-1]
+}
+
+// settle takes in what was counted by entries.
+func (t *tally) settle() error {
+	for _, c := range t.counted {
+		to := t.of(c.name)
+		to.Count += c.count
+		for side := range c.sides {
+			for _, s := range c.sides[side].all {
+				if err := s.addTo(&to.Sides[side], 1); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	t.counted = nil
 	return nil
 }
 

@@ -86,11 +86,10 @@ func together(places []uint64) int {
 
 // takeAt finds the cells of the line at the front of a text; whole goes on to the end of the file.
 func (w *worker) takeAt(text, whole []byte) bool {
-	n := bytes.IndexByte(text, '\n')
-	if n < 0 || (w.spec.Lines.Quote && bytes.IndexByte(text[:n], '"') >= 0) {
+	width, taken := w.take(text, len(text))
+	if width == len(text) || (w.spec.Lines.Quote && bytes.IndexByte(text[:width], '"') >= 0) {
 		return w.takeLine(whole, &w.index)
 	}
-	_, taken := w.take(text, n)
 	return taken
 }
 

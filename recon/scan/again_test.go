@@ -76,3 +76,47 @@ func TestLinesReadAgainGiveTheSameEntries(t *testing.T) {
 		}
 	}
 }
+
+// TestKeysAreThoseOfTheWholeLine holds keys that were read alone against those of lines that were read whole.
+func TestKeysAreThoseOfTheWholeLine(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	cells := []string{"x", "", " ", `"q"`, `"a,b"`, "0", "长", strings.Repeat("y", 2*maxPlain)}
+	for name, header := range map[string]string{"first": "order_id,amount,further,currency,status", "last": "amount,further,currency,status,order_id", "inside": "further,order_id,amount,currency,status"} {
+		var b strings.Builder
+		b.WriteString(header + "\n")
+		for i := range 2000 {
+			further := cells[rng.IntN(len(cells))]
+			id := fmt.Sprintf([]string{"P%d", " P%d", "P%d ", `"P%d"`, `"P,%d"`, "长%d"}[rng.IntN(6)], i)
+			line := strings.NewReplacer("order_id", id, "amount", "1.00", "further", further, "currency", "CNY", "status", "paid").Replace(header)
+			b.WriteString(line + "\n")
+		}
+		side, err := OpenFile(file(t, b.String()), Options{Format: moneySpec(), Hasher: entry.NewHasher(entry.NewSecret())})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer side.Close()
+		all := &gather{}
+		if result, err := side.Scan(t.Context(), all); err != nil || result.Records != 2000 {
+			t.Fatalf("%s: %+v, %v", name, result, err)
+		}
+		r, alone := side.Reader(), 0
+		for _, e := range all.entries {
+			got, err := r.Key(e.At.Place())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.plainKey(e.At.Place()) != nil {
+				alone++
+			}
+			want, err := r.Record(e.At.Place())
+			if err != nil || string(got) != want.Key.ID {
+				t.Fatalf("%s: %q, want %q (%v)", name, got, want.Key.ID, err)
+			}
+		}
+		if name != "last" && alone == 0 {
+			t.Errorf("%s: no key was read alone", name)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 	"unsafe"
@@ -14,6 +15,7 @@ type Reader struct {
 	side   *Side
 	parser *parser // of every field
 	brief  *parser // of what is compared
+	keyIn  int     // the column of every key, or -1: there is none, or it takes more than a look at one column
 	index  index
 }
 
@@ -23,7 +25,7 @@ func (s *Side) Reader() *Reader {
 	l.full, l.fees = true, true
 	p := newParser(&l, s.opts.Hasher)
 	p.lenient = !s.layout.full
-	return &Reader{side: s, parser: p, brief: newParser(s.layout, s.opts.Hasher)}
+	return &Reader{side: s, parser: p, brief: newParser(s.layout, s.opts.Hasher), keyIn: s.layout.keyColumn()}
 }
 
 // Record gives the whole record at a place that an entry had. Its origin has the file, not the line: see Side.Line.
@@ -46,8 +48,55 @@ func (s *Side) origin(key recon.Key) recon.Origin {
 
 // Key gives the key of the record at a place that an entry had. Its memory lasts until the next call.
 func (r *Reader) Key(place uint64) ([]byte, error) {
+	if id := r.plainKey(place); id != nil {
+		return id, nil
+	}
 	err := r.read(r.brief, place)
 	return r.brief.id, err
+}
+
+// plainKey gives a key that stands in its column as it is, or nil. Nothing behind it is looked at, since a line is
+// mostly not in any cache.
+func (r *Reader) plainKey(place uint64) []byte {
+	text, p, from := r.side.text, r.brief, int(place)
+	if r.keyIn < 0 || from >= len(text) {
+		return nil
+	}
+	for column := 0; ; column++ {
+		n := bytes.IndexByte(text[from:min(len(text), from+maxPlain)], p.sep)
+		if n < 0 {
+			return nil
+		}
+		cell := text[from : from+n]
+		if !clean(cell) || bytes.IndexByte(cell, '"') >= 0 {
+			return nil
+		}
+		if column == r.keyIn {
+			if n == 0 || p.trim[cell[0]] || p.trim[cell[n-1]] || p.isEmpty(cell) {
+				return nil
+			}
+			return cell
+		}
+		from += n + 1
+	}
+}
+
+// maxPlain bounds how long a cell is looked for.
+const maxPlain = 256
+
+// keyColumn gives the one column that all rules have their key in, of a format whose cells are found by one separator; else -1.
+func (l *layout) keyColumn() int {
+	column := -1
+	for i := range l.rules {
+		switch r := &l.rules[i]; {
+		case r.Ignore != "":
+		case !l.simple || l.second != 0 || len(r.key) != 1 || (column >= 0 && r.key[0] != column):
+			return -1
+		default:
+			column = r.key[0]
+		}
+	}
+	return column
 }
 
 // Prefetch tells that the record at a place is read soon.
