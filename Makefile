@@ -1,6 +1,8 @@
 GO          ?= go
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS     := -s -w -X main.version=$(VERSION)
+# Processors of x86-64-v2 (2009) and later count bits in one instruction.
+export GOAMD64 ?= v2
 # The engine is compiled by a profile of its calls, by which the hot ones are inlined: make profile.
 PROFILE     := recon/match/reconcile.profile
 PROFILED    := $(foreach package,entry scan match,-gcflags=github.com/seed-3356bd69/touchstone/recon/$(package)=-pgoprofile=$(PROFILE))

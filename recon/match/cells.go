@@ -61,6 +61,13 @@ func weight(side, sides int) uint64 {
 // differ tells whether the records of a trace's cell have to be read again.
 func (c *cells) differ(t trace) bool { return *c.of(t) != 0 }
 
+// prefetch asks for the cell of a record that comes soon.
+func (c *cells) prefetch(spots []spot, i int) {
+	if ahead := i + lookAhead; ahead < len(spots) {
+		cpu.Prefetch(unsafe.Pointer(c.of(spots[ahead].trace)))
+	}
+}
+
 // share is how many of the cells differ.
 func (c *cells) share() float64 {
 	n := 0
@@ -81,7 +88,7 @@ func hashed(t trace) uint64 {
 
 // divide fills the cells with the records of dirty buckets.
 func (m *marks) divide(ctx context.Context, records, memory int64) error {
-	dirty := int64(float64(records) * m.dirty.share())
+	dirty := int64(float64(records) * m.dirtyShare)
 	var err error
 	if m.cells, err = newCells(dirty, memory); err != nil {
 		return err
@@ -93,17 +100,15 @@ func (m *marks) divide(ctx context.Context, records, memory int64) error {
 		for worker := range reader.workers {
 			group.Go(func() error {
 				for {
-					_, traces, err := reader.run(worker)
+					spots, err := reader.spots(worker, m.dirty, m.shift)
 					if err == io.EOF {
 						return nil
 					} else if err = errors.Join(err, ctx.Err()); err != nil {
 						return err
 					}
-					for i := range traces {
-						m.prefetch(traces, i)
-						if t := trace(traces[i]); m.dirty.has(m.bucket(t)) {
-							m.cells.add(t, weight)
-						}
+					for i, s := range spots {
+						m.cells.prefetch(spots, i)
+						m.cells.add(s.trace, weight)
 					}
 				}
 			})
@@ -113,15 +118,6 @@ func (m *marks) divide(ctx context.Context, records, memory int64) error {
 		}
 	}
 	return nil
-}
-
-// prefetch asks for the cell of a trace that comes soon, if it will be looked at.
-func (m *marks) prefetch(traces []uint64, i int) {
-	if ahead := i + lookAhead; ahead < len(traces) {
-		if t := trace(traces[ahead]); m.dirty.has(m.bucket(t)) {
-			cpu.Prefetch(unsafe.Pointer(m.cells.of(t)))
-		}
-	}
 }
 
 // picker gives the places of lines that are read again: those in some buckets whose cells differ, or those whose cells do
@@ -140,16 +136,14 @@ func newPicker(m *marks, side int, some bitset, differ bool) *picker {
 // places is a scan.Places.
 func (p *picker) places(worker int, room []uint64) ([]uint64, error) {
 	for {
-		place, traces, err := p.run(worker)
+		spots, err := p.spots(worker, p.some, p.marks.shift)
 		if err != nil {
 			return nil, err
 		}
-		for i := range traces {
-			p.marks.prefetch(traces, i)
-			t := trace(traces[i])
-			place += t.distance()
-			if p.some.has(p.marks.bucket(t)) && p.marks.cells.differ(t) == p.differ {
-				room = append(room, place)
+		for i, s := range spots {
+			p.marks.cells.prefetch(spots, i)
+			if p.marks.cells.differ(s.trace) == p.differ {
+				room = append(room, s.place)
 			}
 		}
 		if len(room) > 0 {

@@ -1,9 +1,13 @@
 package match
 
 import (
+	"errors"
 	"io"
 	"slices"
 	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/seed-3356bd69/touchstone/recon/entry"
 )
@@ -40,12 +44,13 @@ type lineIndex struct {
 	dir    string
 	held   [][]uint64
 	last   []uint64 // the chunk that is being filled
+	raw    [][]byte // memory of all chunks but the first
 	spill  *spillFile
 }
 
 const (
-	// indexChunk is the number of words of a chunk: 1 MiB.
-	indexChunk = 128 << 10
+	// indexChunk is the number of words of a chunk: 2 MiB, a large page.
+	indexChunk = 256 << 10
 
 	chunkBytes = 8 * indexChunk
 
@@ -95,7 +100,13 @@ func (x *lineIndex) add(batch []entry.Entry, traces []trace) error {
 // next puts the full chunk away and begins another one.
 func (x *lineIndex) next() error {
 	if x.budget.left.Add(-1) >= 0 {
-		x.held, x.last = append(x.held, x.last), make([]uint64, 0, indexChunk)
+		x.held = append(x.held, x.last)
+		raw, err := reserve(chunkBytes)
+		if err != nil {
+			return err
+		}
+		x.raw = append(x.raw, raw)
+		x.last = unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(raw))), indexChunk)[:0]
 		return nil
 	}
 	if x.spill == nil {
@@ -119,10 +130,14 @@ func (x *lineIndex) end() error {
 }
 
 func (x *lineIndex) close() error {
-	if x.spill == nil {
-		return nil
+	var errs []error
+	for _, raw := range x.raw {
+		errs = append(errs, unix.Munmap(raw))
 	}
-	return x.spill.close()
+	if x.spill != nil {
+		errs = append(errs, x.spill.close())
+	}
+	return errors.Join(errs...)
 }
 
 // spilled is the number of bytes that went to disk.
@@ -144,6 +159,13 @@ type indexReader struct {
 type indexPlace struct {
 	words []uint64 // of the chunk that is left
 	room  []uint64 // for a chunk from a file
+	spots []spot
+}
+
+// spot is a record and where its line is.
+type spot struct {
+	trace trace
+	place uint64
 }
 
 func newIndexReader(indexes []*lineIndex) *indexReader {
@@ -162,6 +184,24 @@ func (r *indexReader) run(worker int) (uint64, []uint64, error) {
 	traces := w.words[runHead : runHead+n]
 	w.words = w.words[runHead+n:]
 	return place, traces, nil
+}
+
+// spots gives the records of some buckets in the next run, or io.EOF. They last until the worker's next call.
+func (r *indexReader) spots(worker int, some bitset, shift uint) ([]spot, error) {
+	place, traces, err := r.run(worker)
+	if err != nil {
+		return nil, err
+	}
+	w := &r.workers[worker]
+	w.spots = slices.Grow(w.spots[:0], len(traces))[:len(traces)]
+	n := 0
+	for _, word := range traces {
+		t := trace(word)
+		place += t.distance()
+		w.spots[n] = spot{t, place}
+		n += some.bit(word >> shift) // no branch: nobody can foresee it
+	}
+	return w.spots[:n], nil
 }
 
 // chunk takes the next chunk, or io.EOF.

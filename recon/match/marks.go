@@ -29,6 +29,8 @@ type marks struct {
 	traces [][]trace         // by worker: of a batch
 	dirty  bitset
 	cells  *cells // of the dirty buckets
+
+	dirtyShare float64 // of all buckets
 }
 
 type sideMarks struct {
@@ -80,15 +82,12 @@ func newMarks(h *entry.Hasher, sides, workers int, n uint, memory int64, dir str
 	return m, nil
 }
 
-// bucket gives the bucket of a trace.
-func (m *marks) bucket(t trace) uint64 { return uint64(t) >> m.shift }
-
 // share is how much of a side is read again.
 func (m *marks) share() float64 {
 	if m.cells == nil {
 		return 0
 	}
-	return m.dirty.share() * m.cells.share()
+	return m.dirtyShare * m.cells.share()
 }
 
 // begin empties the workers' products.
@@ -127,6 +126,7 @@ func (m *marks) compare() {
 			}
 		}
 	}
+	m.dirtyShare = m.dirty.share()
 }
 
 // missed gives the dirty buckets in which a difference is left among the lines that were not read again: where the quotients of
@@ -182,24 +182,19 @@ func (m *marks) spilled() (n int64) {
 	return n
 }
 
-// lookAhead is how many records before its turn a bucket is asked into the cache, if it is likely to be far: without that,
-// each would be waited for.
+// lookAhead is how many records before its turn a bucket is asked into the nearest cache: without that, each would be waited
+// for.
 const lookAhead = 32
-
-// nearBuckets is how many buckets, as bits, stay in the second cache.
-const nearBuckets = 14
 
 // multiply takes a batch into a worker's products, and gives the traces of its records.
 func (m *marks) multiply(worker int, batch []entry.Entry) []trace {
 	table, shift, hasher := m.own[worker], m.shift, m.hasher
-	if m.shift < 64-nearBuckets {
-		for i := range batch[:min(lookAhead, len(batch))] {
-			cpu.Prefetch(unsafe.Pointer(&table[batch[i].Tag>>shift]))
-		}
+	for i := range batch[:min(lookAhead, len(batch))] {
+		cpu.Prefetch(unsafe.Pointer(&table[batch[i].Tag>>shift]))
 	}
 	traces := slices.Grow(m.traces[worker][:0], len(batch))[:len(batch)]
 	for i := range batch {
-		if ahead := i + lookAhead; m.shift < 64-nearBuckets && ahead < len(batch) {
+		if ahead := i + lookAhead; ahead < len(batch) {
 			cpu.Prefetch(unsafe.Pointer(&table[batch[ahead].Tag>>shift]))
 		}
 		factor := hasher.Factor(&batch[i])
@@ -227,7 +222,10 @@ type bitset []uint64
 
 func newBitset(n int) bitset { return make(bitset, (n+63)/64) }
 
-func (b bitset) has(n uint64) bool { return b[n>>6]>>(n&63)&1 != 0 }
+func (b bitset) has(n uint64) bool { return b.bit(n) != 0 }
+
+// bit is 1 for a number in the set, else 0.
+func (b bitset) bit(n uint64) int { return int(b[n>>6] >> (n & 63) & 1) }
 
 func (b bitset) put(n uint64) { b[n>>6] |= 1 << (n & 63) }
 

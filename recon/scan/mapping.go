@@ -111,25 +111,35 @@ func (o *opened) readDirect(room []byte, from, to int) ([]byte, error) {
 	return o.readBuffered(room, from, to)
 }
 
-// way tells how the region of a byte is read: past the page cache if a twentieth of it or more is not there.
+// way tells how the region of a byte is read: past the page cache if some of the places looked at in it are not there.
 func (o *opened) way(at int) uint32 {
 	region := &o.regions[at/regionSize]
 	if way := region.Load(); way != undecided {
 		return way
 	}
-	begin := at / regionSize * regionSize
-	size := min(regionSize, o.size-begin)
-	var held unix.Cachestat_t
-	err := unix.Cachestat(uint(o.file.Fd()), &unix.CachestatRange{Off: uint64(begin), Len: uint64(size)}, &held, 0)
-	switch {
-	case err != nil:
-		o.give(buffered) // a kernel before 6.5 does not tell
-	case held.Cache*uint64(os.Getpagesize()) < uint64(size-size/20):
-		region.CompareAndSwap(undecided, unbuffered)
-	default:
-		region.CompareAndSwap(undecided, buffered)
+	way, begin := uint32(buffered), at/regionSize*regionSize
+	for at := begin; at < min(begin+regionSize, o.size); at += regionSize / regionLooks {
+		held, err := o.holds(at, min(at+blockSize, o.size))
+		if err != nil {
+			o.give(buffered) // a kernel before 6.5 does not tell
+			return buffered
+		} else if !held {
+			way = unbuffered
+			break
+		}
 	}
+	region.CompareAndSwap(undecided, way)
 	return region.Load()
+}
+
+// regionLooks is at how many places a region is looked at: to ask for all of it takes as long as to hash a twentieth of it.
+const regionLooks = 16
+
+// holds tells whether the page cache has all bytes from from to to.
+func (o *opened) holds(from, to int) (bool, error) {
+	var held unix.Cachestat_t
+	err := unix.Cachestat(uint(o.file.Fd()), &unix.CachestatRange{Off: uint64(from), Len: uint64(to - from)}, &held, 0)
+	return held.Cache*uint64(os.Getpagesize()) >= uint64(to-from), err
 }
 
 // give has all regions read in one way.
