@@ -57,9 +57,16 @@ func (q *queue) reserve(order string) *job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := q.lanes[order]
-	if l == nil {
-		l = &lane{order: order}
+	if l == nil { // nearly always: one piece of memory for all of it
+		p := &struct {
+			job   job
+			lane  lane
+			place [1]*job
+		}{}
+		l = &p.lane
+		p.job.lane, l.order, p.place[0], l.jobs = l, order, &p.job, p.place[:]
 		q.lanes[order] = l
+		return &p.job
 	}
 	j := &job{lane: l, behind: l.busy || len(l.jobs) > 0}
 	l.jobs = append(l.jobs, j)

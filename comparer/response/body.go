@@ -37,7 +37,7 @@ func isPlainMedia(text string) bool {
 }
 
 // bodies compares by structure where both sides have one, and otherwise by bytes.
-func (w *walk) bodies(primary, shadowed shadow.Exchange) {
+func (w *walk) bodies(primary, shadowed *shadow.Exchange) {
 	a, errA := w.plain(primary)
 	b, errB := w.plain(shadowed)
 	if errA != nil || errB != nil {
@@ -62,7 +62,7 @@ func (w *walk) bodies(primary, shadowed shadow.Exchange) {
 }
 
 // messages compares two gRPC answers by field where the method is known, and otherwise by bytes.
-func (w *walk) messages(primary, shadowed shadow.Exchange, a, b []byte) {
+func (w *walk) messages(primary, shadowed *shadow.Exchange, a, b []byte) {
 	path, _, _ := strings.Cut(primary.URI, "?")
 	nodeA := w.methods.document(path, primary.ResponseHeader.Get("Grpc-Encoding"), a, w.config.MaxBody)
 	nodeB := w.methods.document(path, shadowed.ResponseHeader.Get("Grpc-Encoding"), b, w.config.MaxBody)
@@ -87,7 +87,7 @@ func (w *walk) hasAliases() bool {
 var errUnseen = errors.New("the body was not seen whole")
 
 // plain gives the body without gzip.
-func (w *walk) plain(x shadow.Exchange) ([]byte, error) {
+func (w *walk) plain(x *shadow.Exchange) ([]byte, error) {
 	if x.Response.Truncated {
 		return nil, errUnseen
 	}

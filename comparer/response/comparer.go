@@ -48,9 +48,9 @@ func (c *Comparer) Compare(p shadow.Pair) (shadow.Verdict, []shadow.Binding) {
 	case p.Shadow.Failure == shadow.FailTimeout && len(w.found) == 0:
 		w.unseen = shadow.CauseTimeout
 	case p.Shadow.Failure != shadow.FailNone:
-		w.brokeOff(p)
+		w.brokeOff(&p)
 	default:
-		w.exchange(p)
+		w.exchange(&p)
 	}
 	return w.verdict(), w.bindings
 }
@@ -75,12 +75,12 @@ func (w *walk) verdict() shadow.Verdict {
 	return shadow.Verdict{Outcome: shadow.Match}
 }
 
-func (w *walk) brokeOff(p shadow.Pair) {
+func (w *walk) brokeOff(p *shadow.Pair) {
 	w.add("", shadow.KindError, shadow.ClassPlain, strconv.Itoa(p.Primary.Status), string(p.Shadow.Failure))
 }
 
 // exchange compares two whole answers and the calls behind them.
-func (w *walk) exchange(p shadow.Pair) {
+func (w *walk) exchange(p *shadow.Pair) {
 	w.status(p.Primary.Status, p.Shadow.Status)
 	if p.Shadow.Status < http.StatusInternalServerError {
 		w.missingCalls(p)
@@ -91,7 +91,7 @@ func (w *walk) exchange(p shadow.Pair) {
 		return
 	}
 	w.headers(p.Primary.ResponseHeader, p.Shadow.ResponseHeader)
-	w.bodies(p.Primary, p.Shadow)
+	w.bodies(&p.Primary, &p.Shadow)
 }
 
 func (w *walk) status(primary, shadowed int) {
@@ -124,7 +124,7 @@ func (w *walk) guardFindings(calls []shadow.Call) (gaveUp bool) {
 }
 
 // missingCalls finds money that the stable run moved and the candidate did not.
-func (w *walk) missingCalls(p shadow.Pair) {
+func (w *walk) missingCalls(p *shadow.Pair) {
 	for _, call := range p.PrimaryCalls {
 		made := slices.ContainsFunc(p.ShadowCalls, func(s shadow.Call) bool {
 			return s.Operation == call.Operation && s.Ordinal == call.Ordinal
