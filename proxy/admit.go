@@ -155,7 +155,7 @@ func (s *Sidecar) admit(p *passage, in *inbound) {
 	if p.ctx, p.span = s.tracer.Start(parent, p.route.Name, s.asServer...); p.span.IsRecording() {
 		p.span.SetAttributes(attribute.String("touchstone.sample", id))
 	}
-	sampled := s.newRun(p.route, in, key.order, p.span.SpanContext())
+	sampled := s.newRun(p.route, in, key.order, p.span)
 	sampled.tag = shadow.Tag{Release: slice.Release, Sample: id, Side: shadow.Primary, Time: s.deps.Now(), Epoch: slice.tagged()}
 	sampled.gray, sampled.member = slice.gray, member
 	sampled.excluded = s.rule(decision, p.route, in)
@@ -179,9 +179,11 @@ func (s *Sidecar) admit(p *passage, in *inbound) {
 	}
 }
 
-func (s *Sidecar) newRun(route *Route, in *inbound, order string, span trace.SpanContext) *run {
+func (s *Sidecar) newRun(route *Route, in *inbound, order string, span trace.Span) *run {
 	r := s.emptyRun()
-	r.order, r.route, r.trace, r.host, r.length = order, route, span, in.host(), in.length
+	r.order, r.route, r.host, r.length = order, route, in.host(), in.length
+	r.span, r.trace = span, span.SpanContext()
+	r.traceID = traceID(r.trace)
 	r.primary.Side, r.primary.Method, r.primary.URI = shadow.Primary, in.method, in.uri
 	r.request.Init(s.config.Limits.MaxBody, s.budget)
 	r.response.Init(s.config.Limits.MaxBody, s.budget)

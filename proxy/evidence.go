@@ -19,7 +19,7 @@ func (s *Sidecar) line(r *run, v shadow.Verdict, bindings []shadow.Binding) *sha
 	v.Mismatches = s.masked(v.Mismatches)
 	e := &shadow.Evidence{
 		Sample: r.tag.Sample, Release: r.tag.Release, Order: r.order, Route: r.route.Name, Creates: r.route.Creates,
-		Verdict: v, Bindings: bindings, TraceID: traceID(r.trace),
+		Verdict: v, Bindings: bindings, TraceID: r.traceID,
 	}
 	if r.ran {
 		began := r.shadowed.Start

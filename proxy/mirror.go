@@ -23,8 +23,8 @@ const candidateIdle = 2 * time.Second
 
 // work runs jobs until the queue is closed and empty.
 func (s *Sidecar) work(ctx context.Context) {
-	for {
-		j, ok := s.queue.pop()
+	for worker := make(chan struct{}, 1); ; {
+		j, ok := s.queue.pop(worker)
 		if !ok {
 			return
 		}
@@ -92,7 +92,7 @@ func (s *Sidecar) shadowRun(ctx context.Context, r *run) {
 
 // compared runs the request on the candidate and gives the verdict.
 func (s *Sidecar) compared(ctx context.Context, r *run) (shadow.Verdict, []shadow.Binding) {
-	spanned, span := s.tracer.Start(trace.ContextWithSpanContext(ctx, r.trace), r.route.mirrored, s.asClient...) // no link to its parent: Jaeger takes the parent away then
+	spanned, span := s.tracer.Start(trace.ContextWithSpan(ctx, r.span), r.route.mirrored, s.asClient...) // no link to its parent: Jaeger takes the parent away then
 	defer span.End()
 	r.mirrored = span.SpanContext()
 	s.began(r, span, shadow.Shadow)

@@ -14,7 +14,7 @@ func TestPlacesAreKeptFromTheArrivalOn(t *testing.T) {
 			t.Fatalf("%s: %v", name, got)
 		}
 	}
-	if j, _ := q.pop(); j != other {
+	if j, _ := q.pop(nil); j != other {
 		t.Fatalf("popped %q before the order's first place was settled", j.run.order)
 	}
 	q.done(other)
@@ -26,7 +26,7 @@ func TestPlacesAreKeptFromTheArrivalOn(t *testing.T) {
 		if len(q.ready) != 1 {
 			t.Fatalf("%d lanes are ready, want one", len(q.ready))
 		}
-		j, _ := q.pop()
+		j, _ := q.pop(nil)
 		if j != want {
 			t.Fatalf("popped %q", j.run.order)
 		}
@@ -47,12 +47,12 @@ func TestAPlaceThatIsLeftLetsTheNextRun(t *testing.T) {
 	q.leave(third)
 	q.leave(first)
 	q.leave(second) // it is filled: nothing happens
-	if j, _ := q.pop(); j != second || !j.behind {
+	if j, _ := q.pop(nil); j != second || !j.behind {
 		t.Fatalf("popped %+v", j)
 	}
 	q.done(second)
 	q.close()
-	if _, ok := q.pop(); ok || len(q.lanes) != 0 {
+	if _, ok := q.pop(nil); ok || len(q.lanes) != 0 {
 		t.Errorf("something is left: %v", q.lanes)
 	}
 }
@@ -69,7 +69,7 @@ func TestDropLeavesUnsettledPlacesToTheirOwners(t *testing.T) {
 		t.Fatalf("filled after the end: %v", got)
 	}
 	q.leave(open)
-	if _, ok := q.pop(); ok || len(q.lanes) != 0 {
+	if _, ok := q.pop(nil); ok || len(q.lanes) != 0 {
 		t.Errorf("something is left: %v", q.lanes)
 	}
 }

@@ -21,10 +21,12 @@ type run struct {
 	order    string
 	member   string // what the order is remembered by: another release or epoch knows nothing of it
 	route    *Route
-	excluded string // rule, when it will not be mirrored
-	unsure   bool   // whether its order was born gray is asked before it is mirrored
-	served   bool   // by the candidate: it has no shadow run
+	excluded string     // rule, when it will not be mirrored
+	unsure   bool       // whether its order was born gray is asked before it is mirrored
+	served   bool       // by the candidate: it has no shadow run
+	span     trace.Span // of the request
 	trace    trace.SpanContext
+	traceID  string
 	mirrored trace.SpanContext // of its shadow run
 
 	request, response capture.Buffer
@@ -55,7 +57,7 @@ type run struct {
 func (s *Sidecar) open(r *run) {
 	s.publish(r, shadow.EventOpened, &shadow.Evidence{
 		Sample: r.tag.Sample, Release: r.tag.Release, Order: r.order, Route: r.route.Name,
-		Creates: r.route.Creates, Verdict: shadow.Verdict{Outcome: shadow.Pending}, TraceID: traceID(r.trace),
+		Creates: r.route.Creates, Verdict: shadow.Verdict{Outcome: shadow.Pending}, TraceID: r.traceID,
 	})
 	s.opened.Add(1) // after the event: a tally never tells more than was published
 }

@@ -40,6 +40,7 @@ type PublisherConfig struct {
 type Publisher struct {
 	cfg     PublisherConfig
 	queue   *queue
+	room    room
 	metrics publisherMetrics
 	lost    atomic.Uint64
 	conn    atomic.Pointer[nats.Conn]
@@ -69,7 +70,7 @@ func NewPublisher(cfg PublisherConfig) *Publisher {
 
 // Publish takes an event and never blocks; what cannot be taken is counted by Lost. Safe for concurrent use.
 func (p *Publisher) Publish(e shadow.Event) {
-	m, err := encode(e)
+	m, err := p.room.encode(e, roomBytes)
 	if err != nil {
 		p.cfg.Logger.Error("event cannot be sent", keyError, err)
 		p.lose(lostUnencodable, 1)
