@@ -156,7 +156,7 @@ func (s *Sidecar) admit(p *passage, in *inbound) {
 		p.span.SetAttributes(attribute.String("touchstone.sample", id))
 	}
 	sampled := s.newRun(p.route, in, key.order, p.span)
-	sampled.tag = shadow.Tag{Release: slice.Release, Sample: id, Side: shadow.Primary, Time: s.deps.Now(), Epoch: slice.tagged()}
+	sampled.tag = shadow.Tag{Release: slice.Release, Sample: id, Side: shadow.Primary, Time: p.start, Epoch: slice.tagged()}
 	sampled.gray, sampled.member = slice.gray, member
 	sampled.excluded = s.rule(decision, p.route, in)
 	sampled.seq = s.sequence.Add(1)
@@ -205,8 +205,9 @@ func (s *Sidecar) rule(decision admission, route *Route, in *inbound) string {
 
 // finish runs when an exchange ends, also when its handler panics.
 func (s *Sidecar) finish(p *passage, failure func() shadow.Failure) {
-	s.metrics.passed(p.route, p.tagged, s.deps.Now().Sub(p.start))
-	if p.run != nil && !s.safely(whereSettle, func() { s.settle(p, failure()) }) {
+	now := s.deps.Now()
+	s.metrics.passed(p.route, p.tagged, now.Sub(p.start))
+	if p.run != nil && !s.safely(whereSettle, func() { s.settle(p, now, failure()) }) {
 		s.close(p.run, inconclusive(shadow.CauseInternal), nil)
 		s.leave(p.run)
 	}

@@ -36,8 +36,8 @@ func isPlainMedia(text string) bool {
 	return strings.Count(text, "/") == 1
 }
 
-// bodies compares by structure where both sides have one, and otherwise by bytes.
-func (w *walk) bodies(primary, shadowed *shadow.Exchange) {
+// bodies compares answers of a media type by structure where both sides have one, and otherwise by bytes.
+func (w *walk) bodies(primary, shadowed *shadow.Exchange, media string) {
 	a, errA := w.plain(primary)
 	b, errB := w.plain(shadowed)
 	if errA != nil || errB != nil {
@@ -47,7 +47,6 @@ func (w *walk) bodies(primary, shadowed *shadow.Exchange) {
 	if bytes.Equal(a, b) && !w.hasAliases() {
 		return
 	}
-	media := mediaType(primary.ResponseHeader)
 	if isGRPC(media) {
 		w.messages(primary, shadowed, a, b)
 		return

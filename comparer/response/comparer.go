@@ -87,11 +87,12 @@ func (w *walk) exchange(p *shadow.Pair) {
 	} else if p.Primary.Status < http.StatusInternalServerError {
 		return // an error page has no fields to hold against an answer's: the error is the finding
 	}
-	if isGRPC(mediaType(p.Primary.ResponseHeader)) && !w.outcomes(p) {
+	media := mediaType(p.Primary.ResponseHeader)
+	if isGRPC(media) && !w.outcomes(p) {
 		return
 	}
 	w.headers(p.Primary.ResponseHeader, p.Shadow.ResponseHeader)
-	w.bodies(&p.Primary, &p.Shadow)
+	w.bodies(&p.Primary, &p.Shadow, media)
 }
 
 func (w *walk) status(primary, shadowed int) {
@@ -140,8 +141,10 @@ func (w *walk) missingCalls(p *shadow.Pair) {
 }
 
 func (w *walk) headers(primary, shadowed shadow.Header) {
-	if a, b := mediaType(primary), mediaType(shadowed); a != b {
-		w.add("header.Content-Type", shadow.KindValue, shadow.ClassPlain, a, b)
+	if primary.Get("Content-Type") != shadowed.Get("Content-Type") {
+		if a, b := mediaType(primary), mediaType(shadowed); a != b {
+			w.add("header.Content-Type", shadow.KindValue, shadow.ClassPlain, a, b)
+		}
 	}
 	for _, name := range w.config.Headers {
 		name = http.CanonicalHeaderKey(name)
