@@ -97,6 +97,7 @@ func (s *Sidecar) compared(ctx context.Context, r *run) (shadow.Verdict, []shado
 	r.mirrored = span.SpanContext()
 	s.began(r, span, shadow.Shadow)
 	s.send(ctx, spanned, r)
+	r.ran = true
 	s.metrics.mirror.Observe(r.shadowed.Duration.Seconds())
 	if ctx.Err() != nil && r.shadowed.Failure != shadow.FailNone {
 		return dropped(shadow.ReasonShutdown), nil
@@ -113,7 +114,6 @@ func (s *Sidecar) compared(ctx context.Context, r *run) (shadow.Verdict, []shado
 
 // send makes the mirrored request and reads the answer, without ever failing. It is cut by ctx, and traced by spanned.
 func (s *Sidecar) send(ctx, spanned context.Context, r *run) {
-	r.ran = true
 	x := &r.shadowed
 	x.Side, x.Method, x.URI, x.Request, x.Start = shadow.Shadow, r.primary.Method, r.primary.URI, r.primary.Request, s.deps.Now()
 	tag := r.tag

@@ -139,8 +139,7 @@ func (q *queue) pop(worker chan struct{}) (*job, bool) {
 		q.mu.Lock()
 	}
 	l := q.ready[0]
-	n := copy(q.ready, q.ready[1:])
-	q.ready, l.ready = q.ready[:n], false
+	q.ready, l.ready = q.ready[1:], false
 	j := l.jobs[0]
 	l.jobs, l.busy = l.jobs[1:], true
 	q.resize(-1)

@@ -73,3 +73,49 @@ func TestDropLeavesUnsettledPlacesToTheirOwners(t *testing.T) {
 		t.Errorf("something is left: %v", q.lanes)
 	}
 }
+
+// A worker's stack is in the processor's cache for a while.
+func TestTheWorkerThatWorkedLastIsWokenFirst(t *testing.T) {
+	q := newQueue(10, func(int) {})
+	popped := make(chan string)
+	worker := func(name string) {
+		for wake := make(chan struct{}, 1); ; {
+			j, ok := q.pop(wake)
+			if !ok {
+				popped <- name + " ended"
+				return
+			}
+			q.done(j)
+			popped <- name
+		}
+	}
+	waiting := func(n int) {
+		t.Helper()
+		for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+			q.mu.Lock()
+			idle := len(q.idle)
+			q.mu.Unlock()
+			if idle == n {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%d workers wait, want %d", idle, n)
+			}
+		}
+	}
+	for i, name := range []string{"first", "second"} {
+		go worker(name)
+		waiting(i + 1)
+	}
+	for i := range 4 {
+		q.fill(q.reserve("P1"), &run{}, time.Now())
+		if got := <-popped; got != "second" {
+			t.Fatalf("run %d: the %s worker was woken", i, got)
+		}
+		waiting(2)
+	}
+	q.close()
+	if a, b := <-popped, <-popped; a == b {
+		t.Errorf("%s twice", a)
+	}
+}
