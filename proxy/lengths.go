@@ -15,8 +15,8 @@ import (
 // as too large; now and then one run goes and looks.
 type lengths struct {
 	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
-	wary    atomic.Bool // the breaker is asked, and told of every run: an answer was too long, and none after it was not
-	first   func(shadow.Verdict)
+	wary    atomic.Bool          // an answer was too long, and none has fitted since: the breaker is asked before each run, and told of it
+	first   func(shadow.Verdict) // judges a run while nobody is wary
 }
 
 const (
@@ -45,7 +45,7 @@ func newLengths() *lengths {
 
 // allow tells whether a run may go; the caller must then tell its verdict, once.
 func (l *lengths) allow() (judged func(shadow.Verdict), ok bool) {
-	if !l.wary.Load() { // nearly always: it costs nothing
+	if !l.wary.Load() { // nearly always: the breaker would cost a lock, two looks at the clock and two closures
 		return l.first, true
 	}
 	told, err := l.breaker.Allow()

@@ -71,13 +71,13 @@ func (h *Head) HeaderInto(out map[string][]string, without func(Field) bool) map
 	values := make([]string, len(h.Fields))
 	text := h.text()
 	for i, f := range h.Fields {
-		name := textproto.CanonicalMIMEHeaderKey(text[:len(f.Name)])
-		at := cap(f.Line) - cap(f.Value) // both lie in one buffer
-		values[i] = text[at : at+len(f.Value)]
-		text = text[len(f.Line):]
-		if without(f) {
+		line := text[:len(f.Line)]
+		if text = text[len(f.Line):]; without(f) {
 			continue
 		}
+		name := textproto.CanonicalMIMEHeaderKey(line[:len(f.Name)])
+		at := cap(f.Line) - cap(f.Value) // both lie in one buffer
+		values[i] = line[at : at+len(f.Value)]
 		if known, ok := out[name]; ok {
 			out[name] = append(known, values[i])
 		} else {
