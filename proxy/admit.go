@@ -37,7 +37,7 @@ func (s *Sidecar) routeOf(in *inbound) *Route {
 
 // forced tells whether a trusted gateway asks for gray: with the plain release name, or with a signed tag of the primary
 // side, which is not used again but replaced by a new one. A copy's stamp asks for nothing, since all copies have it.
-func (s *Sidecar) forced(in *inbound, slice Slice) bool {
+func (s *Sidecar) forced(in *inbound, slice *Slice) bool {
 	if s.config.Copies || len(s.config.Trusted) == 0 || !within(s.config.Trusted, in.remote) {
 		return false
 	}
@@ -78,14 +78,13 @@ const (
 //
 // An order that the candidate serves is proved by nothing: it is not born gray, and a member that the candidate begins to
 // serve is told, since its shadow runs end here. So is one that may be a member elsewhere, or was one before a restart.
-func (s *Sidecar) decide(in *inbound, key business, route *Route, slice Slice, served bool) admission {
+func (s *Sidecar) decide(in *inbound, key business, member string, route *Route, slice *Slice, served bool) admission {
 	switch {
 	case slice.Halted:
 		return pass
 	case key.order == "":
 		return unkeyed
 	}
-	member := slice.member(key)
 	if served {
 		switch {
 		case s.deps.Members.Has(member):
@@ -115,7 +114,7 @@ func (s *Sidecar) decide(in *inbound, key business, route *Route, slice Slice, s
 
 // share gives the part of the orders that are born gray among those like this one: of the first rule that fits, and
 // otherwise of the slice.
-func (s *Sidecar) share(in *inbound, key business, slice Slice) uint32 {
+func (s *Sidecar) share(in *inbound, key business, slice *Slice) uint32 {
 	for _, r := range s.config.Rules {
 		if r.fits(in, key) {
 			return r.PerMillion
@@ -126,10 +125,10 @@ func (s *Sidecar) share(in *inbound, key business, slice Slice) uint32 {
 
 // admit decides about a request of a route and opens its sample.
 func (s *Sidecar) admit(p *passage, in *inbound) {
-	slice := *s.slice.Load()
+	slice := s.slice.Load()
 	var key business
 	if p.route != nil {
-		key = p.route.Key.of(*p.route, in)
+		key = p.route.Key.of(p.route, in)
 	}
 	if p.serves = s.servedBy(key, slice); p.serves != nil {
 		p.tagged = taggedServed
@@ -137,7 +136,11 @@ func (s *Sidecar) admit(p *passage, in *inbound) {
 	if p.route == nil {
 		return
 	}
-	decision := s.decide(in, key, p.route, slice, p.serves != nil)
+	member := ""
+	if key.order != "" {
+		member = slice.member(key)
+	}
+	decision := s.decide(in, key, member, p.route, slice, p.serves != nil)
 	if decision == unkeyed && p.serves == nil {
 		p.tagged = noKey
 	}
@@ -152,16 +155,16 @@ func (s *Sidecar) admit(p *passage, in *inbound) {
 	if p.ctx, p.span = s.tracer.Start(parent, p.route.Name, s.asServer...); p.span.IsRecording() {
 		p.span.SetAttributes(attribute.String("touchstone.sample", id))
 	}
-	sampled := s.newRun(p.route, in, key.order, p.span.SpanContext())
-	sampled.tag = shadow.Tag{Release: slice.Release, Sample: id, Side: shadow.Primary, Time: s.deps.Now(), Epoch: slice.tagged()}
-	sampled.member = slice.member(key)
+	sampled := s.newRun(p.route, in, key.order, p.span)
+	sampled.tag = shadow.Tag{Release: slice.Release, Sample: id, Side: shadow.Primary, Time: p.start, Epoch: slice.tagged()}
+	sampled.gray, sampled.member = slice.gray, member
 	sampled.excluded = s.rule(decision, p.route, in)
 	sampled.seq = s.sequence.Add(1)
 	sampled.uber = in.value(headerUber) != ""
 	sampled.unsure = decision == unsure
 	sampled.served = decision == servedNow
 	if decision != lateborn && decision != servedNow {
-		p.carried = s.carry(p.ctx, in, sampled.tag, sampled.uber)
+		p.carried = s.carry(p.ctx, in, sampled)
 		p.tagged = taggedYes
 	}
 	sampled.carried = p.carried
@@ -176,11 +179,12 @@ func (s *Sidecar) admit(p *passage, in *inbound) {
 	}
 }
 
-func (s *Sidecar) newRun(route *Route, in *inbound, order string, span trace.SpanContext) *run {
-	r := &run{
-		order: order, route: route, trace: span, host: in.host(), length: in.length,
-		primary: shadow.Exchange{Side: shadow.Primary, Method: in.method, URI: in.uri},
-	}
+func (s *Sidecar) newRun(route *Route, in *inbound, order string, span trace.Span) *run {
+	r := s.emptyRun()
+	r.order, r.route, r.host, r.length = order, route, in.host(), in.length
+	r.span, r.trace = span, span.SpanContext()
+	r.traceID = traceID(r.trace)
+	r.primary.Side, r.primary.Method, r.primary.URI = shadow.Primary, in.method, in.uri
 	r.request.Init(s.config.Limits.MaxBody, s.budget)
 	r.response.Init(s.config.Limits.MaxBody, s.budget)
 	return r
@@ -201,8 +205,9 @@ func (s *Sidecar) rule(decision admission, route *Route, in *inbound) string {
 
 // finish runs when an exchange ends, also when its handler panics.
 func (s *Sidecar) finish(p *passage, failure func() shadow.Failure) {
-	s.metrics.passed(p.route, p.tagged, s.deps.Now().Sub(p.start))
-	if p.run != nil && !s.safely(whereSettle, func() { s.settle(p, failure()) }) {
+	now := s.deps.Now()
+	s.metrics.passed(p.route, p.tagged, now.Sub(p.start))
+	if p.run != nil && !s.safely(whereSettle, func() { s.settle(p, now, failure()) }) {
 		s.close(p.run, inconclusive(shadow.CauseInternal), nil)
 		s.leave(p.run)
 	}

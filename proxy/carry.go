@@ -59,19 +59,22 @@ func without(values ...string) string {
 }
 
 // carry gives the fields of a tagged request: the tag, its release in the forms that travel by themselves, and the trace.
-func (s *Sidecar) carry(ctx context.Context, in *inbound, tag shadow.Tag, uber bool) fields {
-	return s.stamp(ctx, make(fields, 0, carriedMost), strings.Join(in.values(headerBaggage), ","), strings.Join(in.values(headerState), ","), tag, uber)
+func (s *Sidecar) carry(ctx context.Context, in *inbound, r *run) fields {
+	return s.stamp(ctx, r.carried, strings.Join(in.values(headerBaggage), ","), strings.Join(in.values(headerState), ","), r.tag, r)
 }
 
 // stamp adds the fields of one side's run; baggage and state are those that came, and keep what others put there.
-func (s *Sidecar) stamp(ctx context.Context, f fields, baggage, state string, tag shadow.Tag, uber bool) fields {
-	member := memberGray + "=" + tag.Release
+func (s *Sidecar) stamp(ctx context.Context, f fields, baggage, state string, tag shadow.Tag, r *run) fields {
 	f = append(f, field{headerBaggage, baggage}, field{headerState, state})
 	s.deps.Propagator.Inject(ctx, &f)
-	f.Set(shadow.HeaderTag, s.deps.Signer.Sign(tag))
-	f.Set(headerBaggage, joined(without(f.value(headerBaggage)), member))
-	f.Set(headerState, joined(member, without(f.value(headerState)))) // the last to write stands first
-	if uber {
+	if v := f.value(headerBaggage); v != r.gray {
+		f.Set(headerBaggage, joined(without(v), r.gray))
+	}
+	if v := f.value(headerState); v != r.gray {
+		f.Set(headerState, joined(r.gray, without(v))) // the last to write stands first
+	}
+	f = append(f, field{shadow.HeaderTag, s.deps.Signer.Sign(tag)})
+	if r.uber {
 		f.Set(headerUberMember, tag.Release)
 	}
 	return f

@@ -43,6 +43,8 @@ type Slice struct {
 	PerMillion uint32 // orders born gray
 	Serve      uint32 // orders per million whose requests the candidate answers
 	Halted     bool   // after a rollback: nothing is sampled any more, forced or not
+
+	gray string // the release as a member of W3C lists
 }
 
 // Route names one kind of request. The first route that matches counts.
@@ -193,12 +195,18 @@ func (s Slice) check() error {
 	return nil
 }
 
+// ready gives a slice in which what each request needs of it is made.
+func (s Slice) ready() *Slice {
+	s.gray = memberGray + "=" + s.Release
+	return &s
+}
+
 // tagged is the epoch of new tags.
-func (s Slice) tagged() uint64 { return max(s.Epoch, s.Policy) }
+func (s *Slice) tagged() uint64 { return max(s.Epoch, s.Policy) }
 
 // member is what an order is remembered by. A rollback raises the epoch, and with it every membership ends: the
 // candidate did not see what happened to the orders in between.
-func (s Slice) member(key business) string {
+func (s *Slice) member(key business) string {
 	return s.Release + "@" + strconv.FormatUint(s.Epoch, 10) + "/" + key.name()
 }
 
@@ -239,6 +247,6 @@ func (a AmountRule) check() error {
 }
 
 // matches tells whether a request is of this route.
-func (r Route) matches(in *inbound) bool {
+func (r *Route) matches(in *inbound) bool {
 	return (r.Method == "" || r.Method == in.method) && pattern.Match(r.Path, in.path)
 }

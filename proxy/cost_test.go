@@ -141,7 +141,7 @@ func TestGarbageOfARequest(t *testing.T) {
 		perMillion uint32
 		allocs     float64
 		bytes      float64
-	}{{"forwarded", 0, 12, 1000}, {"mirrored and compared", shadow.PerMillion, 70, 8000}} {
+	}{{"forwarded", 0, 12, 1000}, {"mirrored and compared", shadow.PerMillion, 45, 4000}} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newCheapRig(t, c.perMillion)
 			r.posts(100)

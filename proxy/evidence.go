@@ -19,10 +19,11 @@ func (s *Sidecar) line(r *run, v shadow.Verdict, bindings []shadow.Binding) *sha
 	v.Mismatches = s.masked(v.Mismatches)
 	e := &shadow.Evidence{
 		Sample: r.tag.Sample, Release: r.tag.Release, Order: r.order, Route: r.route.Name, Creates: r.route.Creates,
-		Verdict: v, Bindings: bindings, TraceID: traceID(r.trace),
+		Verdict: v, Bindings: bindings, TraceID: r.traceID,
 	}
-	if r.shadowed != nil {
-		e.Ran = &r.shadowed.Start
+	if r.ran {
+		began := r.shadowed.Start
+		e.Ran = &began
 	}
 	return e
 }
@@ -43,9 +44,9 @@ func (s *Sidecar) attach(r *run, e *shadow.Evidence) {
 		r.primary.RequestHeader = shadow.Header(r.primaryHeader())
 		e.Primary = s.presentable(r.primary)
 	}
-	if r.shadowed != nil {
+	if r.ran {
 		r.shadowed.RequestHeader = shadow.Header(r.shadowHeader())
-		e.Shadow = s.presentable(*r.shadowed)
+		e.Shadow = s.presentable(r.shadowed)
 	}
 	for _, call := range r.calls {
 		call.Exchange = *s.presentable(call.Exchange)

@@ -278,7 +278,7 @@ func (s *Sidecar) endless(r *run, p *passage) {
 	if r.excluded == "" {
 		r.excluded = shadow.RuleNotRepeatable
 	}
-	s.settle(p, shadow.FailNone)
+	s.settle(p, s.deps.Now(), shadow.FailNone)
 }
 
 // trailed adds gRPC's status, which comes behind the body, to the header that is compared.

@@ -8,7 +8,7 @@ import (
 
 // judge gives the verdict of a shadow run: what broke is judged here, what answered by the comparer. What the guard saw
 // in outgoing calls stands, however the run ended.
-func (s *Sidecar) judge(pair shadow.Pair) (shadow.Verdict, []shadow.Binding) {
+func (s *Sidecar) judge(pair *shadow.Pair) (shadow.Verdict, []shadow.Binding) {
 	found, gaveUp := guardFindings(pair.ShadowCalls)
 	if s.config.Copies {
 		return unpaired(pair), nil
@@ -34,7 +34,7 @@ func (s *Sidecar) judge(pair shadow.Pair) (shadow.Verdict, []shadow.Binding) {
 
 // unpaired is the verdict of a copy's run: the stable answer and the stable release's calls are not known here, so that
 // only a run that broke can be judged.
-func unpaired(pair shadow.Pair) shadow.Verdict {
+func unpaired(pair *shadow.Pair) shadow.Verdict {
 	switch pair.Shadow.Failure {
 	case shadow.FailNone:
 		return excluded(shadow.RuleUnpaired)
@@ -48,8 +48,8 @@ func unpaired(pair shadow.Pair) shadow.Verdict {
 	return shadow.Verdict{Outcome: shadow.Mismatched, Mismatches: []shadow.Mismatch{m}}
 }
 
-func (s *Sidecar) compare(pair shadow.Pair) (shadow.Verdict, []shadow.Binding) {
-	v, bindings := s.deps.Comparer.Compare(pair)
+func (s *Sidecar) compare(pair *shadow.Pair) (shadow.Verdict, []shadow.Binding) {
+	v, bindings := s.deps.Comparer.Compare(*pair)
 	switch v.Outcome {
 	case shadow.Match, shadow.Mismatched, shadow.Inconclusive:
 		return v, bindings
@@ -57,7 +57,7 @@ func (s *Sidecar) compare(pair shadow.Pair) (shadow.Verdict, []shadow.Binding) {
 	return inconclusive(shadow.CauseInternal), nil
 }
 
-func broken(pair shadow.Pair) shadow.Mismatch {
+func broken(pair *shadow.Pair) shadow.Mismatch {
 	return shadow.Mismatch{
 		Place: shadow.InResponse, Name: pair.Route, Kind: shadow.KindError, Class: shadow.ClassPlain,
 		Expected: strconv.Itoa(pair.Primary.Status), Actual: string(pair.Shadow.Failure),

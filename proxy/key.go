@@ -53,7 +53,7 @@ func (b business) name() string {
 }
 
 // of gives the key of a request of the route; its order is "" when there is none, or its merchant is asked for and missing.
-func (k KeyRule) of(route Route, in *inbound) business {
+func (k *KeyRule) of(route *Route, in *inbound) business {
 	b := business{order: k.Source.in(route, in)}
 	if k.Merchant != (Source{}) {
 		if b.merchant = k.Merchant.in(route, in); b.merchant == "" {
@@ -64,25 +64,27 @@ func (k KeyRule) of(route Route, in *inbound) business {
 }
 
 // in gives the value at the first place where there is one.
-func (s Source) in(route Route, in *inbound) string {
-	for _, place := range []struct {
-		set  bool
-		read func() string
-	}{
-		{s.Header != "", func() string { return in.value(s.Header) }},
-		{s.Query != "", func() string { return in.parameter(s.Query) }},
-		{s.Path != "", func() string { return pattern.Value(route.Path, in.path, s.Path) }},
-		{s.JSON != "", func() string { return scalar(in.body, s.JSON) }},
-		{s.Form != "", func() string { return formValue(in, s.Form) }},
-		{s.XML != "", func() string { return element(in.body, s.XML) }},
-	} {
-		if place.set {
-			if v := place.read(); v != "" {
-				return v
-			}
-		}
+func (s *Source) in(route *Route, in *inbound) string {
+	v := ""
+	if s.Header != "" {
+		v = in.value(s.Header)
 	}
-	return ""
+	if v == "" && s.Query != "" {
+		v = in.parameter(s.Query)
+	}
+	if v == "" && s.Path != "" {
+		v = pattern.Value(route.Path, in.path, s.Path)
+	}
+	if v == "" && s.JSON != "" {
+		v = scalar(in.body, s.JSON)
+	}
+	if v == "" && s.Form != "" {
+		v = formValue(in, s.Form)
+	}
+	if v == "" && s.XML != "" {
+		v = element(in.body, s.XML)
+	}
+	return v
 }
 
 func formValue(in *inbound, name string) string {

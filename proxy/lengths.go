@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -14,6 +15,8 @@ import (
 // as too large; now and then one run goes and looks.
 type lengths struct {
 	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
+	wary    atomic.Bool          // an answer was too long, and none has fitted since: the breaker is asked before each run, and told of it
+	first   func(shadow.Verdict) // judges a run while nobody is wary
 }
 
 const (
@@ -24,23 +27,43 @@ const (
 var errTooLong = errors.New("longer than what is compared")
 
 func newLengths() *lengths {
-	return &lengths{gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+	l := &lengths{breaker: gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		MaxRequests: 1, Timeout: lengthLook,
 		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= tooLongInARow },
 	})}
+	l.first = func(v shadow.Verdict) {
+		if !tooLong(v) {
+			return
+		}
+		l.wary.Store(true)
+		if judged, ok := l.allow(); ok {
+			judged(v)
+		}
+	}
+	return l
 }
 
 // allow tells whether a run may go; the caller must then tell its verdict, once.
 func (l *lengths) allow() (judged func(shadow.Verdict), ok bool) {
+	if !l.wary.Load() { // nearly always: the breaker would cost a lock, two looks at the clock and two closures
+		return l.first, true
+	}
 	told, err := l.breaker.Allow()
 	if err != nil {
 		return nil, false
 	}
 	return func(v shadow.Verdict) {
-		if v.Outcome == shadow.Inconclusive && v.Cause == shadow.CauseTruncated {
+		if tooLong(v) {
 			told(errTooLong)
 			return
 		}
 		told(nil)
+		if l.breaker.Counts().ConsecutiveFailures == 0 && l.breaker.State() == gobreaker.StateClosed {
+			l.wary.Store(false)
+		}
 	}, true
+}
+
+func tooLong(v shadow.Verdict) bool {
+	return v.Outcome == shadow.Inconclusive && v.Cause == shadow.CauseTruncated
 }

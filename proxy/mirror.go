@@ -23,17 +23,19 @@ const candidateIdle = 2 * time.Second
 
 // work runs jobs until the queue is closed and empty.
 func (s *Sidecar) work(ctx context.Context) {
-	for {
-		j, ok := s.queue.pop()
+	for worker := make(chan struct{}, 1); ; {
+		j, ok := s.queue.pop(worker)
 		if !ok {
 			return
 		}
-		if s.safely(whereMirror, func() { s.perform(ctx, j) }) {
-			s.recycle(j.run)
-		} else {
+		whole := s.safely(whereMirror, func() { s.perform(ctx, j) })
+		if !whole {
 			s.close(j.run, inconclusive(shadow.CauseInternal), nil)
 		}
 		s.queue.done(j)
+		if whole {
+			s.recycle(j.run)
+		}
 	}
 }
 
@@ -90,48 +92,47 @@ func (s *Sidecar) shadowRun(ctx context.Context, r *run) {
 
 // compared runs the request on the candidate and gives the verdict.
 func (s *Sidecar) compared(ctx context.Context, r *run) (shadow.Verdict, []shadow.Binding) {
-	spanned, span := s.tracer.Start(trace.ContextWithSpanContext(ctx, r.trace), r.route.mirrored, s.asClient...) // no link to its parent: Jaeger takes the parent away then
+	spanned, span := s.tracer.Start(trace.ContextWithSpan(ctx, r.span), r.route.mirrored, s.asClient...) // no link to its parent: Jaeger takes the parent away then
 	defer span.End()
 	r.mirrored = span.SpanContext()
 	s.began(r, span, shadow.Shadow)
-	x := s.send(ctx, spanned, r)
-	s.metrics.mirror.Observe(x.Duration.Seconds())
-	r.shadowed = &x
-	if ctx.Err() != nil && x.Failure != shadow.FailNone {
+	s.send(ctx, spanned, r)
+	r.ran = true
+	s.metrics.mirror.Observe(r.shadowed.Duration.Seconds())
+	if ctx.Err() != nil && r.shadowed.Failure != shadow.FailNone {
 		return dropped(shadow.ReasonShutdown), nil
 	}
 	primary, shadowed, err := s.fetch(ctx, r)
 	if err != nil {
 		return inconclusive(shadow.CauseGuard), nil
 	}
-	return s.judge(shadow.Pair{
-		Tag: r.tag, Order: r.order, Route: r.route.Name, Primary: r.primary, Shadow: x,
+	return s.judge(&shadow.Pair{
+		Tag: r.tag, Order: r.order, Route: r.route.Name, Primary: r.primary, Shadow: r.shadowed,
 		PrimaryCalls: primary, ShadowCalls: shadowed, Amount: r.amount,
 	})
 }
 
 // send makes the mirrored request and reads the answer, without ever failing. It is cut by ctx, and traced by spanned.
-func (s *Sidecar) send(ctx, spanned context.Context, r *run) shadow.Exchange {
-	start := s.deps.Now()
+func (s *Sidecar) send(ctx, spanned context.Context, r *run) {
+	x := &r.shadowed
+	x.Side, x.Method, x.URI, x.Request, x.Start = shadow.Shadow, r.primary.Method, r.primary.URI, r.primary.Request, s.deps.Now()
 	tag := r.tag
-	tag.Side, tag.Time = shadow.Shadow, start
-	r.stamped = s.stamp(spanned, make(fields, 0, carriedMost), r.carried.value(headerBaggage), r.carried.value(headerState), tag, r.uber)
-	x := shadow.Exchange{Side: shadow.Shadow, Method: r.primary.Method, URI: r.primary.URI, Request: r.primary.Request, Start: start}
+	tag.Side, tag.Time = shadow.Shadow, x.Start
+	r.stamped = s.stamp(spanned, r.stamped, r.carried.value(headerBaggage), r.carried.value(headerState), tag, r)
 	r.answer.Init(s.config.Limits.MaxBody, s.budget)
-	err := s.ask(ctx, spanned, r, &x)
+	err := s.ask(ctx, spanned, r)
 	x.Response, _ = r.answer.Snapshot()
-	x.Duration = s.deps.Now().Sub(start)
+	x.Duration = s.deps.Now().Sub(x.Start)
 	x.Failure = shadowFailure(ctx, err)
-	return x
 }
 
-func (s *Sidecar) ask(ctx, spanned context.Context, r *run, x *shadow.Exchange) error {
+func (s *Sidecar) ask(ctx, spanned context.Context, r *run) error {
 	if !r.grpc {
-		return s.sendPlain(ctx, r, x)
+		return s.sendPlain(ctx, r)
 	}
 	limited, cancel := context.WithTimeout(spanned, s.config.Limits.ShadowTimeout)
 	defer cancel()
-	return s.sendGRPC(limited, r, x)
+	return s.sendGRPC(limited, r)
 }
 
 func shadowFailure(ctx context.Context, err error) shadow.Failure {
@@ -147,10 +148,10 @@ func shadowFailure(ctx context.Context, err error) shadow.Failure {
 }
 
 // sendPlain sends the request as bytes: method, target, host, header and body are the stable release's.
-func (s *Sidecar) sendPlain(ctx context.Context, r *run, x *shadow.Exchange) error {
+func (s *Sidecar) sendPlain(ctx context.Context, r *run) error {
 	limit := s.config.Limits.MaxBody
 	seen := func(h *framing.Head) bool {
-		x.Status, x.ResponseHeader = h.Status, withoutHop(h.HeaderInto(s.emptyHeader()))
+		r.shadowed.Status, r.shadowed.ResponseHeader = h.Status, s.answerHeader(h)
 		if h.Length > limit && r.primary.Method != http.MethodHead {
 			r.answer.Miss(h.Length) // it could not be compared: it is not fetched either
 			return false
@@ -217,7 +218,7 @@ func (r *run) shadowHeader() http.Header {
 }
 
 // sendGRPC sends the request over HTTP/2.
-func (s *Sidecar) sendGRPC(ctx context.Context, r *run, x *shadow.Exchange) error {
+func (s *Sidecar) sendGRPC(ctx context.Context, r *run) error {
 	target := baseURL(s.shadowed.Target())
 	target.Path = r.primary.URI // of gRPC: "/package.Service/Method"
 	req := (&http.Request{
@@ -228,10 +229,10 @@ func (s *Sidecar) sendGRPC(ctx context.Context, r *run, x *shadow.Exchange) erro
 	if err != nil {
 		return fmt.Errorf("mirror a gRPC call: %w", err)
 	}
-	x.Status, x.ResponseHeader = res.StatusCode, shadow.Header(res.Header)
+	r.shadowed.Status, r.shadowed.ResponseHeader = res.StatusCode, shadow.Header(res.Header)
 	body := r.answer.Body(res.Body)
 	_, err = io.Copy(io.Discard, body)
 	body.Close()
-	addTrailer(x.ResponseHeader, res.Trailer)
+	addTrailer(r.shadowed.ResponseHeader, res.Trailer)
 	return err
 }

@@ -80,19 +80,12 @@ func (b *bytesPassage) Answer(h *framing.Head) (endless bool) {
 	b.sidecar.safely(whereForward, func() {
 		b.head = true
 		b.run.primary.Status = h.Status
-		b.run.primary.ResponseHeader = withoutHop(h.HeaderInto(b.sidecar.emptyHeader()))
+		b.run.primary.ResponseHeader = b.sidecar.answerHeader(h)
 		if endless {
 			b.sidecar.endless(b.run, &b.passage)
 		}
 	})
 	return endless
-}
-
-func withoutHop(h map[string][]string) shadow.Header {
-	for _, name := range []string{"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", shadow.HeaderTag} {
-		delete(h, name)
-	}
-	return h
 }
 
 // Piece copies a part of a sampled answer.

@@ -14,7 +14,7 @@ import (
 //	                                └── gets no shadow run: leave
 type queue struct {
 	mu     sync.Mutex
-	wake   *sync.Cond
+	idle   []chan struct{} // workers that wait, the one that worked last at the end: its stack is still in the cache
 	limit  int
 	length int // filled places, not running
 	lanes  map[string]*lane
@@ -39,9 +39,7 @@ type job struct {
 }
 
 func newQueue(limit int, onSize func(int)) *queue {
-	q := &queue{limit: limit, lanes: map[string]*lane{}, onSize: onSize}
-	q.wake = sync.NewCond(&q.mu)
-	return q
+	return &queue{limit: limit, lanes: map[string]*lane{}, onSize: onSize}
 }
 
 type pushResult int
@@ -57,9 +55,16 @@ func (q *queue) reserve(order string) *job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := q.lanes[order]
-	if l == nil {
-		l = &lane{order: order}
+	if l == nil { // nearly always: one piece of memory for all of it
+		p := &struct {
+			job   job
+			lane  lane
+			place [1]*job
+		}{}
+		l = &p.lane
+		p.job.lane, l.order, p.place[0], l.jobs = l, order, &p.job, p.place[:]
 		q.lanes[order] = l
+		return &p.job
 	}
 	j := &job{lane: l, behind: l.busy || len(l.jobs) > 0}
 	l.jobs = append(l.jobs, j)
@@ -106,20 +111,32 @@ func (q *queue) offer(l *lane) {
 	case l.jobs[0].run != nil:
 		l.ready = true
 		q.ready = append(q.ready, l)
-		q.wake.Signal()
+		q.wake(1)
 	}
 }
 
+// wake lets so many of the workers that wait look again.
+func (q *queue) wake(n int) {
+	rest := max(len(q.idle)-n, 0)
+	for _, worker := range q.idle[rest:] {
+		worker <- struct{}{}
+	}
+	q.idle = q.idle[:rest]
+}
+
 // pop waits for a job that may run; false = the queue is closed and nothing waits any more.
-// The caller must call done with the job when its run has ended.
-func (q *queue) pop() (*job, bool) {
+// The caller must call done with the job when its run has ended. It waits at its own channel, which has room for one.
+func (q *queue) pop(worker chan struct{}) (*job, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.ready) == 0 {
 		if q.closed && q.length == 0 {
 			return nil, false
 		}
-		q.wake.Wait()
+		q.idle = append(q.idle, worker)
+		q.mu.Unlock()
+		<-worker
+		q.mu.Lock()
 	}
 	l := q.ready[0]
 	q.ready, l.ready = q.ready[1:], false
@@ -127,7 +144,7 @@ func (q *queue) pop() (*job, bool) {
 	l.jobs, l.busy = l.jobs[1:], true
 	q.resize(-1)
 	if q.closed && q.length == 0 {
-		q.wake.Broadcast()
+		q.wake(len(q.idle))
 	}
 	return j, true
 }
@@ -145,7 +162,7 @@ func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	q.wake.Broadcast()
+	q.wake(len(q.idle))
 }
 
 // drop takes out everything that waits for its run; places that are not filled stay, and cannot be filled any more.
@@ -161,7 +178,7 @@ func (q *queue) drop() []*job {
 	}
 	q.ready = nil
 	q.resize(-q.length)
-	q.wake.Broadcast()
+	q.wake(len(q.idle))
 	return out
 }
 

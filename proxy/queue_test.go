@@ -14,7 +14,7 @@ func TestPlacesAreKeptFromTheArrivalOn(t *testing.T) {
 			t.Fatalf("%s: %v", name, got)
 		}
 	}
-	if j, _ := q.pop(); j != other {
+	if j, _ := q.pop(nil); j != other {
 		t.Fatalf("popped %q before the order's first place was settled", j.run.order)
 	}
 	q.done(other)
@@ -26,7 +26,7 @@ func TestPlacesAreKeptFromTheArrivalOn(t *testing.T) {
 		if len(q.ready) != 1 {
 			t.Fatalf("%d lanes are ready, want one", len(q.ready))
 		}
-		j, _ := q.pop()
+		j, _ := q.pop(nil)
 		if j != want {
 			t.Fatalf("popped %q", j.run.order)
 		}
@@ -47,12 +47,12 @@ func TestAPlaceThatIsLeftLetsTheNextRun(t *testing.T) {
 	q.leave(third)
 	q.leave(first)
 	q.leave(second) // it is filled: nothing happens
-	if j, _ := q.pop(); j != second || !j.behind {
+	if j, _ := q.pop(nil); j != second || !j.behind {
 		t.Fatalf("popped %+v", j)
 	}
 	q.done(second)
 	q.close()
-	if _, ok := q.pop(); ok || len(q.lanes) != 0 {
+	if _, ok := q.pop(nil); ok || len(q.lanes) != 0 {
 		t.Errorf("something is left: %v", q.lanes)
 	}
 }
@@ -69,7 +69,53 @@ func TestDropLeavesUnsettledPlacesToTheirOwners(t *testing.T) {
 		t.Fatalf("filled after the end: %v", got)
 	}
 	q.leave(open)
-	if _, ok := q.pop(); ok || len(q.lanes) != 0 {
+	if _, ok := q.pop(nil); ok || len(q.lanes) != 0 {
 		t.Errorf("something is left: %v", q.lanes)
+	}
+}
+
+// A worker's stack is in the processor's cache for a while.
+func TestTheWorkerThatWorkedLastIsWokenFirst(t *testing.T) {
+	q := newQueue(10, func(int) {})
+	popped := make(chan string)
+	worker := func(name string) {
+		for wake := make(chan struct{}, 1); ; {
+			j, ok := q.pop(wake)
+			if !ok {
+				popped <- name + " ended"
+				return
+			}
+			q.done(j)
+			popped <- name
+		}
+	}
+	waiting := func(n int) {
+		t.Helper()
+		for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+			q.mu.Lock()
+			idle := len(q.idle)
+			q.mu.Unlock()
+			if idle == n {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%d workers wait, want %d", idle, n)
+			}
+		}
+	}
+	for i, name := range []string{"first", "second"} {
+		go worker(name)
+		waiting(i + 1)
+	}
+	for i := range 4 {
+		q.fill(q.reserve("P1"), &run{}, time.Now())
+		if got := <-popped; got != "second" {
+			t.Fatalf("run %d: the %s worker was woken", i, got)
+		}
+		waiting(2)
+	}
+	q.close()
+	if a, b := <-popped, <-popped; a == b {
+		t.Errorf("%s twice", a)
 	}
 }

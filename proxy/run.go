@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/seed-3356bd69/touchstone/proxy/capture"
+	"github.com/seed-3356bd69/touchstone/proxy/framing"
 	"github.com/seed-3356bd69/touchstone/recon"
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
@@ -20,10 +21,12 @@ type run struct {
 	order    string
 	member   string // what the order is remembered by: another release or epoch knows nothing of it
 	route    *Route
-	excluded string // rule, when it will not be mirrored
-	unsure   bool   // whether its order was born gray is asked before it is mirrored
-	served   bool   // by the candidate: it has no shadow run
+	excluded string     // rule, when it will not be mirrored
+	unsure   bool       // whether its order was born gray is asked before it is mirrored
+	served   bool       // by the candidate: it has no shadow run
+	span     trace.Span // of the request
 	trace    trace.SpanContext
+	traceID  string
 	mirrored trace.SpanContext // of its shadow run
 
 	request, response capture.Buffer
@@ -31,6 +34,7 @@ type run struct {
 	lines             []byte      // of the header as the stable release got it, but for what carried replaces and Content-Length; or
 	header            http.Header // all of it, where net/http passed it on
 	told              bool        // it came with a Content-Length
+	gray              string      // its release as a member of W3C lists
 	carried           fields      // the tag and trace of the stable release
 	stamped           fields      // what the candidate gets instead
 	grpc              bool
@@ -41,7 +45,8 @@ type run struct {
 	place    *job         // in the queue; nil = it gets no shadow run
 	amount   *recon.Money // of the request, where the route says where it is
 	primary  shadow.Exchange
-	shadowed *shadow.Exchange
+	shadowed shadow.Exchange
+	ran      bool           // it was sent to the candidate
 	answer   capture.Buffer // of the shadow run
 	calls    []shadow.Call  // of both sides, once taken
 	taken    bool
@@ -52,7 +57,7 @@ type run struct {
 func (s *Sidecar) open(r *run) {
 	s.publish(r, shadow.EventOpened, &shadow.Evidence{
 		Sample: r.tag.Sample, Release: r.tag.Release, Order: r.order, Route: r.route.Name,
-		Creates: r.route.Creates, Verdict: shadow.Verdict{Outcome: shadow.Pending}, TraceID: traceID(r.trace),
+		Creates: r.route.Creates, Verdict: shadow.Verdict{Outcome: shadow.Pending}, TraceID: r.traceID,
 	})
 	s.opened.Add(1) // after the event: a tally never tells more than was published
 }
@@ -118,30 +123,35 @@ func (r *run) release() {
 	}
 }
 
-// recycle gives what a run was kept in to other runs. The run is closed, and it was this goroutine's to the end. What
-// travels as evidence was copied; a transport of net/http may still hold the body of a call.
+// recycle gives a run, and what it was kept in, to other samples. The run is closed, its place is done with, and it was
+// this goroutine's to the end. What travels as evidence was copied; a transport of net/http may still hold the body of a
+// call.
 func (s *Sidecar) recycle(r *run) {
 	if r.grpc || r.header != nil {
 		return
 	}
-	for _, b := range []*capture.Buffer{&r.request, &r.response, &r.answer} {
+	for _, b := range [...]*capture.Buffer{&r.request, &r.response, &r.answer} {
 		b.Recycle()
 	}
-	headers := []shadow.Header{r.primary.ResponseHeader}
-	r.primary.ResponseHeader = nil
-	if r.shadowed != nil {
-		headers = append(headers, r.shadowed.ResponseHeader)
-		r.shadowed.ResponseHeader = nil
-	}
-	for _, h := range headers {
+	for _, h := range [...]shadow.Header{r.primary.ResponseHeader, r.shadowed.ResponseHeader} {
 		if h != nil && len(h) <= keptFields {
 			clear(h)
 			s.headers.Put(h)
 		}
 	}
+	*r = run{lines: r.lines[:0], carried: r.carried[:0], stamped: r.stamped[:0]}
+	s.runs.Put(r)
 }
 
 const keptFields = 32 // of a header whose map is used again
+
+// emptyRun gives a run of which nothing is set.
+func (s *Sidecar) emptyRun() *run {
+	if r, ok := s.runs.Get().(*run); ok {
+		return r
+	}
+	return &run{carried: make(fields, 0, carriedMost), stamped: make(fields, 0, carriedMost)}
+}
 
 // emptyHeader gives a map for the header of an answer.
 func (s *Sidecar) emptyHeader() shadow.Header {
@@ -149,6 +159,26 @@ func (s *Sidecar) emptyHeader() shadow.Header {
 		return h
 	}
 	return make(shadow.Header, 8)
+}
+
+// answerHeader copies the fields of an answer that are compared.
+func (s *Sidecar) answerHeader(h *framing.Head) shadow.Header {
+	return h.HeaderInto(s.emptyHeader(), isHopOrTag)
+}
+
+// isHopOrTag tells whether a field of an answer is for this hop only, or none that a service may give.
+func isHopOrTag(f framing.Field) bool {
+	switch len(f.Name) {
+	case len("Connection"):
+		return f.Is("Connection") || f.Is("Keep-Alive")
+	case len("Proxy-Connection"):
+		return f.Is("Proxy-Connection")
+	case len("Transfer-Encoding"):
+		return f.Is("Transfer-Encoding")
+	case len(shadow.HeaderTag):
+		return f.Is(shadow.HeaderTag)
+	}
+	return false
 }
 
 // came takes over the header as net/http passed it on.

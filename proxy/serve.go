@@ -9,7 +9,7 @@ import (
 
 // servedBy tells which release answers: nil = the stable one. All requests of an order go to the same one; those without
 // an order, or of no route, go to the candidate when everything does.
-func (s *Sidecar) servedBy(key business, slice Slice) *upstream.Pool {
+func (s *Sidecar) servedBy(key business, slice *Slice) *upstream.Pool {
 	switch {
 	case slice.Serve == 0 || s.serving == nil:
 		return nil

@@ -9,12 +9,12 @@ import (
 
 // settle decides what becomes of a sample when the stable exchange has ended: a bucket now, or its shadow run in the
 // place that was kept for it.
-func (s *Sidecar) settle(p *passage, failure shadow.Failure) {
+func (s *Sidecar) settle(p *passage, now time.Time, failure shadow.Failure) {
 	r := p.run
 	if r.closed.Load() {
 		return
 	}
-	requestEnd := s.recordPrimary(p, failure)
+	requestEnd := s.recordPrimary(p, now, failure)
 	if v, done := s.withoutShadow(r, requestEnd); done {
 		s.close(r, v, nil)
 		s.leave(r)
@@ -24,7 +24,7 @@ func (s *Sidecar) settle(p *passage, failure shadow.Failure) {
 		s.awaitMembership(r)
 		return
 	}
-	s.enqueue(r)
+	s.enqueue(r, now)
 }
 
 // awaitMembership holds a run in its place until its order is known to be gray, or for as long as word of that takes.
@@ -33,7 +33,7 @@ func (s *Sidecar) awaitMembership(r *run) {
 	time.AfterFunc(s.config.Limits.MemberWait, func() {
 		defer s.unsure.Done()
 		if s.deps.Members.Has(r.member) {
-			s.enqueue(r)
+			s.enqueue(r, s.deps.Now())
 			return
 		}
 		s.close(r, excluded(shadow.RuleNotBornGray), nil)
@@ -41,8 +41,8 @@ func (s *Sidecar) awaitMembership(r *run) {
 	})
 }
 
-func (s *Sidecar) enqueue(r *run) {
-	switch s.queue.fill(r.place, r, s.deps.Now()) {
+func (s *Sidecar) enqueue(r *run, now time.Time) {
+	switch s.queue.fill(r.place, r, now) {
 	case pushFull:
 		s.close(r, dropped(shadow.ReasonQueueFull), nil)
 		s.leave(r)
@@ -60,7 +60,7 @@ func (s *Sidecar) leave(r *run) {
 	}
 }
 
-func (s *Sidecar) recordPrimary(p *passage, failure shadow.Failure) (requestEnd capture.End) {
+func (s *Sidecar) recordPrimary(p *passage, now time.Time, failure shadow.Failure) (requestEnd capture.End) {
 	r := p.run
 	r.primary.Request, requestEnd = r.request.Snapshot()
 	if r.length == 0 || r.primary.Request.Size == r.length {
@@ -68,7 +68,7 @@ func (s *Sidecar) recordPrimary(p *passage, failure shadow.Failure) (requestEnd 
 	}
 	r.primary.Response, _ = r.response.Snapshot()
 	r.amount = r.route.Amount.read(r.primary.Request)
-	r.primary.Start, r.primary.Duration, r.primary.Failure = p.start, s.deps.Now().Sub(p.start), failure
+	r.primary.Start, r.primary.Duration, r.primary.Failure = p.start, now.Sub(p.start), failure
 	return requestEnd
 }
 

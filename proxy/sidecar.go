@@ -56,6 +56,7 @@ type Sidecar struct {
 	passages       sync.Pool      // of *bytesPassage
 	messages       sync.Pool      // of *message
 	headers        sync.Pool      // of shadow.Header, empty
+	runs           sync.Pool      // of *run, empty
 	unsure         sync.WaitGroup // runs that wait for word of their order
 	sequence       atomic.Uint64
 	opened, closed atomic.Uint64
@@ -103,8 +104,7 @@ func New(config Config, deps Deps) *Sidecar {
 		s.shadowed = pool(config.Candidate, config.Limits, candidateIdle)
 		s.candidate = newTransports(s.shadowed, config.Limits)
 	}
-	slice := config.Slice
-	s.slice.Store(&slice)
+	s.slice.Store(config.Slice.ready())
 	return s
 }
 
@@ -143,7 +143,7 @@ func (s *Sidecar) SetSlice(slice Slice) error {
 	if slice.Serve > 0 && s.serving == nil {
 		return fmt.Errorf("set slice: %w", ErrServing)
 	}
-	s.slice.Store(&slice)
+	s.slice.Store(slice.ready())
 	return nil
 }
 

@@ -211,8 +211,8 @@ func NewDraw(salt []byte) *Draw { return &Draw{signingKey{key: bytes.Clone(salt)
 
 // BornGray decides membership of an order.
 func (d *Draw) BornGray(key string, perMillion uint32) bool {
-	if perMillion == 0 {
-		return false
+	if perMillion == 0 || perMillion >= PerMillion {
+		return perMillion > 0
 	}
 	sum := d.salted.sum(key)
 	var n uint64

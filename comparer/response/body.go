@@ -36,8 +36,8 @@ func isPlainMedia(text string) bool {
 	return strings.Count(text, "/") == 1
 }
 
-// bodies compares by structure where both sides have one, and otherwise by bytes.
-func (w *walk) bodies(primary, shadowed shadow.Exchange) {
+// bodies compares answers of a media type by structure where both sides have one, and otherwise by bytes.
+func (w *walk) bodies(primary, shadowed *shadow.Exchange, media string) {
 	a, errA := w.plain(primary)
 	b, errB := w.plain(shadowed)
 	if errA != nil || errB != nil {
@@ -47,7 +47,6 @@ func (w *walk) bodies(primary, shadowed shadow.Exchange) {
 	if bytes.Equal(a, b) && !w.hasAliases() {
 		return
 	}
-	media := mediaType(primary.ResponseHeader)
 	if isGRPC(media) {
 		w.messages(primary, shadowed, a, b)
 		return
@@ -62,7 +61,7 @@ func (w *walk) bodies(primary, shadowed shadow.Exchange) {
 }
 
 // messages compares two gRPC answers by field where the method is known, and otherwise by bytes.
-func (w *walk) messages(primary, shadowed shadow.Exchange, a, b []byte) {
+func (w *walk) messages(primary, shadowed *shadow.Exchange, a, b []byte) {
 	path, _, _ := strings.Cut(primary.URI, "?")
 	nodeA := w.methods.document(path, primary.ResponseHeader.Get("Grpc-Encoding"), a, w.config.MaxBody)
 	nodeB := w.methods.document(path, shadowed.ResponseHeader.Get("Grpc-Encoding"), b, w.config.MaxBody)
@@ -87,7 +86,7 @@ func (w *walk) hasAliases() bool {
 var errUnseen = errors.New("the body was not seen whole")
 
 // plain gives the body without gzip.
-func (w *walk) plain(x shadow.Exchange) ([]byte, error) {
+func (w *walk) plain(x *shadow.Exchange) ([]byte, error) {
 	if x.Response.Truncated {
 		return nil, errUnseen
 	}

@@ -48,9 +48,9 @@ func (c *Comparer) Compare(p shadow.Pair) (shadow.Verdict, []shadow.Binding) {
 	case p.Shadow.Failure == shadow.FailTimeout && len(w.found) == 0:
 		w.unseen = shadow.CauseTimeout
 	case p.Shadow.Failure != shadow.FailNone:
-		w.brokeOff(p)
+		w.brokeOff(&p)
 	default:
-		w.exchange(p)
+		w.exchange(&p)
 	}
 	return w.verdict(), w.bindings
 }
@@ -75,23 +75,24 @@ func (w *walk) verdict() shadow.Verdict {
 	return shadow.Verdict{Outcome: shadow.Match}
 }
 
-func (w *walk) brokeOff(p shadow.Pair) {
+func (w *walk) brokeOff(p *shadow.Pair) {
 	w.add("", shadow.KindError, shadow.ClassPlain, strconv.Itoa(p.Primary.Status), string(p.Shadow.Failure))
 }
 
 // exchange compares two whole answers and the calls behind them.
-func (w *walk) exchange(p shadow.Pair) {
+func (w *walk) exchange(p *shadow.Pair) {
 	w.status(p.Primary.Status, p.Shadow.Status)
 	if p.Shadow.Status < http.StatusInternalServerError {
 		w.missingCalls(p)
 	} else if p.Primary.Status < http.StatusInternalServerError {
 		return // an error page has no fields to hold against an answer's: the error is the finding
 	}
-	if isGRPC(mediaType(p.Primary.ResponseHeader)) && !w.outcomes(p) {
+	media := mediaType(p.Primary.ResponseHeader)
+	if isGRPC(media) && !w.outcomes(p) {
 		return
 	}
 	w.headers(p.Primary.ResponseHeader, p.Shadow.ResponseHeader)
-	w.bodies(p.Primary, p.Shadow)
+	w.bodies(&p.Primary, &p.Shadow, media)
 }
 
 func (w *walk) status(primary, shadowed int) {
@@ -124,7 +125,7 @@ func (w *walk) guardFindings(calls []shadow.Call) (gaveUp bool) {
 }
 
 // missingCalls finds money that the stable run moved and the candidate did not.
-func (w *walk) missingCalls(p shadow.Pair) {
+func (w *walk) missingCalls(p *shadow.Pair) {
 	for _, call := range p.PrimaryCalls {
 		made := slices.ContainsFunc(p.ShadowCalls, func(s shadow.Call) bool {
 			return s.Operation == call.Operation && s.Ordinal == call.Ordinal
@@ -140,8 +141,10 @@ func (w *walk) missingCalls(p shadow.Pair) {
 }
 
 func (w *walk) headers(primary, shadowed shadow.Header) {
-	if a, b := mediaType(primary), mediaType(shadowed); a != b {
-		w.add("header.Content-Type", shadow.KindValue, shadow.ClassPlain, a, b)
+	if primary.Get("Content-Type") != shadowed.Get("Content-Type") {
+		if a, b := mediaType(primary), mediaType(shadowed); a != b {
+			w.add("header.Content-Type", shadow.KindValue, shadow.ClassPlain, a, b)
+		}
 	}
 	for _, name := range w.config.Headers {
 		name = http.CanonicalHeaderKey(name)

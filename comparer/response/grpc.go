@@ -59,7 +59,7 @@ func isGRPC(media string) bool {
 
 // outcomes compares how two gRPC calls ended: their status line is 200 whatever happened. It tells whether the answers
 // can be held against each other.
-func (w *walk) outcomes(p shadow.Pair) bool {
+func (w *walk) outcomes(p *shadow.Pair) bool {
 	const name = "Grpc-Status"
 	a, b := p.Primary.ResponseHeader.Get(name), p.Shadow.ResponseHeader.Get(name)
 	if serverError(b) && !serverError(a) {

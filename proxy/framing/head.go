@@ -63,18 +63,21 @@ func (h *Head) Count(name string) int {
 
 // Header gives a copy of all fields with canonical names.
 func (h *Head) Header() map[string][]string {
-	return h.HeaderInto(make(map[string][]string, len(h.Fields)))
+	return h.HeaderInto(make(map[string][]string, len(h.Fields)), func(Field) bool { return false })
 }
 
-// HeaderInto is Header in an empty map, which it gives back.
-func (h *Head) HeaderInto(out map[string][]string) map[string][]string {
+// HeaderInto is Header in an empty map, which it gives back, without the fields that are to be left out.
+func (h *Head) HeaderInto(out map[string][]string, without func(Field) bool) map[string][]string {
 	values := make([]string, len(h.Fields))
 	text := h.text()
 	for i, f := range h.Fields {
-		name := textproto.CanonicalMIMEHeaderKey(text[:len(f.Name)])
+		line := text[:len(f.Line)]
+		if text = text[len(f.Line):]; without(f) {
+			continue
+		}
+		name := textproto.CanonicalMIMEHeaderKey(line[:len(f.Name)])
 		at := cap(f.Line) - cap(f.Value) // both lie in one buffer
-		values[i] = text[at : at+len(f.Value)]
-		text = text[len(f.Line):]
+		values[i] = line[at : at+len(f.Value)]
 		if known, ok := out[name]; ok {
 			out[name] = append(known, values[i])
 		} else {

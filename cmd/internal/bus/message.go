@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/seed-3356bd69/touchstone/shadow"
 )
@@ -18,10 +19,23 @@ type message struct {
 var errNoIdentity = errors.New("event has no id or no kind")
 
 func encode(e shadow.Event) (message, error) {
+	return new(room).encode(e, lineSize)
+}
+
+// room is memory for events ready to be sent, which lie in it one behind the other. It is safe for concurrent use.
+type room struct {
+	mu   sync.Mutex
+	free []byte
+}
+
+const roomBytes = 64 << 10
+
+// encode puts an event into the room; where it has none left, it takes so many bytes more.
+func (r *room) encode(e shadow.Event, more int) (message, error) {
 	if e.ID == "" || e.Kind == "" {
 		return message{}, errNoIdentity
 	}
-	if data, ok := appendLine(make([]byte, 0, lineSize), e); ok {
+	if data, ok := r.line(e, more); ok {
 		return message{id: e.ID, data: data}, nil
 	}
 	data, err := json.Marshal(e)
@@ -29,6 +43,21 @@ func encode(e shadow.Event) (message, error) {
 		return message{}, fmt.Errorf("encode event: %w", err)
 	}
 	return message{id: e.ID, data: data}, nil
+}
+
+func (r *room) line(e shadow.Event, more int) ([]byte, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if cap(r.free) < lineSize {
+		r.free = make([]byte, 0, more)
+	}
+	data, ok := appendLine(r.free, e)
+	if !ok {
+		return nil, false
+	}
+	n := len(data)
+	r.free = data[n:]
+	return data[:n:n], true
 }
 
 func decode(data []byte) (shadow.Event, error) {

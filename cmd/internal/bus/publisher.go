@@ -40,6 +40,7 @@ type PublisherConfig struct {
 type Publisher struct {
 	cfg     PublisherConfig
 	queue   *queue
+	room    room
 	metrics publisherMetrics
 	lost    atomic.Uint64
 	conn    atomic.Pointer[nats.Conn]
@@ -49,7 +50,7 @@ const (
 	defaultBufferBytes = 256 << 20
 	windowCount        = 4096
 	windowBytes        = 4 << 20
-	gather             = 20 * time.Millisecond // a pack may wait that long for more
+	gather             = 50 * time.Millisecond // a pack that is not full waits that long for more
 	headroom           = 4 << 10               // bytes of a message that are not its data
 	ackTimeout         = 5 * time.Second
 	retryPause         = 100 * time.Millisecond
@@ -69,7 +70,7 @@ func NewPublisher(cfg PublisherConfig) *Publisher {
 
 // Publish takes an event and never blocks; what cannot be taken is counted by Lost. Safe for concurrent use.
 func (p *Publisher) Publish(e shadow.Event) {
-	m, err := encode(e)
+	m, err := p.room.encode(e, roomBytes)
 	if err != nil {
 		p.cfg.Logger.Error("event cannot be sent", keyError, err)
 		p.lose(lostUnencodable, 1)
@@ -164,14 +165,17 @@ func (p *Publisher) deliver(ctx, drain context.Context, s *sender) {
 			}
 			continue
 		}
-		window := p.queue.window(windowCount, windowBytes)
-		if len(window) == 0 {
+		if p.queue.length() == 0 {
 			if ctx.Err() != nil {
 				return
 			}
 			p.idle(ctx)
 			continue
 		}
+		if !p.queue.fills(packBytes) { // each pack costs this machine and the bus what hundreds of events do
+			pause(ctx, gather)
+		}
+		window := p.queue.window(windowCount, windowBytes)
 		settled := p.settle(s.send(drain, window))
 		p.queue.drop(settled)
 		if settled == 0 {
@@ -185,7 +189,6 @@ func (p *Publisher) deliver(ctx, drain context.Context, s *sender) {
 func (p *Publisher) idle(ctx context.Context) {
 	select {
 	case <-p.queue.more:
-		pause(ctx, gather)
 	case <-ctx.Done():
 	}
 }

@@ -98,6 +98,13 @@ func (q *queue) length() int {
 	return len(q.items)
 }
 
+// fills tells whether what is here has so many bytes.
+func (q *queue) fills(bytes int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.bytes >= bytes
+}
+
 // tight tells whether there is soon no room any more.
 func (q *queue) tight() bool {
 	q.mu.Lock()
