@@ -15,6 +15,7 @@ import (
 type multilinear struct {
 	constant, head coefficient
 	words          [maxKey / 8]coefficient
+	begun          [maxKinds][maxKey + 1]sum // hashes of heads, by kind and length
 }
 
 // coefficient is a number below p.
@@ -22,6 +23,9 @@ type coefficient struct{ lo, hi uint64 }
 
 // maxKey is the length in bytes up to which a key is hashed as it is: order numbers have 10 to 64.
 const maxKey = 128
+
+// maxKinds bounds the codes of kinds: a label has four bits for them.
+const maxKinds = 16
 
 // longKey is a bit of the head that no kind has.
 const longKey = 1 << 8
@@ -44,13 +48,28 @@ func newMultilinear(k subkey) *multilinear {
 	for i := range m.words {
 		draw(&m.words[i])
 	}
+	for kind := range m.begun {
+		for n := range m.begun[kind] {
+			m.begun[kind][n] = m.begin(kind, n)
+		}
+	}
 	return m
+}
+
+// begin hashes the head of a text.
+func (m *multilinear) begin(kind, length int) sum {
+	return sum{s0: m.constant.lo, s1: m.constant.hi}.plus(&m.head, uint64(length)<<32|uint64(kind))
 }
 
 // hash takes a text of at most maxKey bytes. odd has a byte's high bit set where the text has a control character or a byte
 // beyond ASCII.
 func (m *multilinear) hash(kind int, text []byte) (tag, rest, odd uint64) {
-	s := sum{s0: m.constant.lo, s1: m.constant.hi}.plus(&m.head, uint64(len(text))<<32|uint64(kind))
+	var s sum
+	if uint(kind) < maxKinds && len(text) <= maxKey {
+		s = m.begun[kind][len(text)]
+	} else {
+		s = m.begin(kind, len(text))
+	}
 	at := uint(0)
 	for ; len(text) >= 8; text = text[8:] {
 		word := binary.LittleEndian.Uint64(text)

@@ -49,6 +49,11 @@ func (r *reconciliation) again(ctx context.Context) error {
 	if m.dirty.count() == 0 {
 		return nil
 	}
+	if m.share() > manyRecords {
+		for _, side := range r.sides {
+			side.Revisit()
+		}
+	}
 	if err := r.readAgain(ctx, m.dirty, true); err != nil {
 		return err
 	}
@@ -66,6 +71,9 @@ func (r *reconciliation) again(ctx context.Context) error {
 	}
 	return nil
 }
+
+// manyRecords is the share of a side from which on the resolver's looks at single lines are likely to need every page.
+const manyRecords = 1. / 32
 
 // readAgain reads the lines of some buckets again: those of cells that differ, or those of cells that do not.
 func (r *reconciliation) readAgain(ctx context.Context, some bitset, differ bool) error {

@@ -104,6 +104,13 @@ func (s *Side) Estimate() int64 {
 // Read is how many bytes of text were read so far, over all scans. It may be asked at any time.
 func (s *Side) Read() int64 { return s.read.Load() }
 
+// Revisit tells that many records will be read one by one: what is scanned from now on stays in the page cache, for them.
+func (s *Side) Revisit() {
+	if s.opened != nil {
+		s.give(buffered)
+	}
+}
+
 // Close gives everything back. Readers must not be used after it.
 func (s *Side) Close() error {
 	var errs []error
