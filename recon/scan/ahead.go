@@ -39,6 +39,17 @@ const (
 	pieceSize = pieceBlocks*blockSize + overhang + 3*sector
 )
 
+// copy fills b with the text from a place on, which is of a block: it is parsed in the second cache, where a copy puts it.
+func (a *ahead) copy(b []byte, c *cutter, block, from int) ([]byte, error) {
+	p, err := a.take(c, block)
+	if err != nil {
+		return nil, err
+	}
+	copy(b, p.text[from-p.base:])
+	a.done(p)
+	return b, nil
+}
+
 // take gives the piece of a block once it is read. Blocks first to end will be asked for.
 func (a *ahead) take(c *cutter, block int) (*piece, error) {
 	number := block / pieceBlocks

@@ -70,7 +70,7 @@ func (c *cutter) next(room *[]byte) (segment, error) {
 	}
 	from, to := c.start(block), c.start(block+1)
 	base := max(0, from-1) // whether a line begins at from shows in the byte before
-	text, p, err := c.load(room, block, base, min(to+overhang, len(c.text)))
+	text, err := c.load(room, block, base, min(to+overhang, len(c.text)))
 	if err != nil {
 		c.count(block, nil) // nobody waits for it
 		return segment{}, err
@@ -80,32 +80,22 @@ func (c *cutter) next(room *[]byte) (segment, error) {
 	if !ok { // its lines are long
 		s, _ = c.segment(c.text, 0, block, open, openAtEnd)
 	}
-	s.piece = p
 	return s, nil
 }
 
-// load gives text[from:to], which is a block with what is around it, in a worker's room or in a piece.
-func (c *cutter) load(room *[]byte, block, from, to int) ([]byte, *piece, error) {
+// load reads text[from:to], which is a block with what is around it, into a worker's room.
+func (c *cutter) load(room *[]byte, block, from, to int) ([]byte, error) {
 	if c.way(from) == buffered {
-		text, err := c.read(room, from, to)
-		return text, nil, err
+		return c.read(room, from, to)
 	}
-	p, err := c.ahead.take(c, block)
-	if err != nil {
-		return nil, nil, err
+	if *room == nil {
+		*room = inSectors(roomSize)
 	}
-	return p.text[from-p.base : to-p.base], p, nil
+	return c.ahead.copy((*room)[:to-from], c, block, from)
 }
 
 // close waits for what is still read ahead.
 func (c *cutter) close() { c.ahead.reads.Wait() }
-
-// done gives back what a segment's text is in.
-func (c *cutter) done(s *segment) {
-	if s.piece != nil {
-		c.ahead.done(s.piece)
-	}
-}
 
 // segment finds the lines that begin in a block. text holds the block, and begins at base. On false it does not hold them
 // all.

@@ -23,8 +23,7 @@ type segment struct {
 	place  uint64 // of text[0]
 	from   int
 	to     int
-	quoted bool   // it holds quotes
-	piece  *piece // that the text is in; nil: in a worker's room
+	quoted bool // it holds quotes
 }
 
 // segmentStat is what is remembered of each segment.
@@ -106,7 +105,6 @@ func (w *worker) runAll(ctx context.Context, c *cutter, each func(*segment, segm
 			return err
 		}
 		stat, err := w.run(ctx, s)
-		c.done(&s)
 		if err != nil || !each(&s, stat) {
 			return err
 		}
