@@ -38,9 +38,6 @@ func productOf(s sum) Product {
 // Equal tells whether two products are the same number: 0 may be written as p.
 func (p Product) Equal(o Product) bool { return p == o || (p.isZero() && o.isZero()) }
 
-// Low gives the lower bits, which say as little or as much of what was multiplied as any others.
-func (p Product) Low() uint64 { return p.lo }
-
 func (p Product) isZero() bool { return p == Product{} || p == Product{1<<64 - 1, 1<<63 - 1} }
 
 // Factor is what a record multiplies a product by: all that Same looks at.

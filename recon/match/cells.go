@@ -45,7 +45,7 @@ func newCells(records, memory int64) (*cells, error) {
 func (c *cells) close() error { return unix.Munmap(c.raw) }
 
 // of gives the cell of a trace: that of its key.
-func (c *cells) of(t trace) *uint64 { return &c.sums[uint64(t>>32)*0x9e3779b97f4a7c15>>c.shift] }
+func (c *cells) of(t trace) *uint64 { return &c.sums[uint64(t>>32)*oddOne>>c.shift] }
 
 // add takes a trace in, times weight.
 func (c *cells) add(t trace, weight uint64) { atomic.AddUint64(c.of(t), hashed(t)*weight) }
@@ -81,7 +81,7 @@ func (c *cells) share() float64 {
 
 // hashed is a number that traces do not add up by accident.
 func hashed(t trace) uint64 {
-	v := uint64(t.record()) * 0xff51afd7ed558ccd
+	v := uint64(t.record()) * oddTwo
 	v = (v ^ v>>32) * 0xc4ceb9fe1a85ec53
 	return v ^ v>>29
 }

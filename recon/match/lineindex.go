@@ -12,8 +12,9 @@ import (
 	"github.com/seed-3356bd69/touchstone/recon/entry"
 )
 
-// A trace is what the first reading keeps of a record, in eight bytes. Records of one key share the tag; records that differ
-// mostly have different marks.
+// A trace is what the first reading keeps of a record, in eight bytes. Records of one key share the tag; those of them that
+// differ mostly have different marks. It says nothing of the secret point of the products: what is read again is chosen by traces,
+// and the proof wants that choice to be made before the point is drawn.
 //
 //	tag's high bits 32 | mark 20 | distance from the line before 12
 type trace uint64
@@ -24,9 +25,15 @@ const (
 )
 
 // traceOf leaves the distance out.
-func traceOf(tag, mark uint64) trace {
-	return trace(tag>>32<<32 | mark<<(64-markBits)>>(64-markBits)<<distanceBits)
+func traceOf(e *entry.Entry) trace {
+	mark := (e.Rest ^ uint64(e.Amount)*oddOne + uint64(e.At.Label())) * oddTwo
+	return trace(e.Tag>>32<<32 | mark>>(64-markBits)<<distanceBits)
 }
+
+const (
+	oddOne = 0x9e3779b97f4a7c15
+	oddTwo = 0xff51afd7ed558ccd
+)
 
 func (t trace) distance() uint64 { return uint64(t) & (1<<distanceBits - 1) }
 

@@ -21,8 +21,8 @@ import (
 //	         worker 1: …
 type marks struct {
 	hasher *entry.Hasher
-	shift  uint   // tag >> shift is the bucket
-	coarse uint64 // bits that the traces' marks lack: none, but in tests
+	shift  uint  // tag >> shift is the bucket
+	coarse trace // bits that traces lack: none, but in tests
 	sides  []sideMarks
 	own    [][]entry.Product // by worker: of the side that is read now
 	raw    [][]byte          // their memory
@@ -197,10 +197,9 @@ func (m *marks) multiply(worker int, batch []entry.Entry) []trace {
 		if ahead := i + lookAhead; ahead < len(batch) {
 			cpu.Prefetch(unsafe.Pointer(&table[batch[ahead].Tag>>shift]))
 		}
-		factor := hasher.Factor(&batch[i])
-		traces[i] = traceOf(batch[i].Tag, factor.Low()&^m.coarse)
+		traces[i] = traceOf(&batch[i]) &^ m.coarse
 		bucket := &table[batch[i].Tag>>shift]
-		*bucket = bucket.Times(factor)
+		*bucket = bucket.Times(hasher.Factor(&batch[i]))
 	}
 	m.traces[worker] = traces
 	return traces

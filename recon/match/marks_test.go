@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"io"
-	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -23,7 +22,7 @@ func TestLineIndexGivesBackPlacesAndTraces(t *testing.T) {
 		place uint64
 		trace trace
 	}
-	for name, budget := range map[string]int64{"in memory": 1 << 30, "some on disk": 2 * chunkBytes, "on disk": 0} {
+	for name, budget := range map[string]int64{"in memory": 1 << 30, "some on disk": chunkBytes, "on disk": 0} {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		const workers = 2
 		shared := newIndexBudget(budget)
@@ -39,7 +38,8 @@ func TestLineIndexGivesBackPlacesAndTraces(t *testing.T) {
 				traces := make([]trace, len(batch))
 				for i := range batch {
 					batch[i] = entry.Entry{Tag: rng.Uint64(), At: entry.NewAt(place, 0)}
-					traces[i] = traceOf(batch[i].Tag, rng.Uint64())
+					batch[i].Rest = rng.Uint64()
+					traces[i] = traceOf(&batch[i])
 					want = append(want, line{place, traces[i]})
 					if place += uint64(1 + rng.IntN(300)); rng.IntN(500) == 0 {
 						place += 1 << (20 + rng.IntN(16)) // farther than a trace can say
@@ -108,11 +108,11 @@ func TestFileThatChangesBetweenTwoReadings(t *testing.T) {
 	amount := func(line string) string { return strings.Replace(line, ",101,", ",109,", 1) }
 	for name, c := range map[string]struct {
 		change func(line string) string
-		coarse uint64
+		coarse trace
 	}{
 		"another amount":                  {amount, 0},
-		"another amount that hides":       {amount, math.MaxUint64},
-		"the other side's amount, hidden": {func(line string) string { return strings.Replace(line, ",101,", ",100,", 1) }, math.MaxUint64},
+		"another amount that hides":       {amount, noMarks},
+		"the other side's amount, hidden": {func(line string) string { return strings.Replace(line, ",101,", ",100,", 1) }, noMarks},
 		"another key":                     {func(line string) string { return "Q" + line[1:] }, 0},
 		"no record":                       {func(line string) string { return strings.Repeat("x", len(line)) }, 0},
 	} {
@@ -175,16 +175,23 @@ func TestCellsTellWhichRecordsDiffer(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, uint64(sides)))
 			odd := map[*uint64]bool{}
 			for range 5000 {
-				tag, mark := rng.Uint64(), rng.Uint64()
+				e := entry.Entry{Tag: rng.Uint64(), Rest: rng.Uint64(), Amount: rng.Int64N(1e6), At: entry.NewAt(0, entry.Label(rng.Uint32()))}
 				differs := rng.IntN(100) == 0
 				for side := range sides {
 					if differs && side == sides-1 {
-						mark++
+						switch rng.IntN(3) {
+						case 0:
+							e.Rest ^= rng.Uint64()
+						case 1:
+							e.Amount++
+						case 2:
+							e.At ^= 1 << 9 // another state
+						}
 					}
-					c.add(traceOf(tag, mark)|trace(rng.IntN(1<<distanceBits)), weight(side, sides))
+					c.add(traceOf(&e)|trace(rng.IntN(1<<distanceBits)), weight(side, sides))
 				}
 				if differs {
-					odd[c.of(traceOf(tag, 0))] = true
+					odd[c.of(traceOf(&e))] = true
 				}
 			}
 			for i := range c.sums {

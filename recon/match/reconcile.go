@@ -39,7 +39,7 @@ type Config struct {
 	PartSize int64                   // of Parts: bytes of text in a part; 0 = 256 MiB
 	Each     func(*Difference) error // gets every difference, by key and copy; nil = only numbers
 	Progress func(Progress)          // is told now and then; may be nil
-	coarse   uint64                  // see marks
+	coarse   trace                   // see marks
 }
 
 // Progress is how far a run is.

@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// ahead reads a file past the page cache in pieces of several blocks, one piece further than the workers are: small reads,
+// ahead reads a file past the page cache in pieces of several blocks, some pieces further than the workers are: small reads,
 // and those that somebody waits for, cost more than what is done with them.
 type ahead struct {
 	*opened

@@ -17,7 +17,7 @@ type mapping struct {
 }
 
 // opened is a file to read from, region by region. What the kernel holds in its page cache is copied; the rest is read past
-// it, where the file system can do that: to find a page, to fill it, and to give it up again costs five times as much as to copy it.
+// it, where the file system can do that: to find pages for it, and to give them up again, costs more than to copy them.
 type opened struct {
 	file    *os.File // nil: it is empty
 	direct  *os.File // opened with O_DIRECT; nil where that cannot be had
@@ -132,7 +132,7 @@ func (o *opened) way(at int) uint32 {
 	return region.Load()
 }
 
-// regionLooks is at how many places a region is looked at: to ask for all of it takes as long as to hash a twentieth of it.
+// regionLooks is at how many places a region is looked at: to ask for every page of a file takes a hundredth of a run.
 const regionLooks = 16
 
 // holds tells whether the page cache has all bytes from from to to.
