@@ -117,6 +117,7 @@ func (m *marks) divide(ctx context.Context, records, memory int64) error {
 			return err
 		}
 	}
+	m.share = m.dirtyShare * m.cells.share()
 	return nil
 }
 

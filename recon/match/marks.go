@@ -31,6 +31,7 @@ type marks struct {
 	cells  *cells // of the dirty buckets
 
 	dirtyShare float64 // of all buckets
+	share      float64 // about, of a side: what is read again
 }
 
 type sideMarks struct {
@@ -64,7 +65,7 @@ const productSize = int64(unsafe.Sizeof(entry.Product{}))
 // rest goes to files in dir.
 func newMarks(h *entry.Hasher, sides, workers int, n uint, memory int64, dir string) (*marks, error) {
 	m := &marks{hasher: h, shift: 64 - n, sides: make([]sideMarks, sides), own: make([][]entry.Product, workers), dirty: newBitset(1 << n)}
-	budget := newIndexBudget(memory)
+	budget := newIndexBudget(memory - int64(sides*workers)*chunkBytes) // each fills one, whatever is left
 	for side := range m.sides {
 		for range workers {
 			m.sides[side].lines = append(m.sides[side].lines, &lineIndex{budget: budget, dir: dir})
@@ -80,14 +81,6 @@ func newMarks(h *entry.Hasher, sides, workers int, n uint, memory int64, dir str
 		m.traces = append(m.traces, nil)
 	}
 	return m, nil
-}
-
-// share is how much of a side is read again.
-func (m *marks) share() float64 {
-	if m.cells == nil {
-		return 0
-	}
-	return m.dirtyShare * m.cells.share()
 }
 
 // begin empties the workers' products.

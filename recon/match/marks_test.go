@@ -203,6 +203,31 @@ func TestCellsTellWhichRecordsDiffer(t *testing.T) {
 	}
 }
 
+func TestTracesKeepToTheMemory(t *testing.T) {
+	const sides, workers, memory = 2, 4, 64 << 20
+	m, err := newMarks(entry.NewHasher(entry.Secret{}), sides, workers, leastBuckets, memory, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.close()
+	batch, traces := make([]entry.Entry, 1024), make([]trace, 1024)
+	for i := range 2 * memory / 8 / 1024 {
+		if err := m.sides[i%sides].lines[i%workers].add(batch, traces); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, side := range m.sides {
+		for _, lines := range side.lines {
+			if err := lines.end(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if held := m.held(); held > memory || m.spilled() == 0 {
+		t.Errorf("%d bytes held within %d, %d on disk", held, memory, m.spilled())
+	}
+}
+
 func TestTablesKeepToTheMemory(t *testing.T) {
 	for _, c := range []struct {
 		threads int

@@ -187,7 +187,7 @@ func (r *reconciliation) room() (parts int, memory int64) {
 	if r.marks == nil {
 		return r.cfg.partitions(mostRecords(r.sides)), r.cfg.entryMemory()
 	}
-	return r.cfg.partitions(int64(float64(r.mostRead()) * r.marks.share())), r.cfg.entryMemory() - r.marks.held()
+	return r.cfg.partitions(int64(float64(r.mostRead()) * r.marks.share)), r.cfg.entryMemory() - r.marks.held()
 }
 
 // scanSide reads one side for the first time.

@@ -49,7 +49,7 @@ func (r *reconciliation) again(ctx context.Context) error {
 	if m.dirty.count() == 0 {
 		return nil
 	}
-	if m.share() > manyRecords {
+	if m.share > manyRecords {
 		for _, side := range r.sides {
 			side.Revisit()
 		}
@@ -72,8 +72,9 @@ func (r *reconciliation) again(ctx context.Context) error {
 	return nil
 }
 
-// manyRecords is the share of a side from which on the resolver's looks at single lines are likely to need every page.
-const manyRecords = 1. / 32
+// manyRecords is the share of a side from which on it takes no longer to read all of it into the page cache, in its order, than to
+// read single lines from the disk: one for some 40 KB of text.
+const manyRecords = 1. / 256
 
 // readAgain reads the lines of some buckets again: those of cells that differ, or those of cells that do not.
 func (r *reconciliation) readAgain(ctx context.Context, some bitset, differ bool) error {
