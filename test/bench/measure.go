@@ -136,6 +136,11 @@ func turns(ctx context.Context, rounds int, contenders []contender) error {
 	for range rounds {
 		for i := range contenders {
 			c := &contenders[i]
+			for _, name := range c.files {
+				if _, err := warm(name); err != nil {
+					return fmt.Errorf("read file: %w", err)
+				}
+			}
 			r, err := measure(ctx, c.name, c.args...)
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.title, err)
@@ -154,6 +159,7 @@ type contender struct {
 	title string
 	name  string
 	args  []string
+	files []string // read before each run, so that all find them in the page cache
 	check func(run) error
 
 	runs   []sample

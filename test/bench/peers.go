@@ -28,9 +28,9 @@ func (cmd *peersCmd) Run(ctx context.Context, out io.Writer) error {
 	}
 	contenders := []contender{
 		cmd.touchstone("touchstone recon compare", files),
-		{title: "DuckDB, full outer join", name: self, args: ask(peerJoin), check: checkJoin(files.want)},
-		{title: "DuckDB, all classes", name: self, args: ask(peerClasses), check: checkClasses(files.want)},
-		{title: "SHA-256 of both files", name: self, args: ask(peerSHA256), check: succeeds},
+		{title: "DuckDB, full outer join", name: self, args: ask(peerJoin), files: files.sides, check: checkJoin(files.want)},
+		{title: "DuckDB, all classes", name: self, args: ask(peerClasses), files: files.sides, check: checkClasses(files.want)},
+		{title: "SHA-256 of both files", name: self, args: ask(peerSHA256), files: files.sides, check: succeeds},
 	}
 	if err := turns(ctx, cmd.Rounds, contenders); err != nil {
 		return err

@@ -27,7 +27,7 @@ func (c common) bill(title string, files fileSet, format recongen.Format) conten
 
 func (c common) asked(title string, files fileSet, flags []string) contender {
 	args := slices.Concat([]string{"recon", "compare"}, files.sides, flags, []string{"--json", "--threads", fmt.Sprint(c.Threads)})
-	return contender{title: title, name: c.Touchstone, args: args, check: func(r run) error { return checkSummary(r, files) }}
+	return contender{title: title, name: c.Touchstone, args: args, files: files.sides, check: func(r run) error { return checkSummary(r, files) }}
 }
 
 // checkSummary holds the summary against what was planted, in number and in money.
